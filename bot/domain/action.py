@@ -1,0 +1,134 @@
+"""Changing production: what is asked for, its plan, who approved it, and the moves that are legal."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.change import Commit
+from bot.errors import IllegalMove
+
+
+class ActionKind(StrEnum):
+    """What is done to a service."""
+
+    DEPLOY = "deploy"
+    ROLLBACK = "rollback"
+
+
+class Risk(StrEnum):
+    """How dangerous a plan is, with reasons beside it."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class ActionStatus(StrEnum):
+    """Where an action is in its life."""
+
+    PROPOSED = "proposed"  # the bot's or a person's idea; nothing asked yet
+    AWAITING = "awaiting approval"
+    APPROVED = "approved"
+    EXECUTING = "executing"
+    VERIFYING = "verifying"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"  # nobody knows whether it ran: a person must look
+    EXPIRED = "expired"
+    REFUSED = "refused"  # rejected by a person, or by policy
+
+
+_S = ActionStatus
+LEGAL: dict[ActionStatus, frozenset[ActionStatus]] = {
+    _S.PROPOSED: frozenset({_S.AWAITING, _S.APPROVED, _S.REFUSED, _S.EXPIRED}),
+    _S.AWAITING: frozenset({_S.APPROVED, _S.REFUSED, _S.EXPIRED}),
+    _S.APPROVED: frozenset({_S.EXECUTING, _S.REFUSED, _S.EXPIRED}),
+    _S.EXECUTING: frozenset({_S.VERIFYING, _S.FAILED, _S.UNCERTAIN}),
+    _S.VERIFYING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.UNCERTAIN}),
+    _S.UNCERTAIN: frozenset({_S.VERIFYING, _S.SUCCEEDED, _S.FAILED}),
+    _S.SUCCEEDED: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.REFUSED: frozenset(),
+}
+ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.EXPIRED, _S.REFUSED})
+BUSY = frozenset({_S.APPROVED, _S.EXECUTING, _S.VERIFYING, _S.UNCERTAIN})  # one of these per service and environment
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an action would do, from what was asked of the world just now.
+
+    `hash` binds an approval to exactly this plan; `commits` are those between the two versions, newest first.
+    """
+
+    current_version: str
+    current_commit: str
+    target_version: str
+    target_commit: str
+    commits: tuple[Commit, ...] = ()
+    files: tuple[str, ...] = ()
+    risk: Risk = Risk.MEDIUM
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    made_at: datetime | None = None
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one person said to an action, once."""
+
+    by: str
+    approved: bool
+    at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One deploy or rollback from idea to end. `id` is also the idempotency key handed to the vendor."""
+
+    id: str
+    kind: ActionKind
+    service: str
+    environment: str
+    target: str  # the version to be running afterwards
+    status: ActionStatus
+    requested_by: str  # Slack user id, or "tocsin" until somebody presses Propose
+    created_at: datetime
+    updated_at: datetime
+    plan: Plan | None = None
+    reason: str = ""
+    incident_id: str = ""
+    deployer: str = ""
+    policy: str = ""  # the rule that decides
+    approvals_needed: int = 1
+    decisions: tuple[Decision, ...] = ()
+    expires_at: datetime | None = None
+    run: str = ""  # the vendor's id of the run
+    outcome: str = ""  # one sentence for people
+    output: tuple[str, ...] = ()  # last lines the deployer said, redacted
+    version: int = 0
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will happen to it."""
+        return self.status in ENDED
+
+    @property
+    def approvals(self) -> int:
+        """How many different people approved."""
+        return len({d.by for d in self.decisions if d.approved})
+
+    def move(self, to: ActionStatus, now: datetime, outcome: str = "") -> "Action":
+        """The action in its next status; an illegal move is refused by name."""
+        if to not in LEGAL[self.status]:
+            raise IllegalMove(f"This {self.kind.value} of {self.service} is {self.status.value}; it cannot become {to.value}.")
+        return replace(self, status=to, updated_at=now, outcome=outcome or self.outcome)
+
+
+def expired(action: Action, now: datetime) -> bool:
+    """Nobody decided in time."""
+    waiting = action.status in (ActionStatus.PROPOSED, ActionStatus.AWAITING)
+    return waiting and action.expires_at is not None and now >= action.expires_at

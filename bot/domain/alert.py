@@ -1,0 +1,70 @@
+"""An alert, how bad it is, and which problem it is about."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad an alert or an incident is; SEV1 is the worst."""
+
+    SEV1 = "SEV1"
+    SEV2 = "SEV2"
+    SEV3 = "SEV3"
+    SEV4 = "SEV4"
+
+    @property
+    def rank(self) -> int:
+        """1 for the worst, 4 for the least."""
+        return int(self.value[-1])
+
+    @staticmethod
+    def worst(*severities: "Severity") -> "Severity":
+        """The worst of them; SEV4 for none."""
+        return min(severities, key=lambda s: s.rank, default=Severity.SEV4)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One observation of one problem, in our own words.
+
+    `group` are the vendor's group labels (Alertmanager's groupLabels), part of the problem's identity; `labels` are
+    all labels, the identity of one instance of it. Times are UTC; `ended_at` is None while it fires.
+    """
+
+    connector: str
+    name: str
+    service: str
+    environment: str
+    severity: Severity
+    resolved: bool
+    started_at: datetime
+    ended_at: datetime | None = None
+    summary: str = ""
+    description: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    group: Mapping[str, str] = field(default_factory=dict)
+    service_from: str = "label service"  # how the service was found, for people
+    runbook_url: str = ""
+    link: str = ""
+    readable: bool = True  # False: no parser understood the payload
+
+
+def fingerprint(alert: Alert) -> str:
+    """The same problem always has the same fingerprint (16 hex digits).
+
+    Time, value and pod name are left out: they change while the problem stays.
+    """
+    group = sorted((k, v) for k, v in alert.group.items() if k not in ("pod", "instance", "container", "node"))
+    return _digest(alert.connector, alert.name, alert.service, alert.environment, *(f"{k}={v}" for k, v in group))
+
+
+def instance_key(alert: Alert) -> str:
+    """One instance of a problem: all of its labels (16 hex digits)."""
+    return _digest(fingerprint(alert), *(f"{k}={v}" for k, v in sorted(alert.labels.items())))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]

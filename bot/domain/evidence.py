@@ -1,0 +1,157 @@
+"""What an investigation produces: numbered evidence, candidates with their scores, a diagnosis that cites."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class EvidenceKind(StrEnum):
+    """Where a piece of evidence comes from."""
+
+    ALERT = "alert"
+    CHANGE = "change"
+    DIFF = "diff"
+    METRIC = "metric"
+    LOG = "log"
+    TRACE = "trace"
+    TOPOLOGY = "topology"
+    RUNBOOK = "runbook"
+    PAST = "past incident"
+    SOURCE = "source"  # a source that failed or had no data: absence of evidence, said
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One citable piece: `id` is E1, E2 ... within its diagnosis.
+
+    `trusted` is False for everything written outside (alert text, logs, commit messages, runbooks from elsewhere).
+    `query` is the exact question that produced it, where there was one.
+    """
+
+    id: str
+    kind: EvidenceKind
+    text: str
+    source: str
+    at: datetime | None = None
+    service: str = ""
+    link: str = ""
+    query: str = ""
+    trusted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One reason for or against a candidate: a short sentence, the points it gave, the evidence it rests on."""
+
+    text: str
+    points: float
+    cites: tuple[str, ...] = ()
+    rule: str = ""  # the rule's name, e.g. "retry"; for explanation and leave-one-out
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A change that might be the cause, with its score and every fact behind it.
+
+    `ruled_out` is the reason why it cannot be the cause ("shipped after the onset"), or empty.
+    """
+
+    change_id: str
+    service: str
+    title: str
+    version: str = ""
+    commit: str = ""
+    author: str = ""
+    shipped_at: datetime | None = None
+    score: float = 0.0
+    facts: tuple[Fact, ...] = ()
+    ruled_out: str = ""
+
+
+class Verdict(StrEnum):
+    """What the evidence allows to say."""
+
+    CONVICTED = "convicted"  # one change did it: strong, corroborated
+    OPERATIONAL = "operational"  # no change is guilty: provider, certificate, DNS, surge, bad record ...
+    UNDETERMINED = "undetermined"  # suspects, none convincing
+
+
+class Confidence(StrEnum):
+    """How sure we are, in words; calibrated on feedback later."""
+
+    STRONG = "strong"
+    LIKELY = "likely"
+    WEAK = "weak"
+
+
+class Remedy(StrEnum):
+    """The class of remediation that fits the verdict."""
+
+    ROLLBACK = "rollback"
+    CONFIG_REVERT = "config-revert"
+    ROLL_FORWARD = "roll-forward"
+    SCALE = "scale"
+    FAILOVER = "failover"
+    ROTATE_CERTIFICATE = "rotate-cert"
+    PURGE_BAD_DATA = "purge-bad-data"
+    FIX_DNS = "fix-dns"
+    ESCALATE_PROVIDER = "escalate-provider"
+    INVESTIGATE = "investigate"
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookLink:
+    """A runbook, or a section of it, that fits the incident; `tier` says how it was found."""
+
+    title: str
+    section: str
+    path: str
+    link: str
+    tier: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastLink:
+    """A similar past incident and what is known of it."""
+
+    id: str
+    title: str
+    cause: str
+    fix: str
+    why: str
+    confirmed: bool
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """The outcome of one look at one incident. Every sentence shown to people cites evidence of this list.
+
+    `summary` is one sentence; `cause` is set for `convicted` only; `operational_cause` says what else it is.
+    `engine` is "rules" or the model's name; `at` is when it was made.
+    """
+
+    verdict: Verdict
+    confidence: Confidence
+    summary: str
+    at: datetime
+    symptom: str = ""  # "Checkout and storefront answer with errors (18 %, was 0.2 %)", citing
+    onset: datetime | None = None
+    cause: Candidate | None = None
+    operational_cause: Fact | None = None
+    suspects: tuple[Candidate, ...] = ()  # best first, ruled-out ones excluded
+    ruled_out: tuple[Candidate, ...] = ()
+    first_service: str = ""
+    blast_radius: tuple[str, ...] = ()
+    remedy: Remedy = Remedy.INVESTIGATE
+    next_step: str = ""
+    missing: tuple[str, ...] = ()  # sources that would have helped, the most useful first
+    runbooks: tuple[RunbookLink, ...] = ()
+    past: tuple[PastLink, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    engine: str = "rules"
+
+    def cited(self, evidence_id: str) -> Evidence | None:
+        """The piece of evidence with this id, or None."""
+        return next((e for e in self.evidence if e.id == evidence_id), None)

@@ -1,0 +1,126 @@
+"""An incident: its life, what it gathers, and the moves that are legal."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.alert import Severity
+from bot.errors import IllegalMove
+
+
+class Status(StrEnum):
+    """Where an incident is in its life."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+    CLOSED = "closed"  # resolved and out of the reopen window, or merged; never joined again
+
+
+LEGAL: dict[Status, frozenset[Status]] = {
+    Status.OPEN: frozenset({Status.ACKNOWLEDGED, Status.RESOLVED}),
+    Status.ACKNOWLEDGED: frozenset({Status.OPEN, Status.RESOLVED}),
+    Status.RESOLVED: frozenset({Status.OPEN, Status.CLOSED}),
+    Status.CLOSED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One problem folded into an incident, and why it belongs there."""
+
+    fingerprint: str
+    name: str
+    service: str
+    reason: str
+    joined_at: datetime
+    severity: Severity
+    firing: int = 0  # instances that fire now
+    events: int = 0  # alert events seen, repeats included
+    summary: str = ""
+    cleared_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One thing that is wrong, however many alerts say so. `number` is for people: INC-42."""
+
+    id: str
+    number: int
+    title: str
+    service: str
+    environment: str
+    severity: Severity
+    status: Status
+    opened_at: datetime
+    updated_at: datetime
+    members: tuple[Member, ...] = ()
+    channel: str = ""  # home channel, chosen when the first card is posted
+    on_call: tuple[str, ...] = ()
+    acknowledged_by: str = ""
+    resolved_at: datetime | None = None
+    resolved_by: str = ""  # a person, or "alerts cleared", or "verified after <action>"
+    silenced_until: datetime | None = None
+    confirmed_cause: str = ""
+    confirmed_by: str = ""
+    version: int = 0  # raised by every write; stale writes are refused
+
+    @property
+    def key(self) -> str:
+        """The id that people use: INC-42."""
+        return f"INC-{self.number}"
+
+    @property
+    def live(self) -> bool:
+        """It still needs somebody."""
+        return self.status in (Status.OPEN, Status.ACKNOWLEDGED)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Every service with a problem in it, the first one first."""
+        return tuple(dict.fromkeys((self.service, *(m.service for m in self.members))))
+
+    @property
+    def firing(self) -> int:
+        """How many alert instances fire now."""
+        return sum(m.firing for m in self.members)
+
+    @property
+    def events(self) -> int:
+        """How many alert events were folded into it."""
+        return sum(m.events for m in self.members)
+
+    def move(self, to: Status, now: datetime, by: str = "") -> "Incident":
+        """The incident in its next status; an illegal move is refused by name."""
+        if to not in LEGAL[self.status]:
+            raise IllegalMove(f"{self.key} is {self.status.value}; it cannot become {to.value}.")
+        changed = replace(self, status=to, updated_at=now)
+        if to is Status.ACKNOWLEDGED:
+            return replace(changed, acknowledged_by=by)
+        if to is Status.RESOLVED:
+            return replace(changed, resolved_at=now, resolved_by=by)
+        if to is Status.OPEN:
+            return replace(changed, resolved_at=None, resolved_by="")
+        return changed
+
+
+class EntryKind(StrEnum):
+    """What a timeline entry tells of."""
+
+    ALERT = "alert"
+    STATUS = "status"
+    CHANGE = "change"
+    DIAGNOSIS = "diagnosis"
+    ACTION = "action"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an incident's timeline; `by` is a Slack user id, "tocsin" or a connector's name."""
+
+    incident_id: str
+    at: datetime
+    kind: EntryKind
+    text: str
+    by: str = "tocsin"

@@ -1,0 +1,94 @@
+"""The record of one answer that the bot gave, by rules or by a model, and what people thought of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Feature(StrEnum):
+    """What the answer was for."""
+
+    DIAGNOSIS = "diagnosis"
+    QUESTION = "question"
+    SUMMARY = "summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """One document that search returned for an interaction."""
+
+    document: str
+    rank: int
+    score: float
+    tier: str
+    cited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One answer. `engine` is "rules" or "model"; token and cost fields are 0 for rules.
+
+    `question` and `answer` are redacted texts; `evidence` maps E-ids to what they said; hashes are hex sha256.
+    """
+
+    id: str
+    at: datetime
+    feature: Feature
+    engine: str
+    incident_id: str = ""
+    user: str = ""
+    thread: str = ""
+    code_version: str = ""
+    corpus_version: str = ""
+    question: str = ""
+    answer: str = ""
+    verdict: str = ""
+    cause: str = ""  # change id of the named cause, or the operational cause
+    confidence: str = ""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    retrieved: tuple[Retrieved, ...] = ()
+    prompt: str = ""
+    model: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    cost_known: bool = True
+    latency_ms: float = 0.0
+    error: str = ""
+
+
+class Opinion(StrEnum):
+    """What somebody thought of an answer."""
+
+    USEFUL = "useful"
+    NOT_USEFUL = "not useful"
+    CONFIRMED = "confirmed cause"
+    OTHER_CAUSE = "other cause"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One person's judgement of one interaction, or of an incident's cause."""
+
+    id: str
+    at: datetime
+    user: str
+    opinion: Opinion
+    interaction_id: str = ""
+    incident_id: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One line of the audit: who did what to which, chained by hashes (hex sha256) so that edits show."""
+
+    seq: int
+    at: datetime
+    actor: str
+    deed: str  # "approved", "executing", "resolved" ...
+    subject: str  # action id or incident id
+    detail: Mapping[str, str] = field(default_factory=dict)
+    previous: str = ""
+    hash: str = ""

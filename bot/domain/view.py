@@ -1,0 +1,141 @@
+"""What people are shown: plain values, ready to be read; `slack` makes blocks of them.
+
+Texts here are unescaped plain text unless a field says Markdown. Slack user ids stay ids; `slack` turns them into mentions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.action import Action
+from bot.domain.change import Change
+from bot.domain.document import Found
+from bot.domain.evidence import Diagnosis
+from bot.domain.incident import Entry, Incident
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands in the chat: channel id and message ts; `thread` is the thread's first ts."""
+
+    channel: str
+    ts: str = ""
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """All that the card of an incident tells, and nothing it does not."""
+
+    incident: Incident
+    diagnosis: Diagnosis | None
+    action: Action | None  # the newest action of this incident
+    may_propose: str  # the version that a rollback would bring back, or "" when none is offered
+    as_of: datetime
+    looking: bool = False  # the first look is still going on
+    notices: tuple[str, ...] = ()  # "rules only (no model configured)", "a new version is not indexed yet" ...
+
+
+@dataclass(frozen=True, slots=True)
+class PointerView:
+    """A pointer in another channel: where the card is and why this channel is told."""
+
+    incident: Incident
+    why: str
+    card: Place
+    permalink: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """The one message of an action, edited in place."""
+
+    action: Action
+    incident: Incident | None
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """An answer to a question: Markdown, with the evidence it cites, how it was made, and the journal's id for feedback."""
+
+    markdown: str
+    engine: str
+    interaction_id: str = ""
+    evidence: tuple[tuple[str, str, str], ...] = ()  # (E-id, text, link)
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """Incidents in short, for `/incident list` and digests."""
+
+    title: str
+    incidents: tuple[Incident, ...]
+    empty: str
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineView:
+    """What happened in an incident, oldest first."""
+
+    incident: Incident
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatchupView:
+    """What a person who joins late needs to know, read alone."""
+
+    view: IncidentView
+    entries: tuple[Entry, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunbookView:
+    """What a search for runbooks found; `note` tells of a search by words only, or that nothing fits."""
+
+    question: str
+    found: tuple[Found, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmView:
+    """Asks the person on call what the cause really was."""
+
+    incident: Incident
+    diagnosis: Diagnosis | None
+
+
+@dataclass(frozen=True, slots=True)
+class DigestView:
+    """The daily summary of one channel or of all."""
+
+    title: str
+    lines: tuple[str, ...]
+    open_incidents: tuple[Incident, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoteView:
+    """A short line to people: a refusal, a confirmation, a reminder. Plain text; `mention` are user ids to address."""
+
+    text: str
+    mention: tuple[str, ...] = ()
+
+
+Shown = (
+    IncidentView
+    | PointerView
+    | ActionView
+    | AnswerView
+    | ListView
+    | TimelineView
+    | CatchupView
+    | RunbookView
+    | ConfirmView
+    | DigestView
+    | NoteView
+)

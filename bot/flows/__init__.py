@@ -1,0 +1,1 @@
+"""The stories: one function each, reads like the product sheet."""

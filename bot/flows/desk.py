@@ -1,0 +1,75 @@
+"""The desk: everything a story may reach for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.actions.policy import Policies
+from bot.domain.service import Catalogue
+from bot.incidents.routing import Routing
+from bot.knowledge.library import Library
+from bot.ports import (
+    ActionStore,
+    AlertStore,
+    CardStore,
+    ChangeSource,
+    ChangeStore,
+    Channel,
+    Clock,
+    Database,
+    Deployer,
+    DiagnosisStore,
+    EvidenceSource,
+    IncidentStore,
+    InboxStore,
+    JournalStore,
+    Ledger,
+    TimelineStore,
+    Work,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The spans of time that the stories keep to."""
+
+    correlate: timedelta = timedelta(minutes=15)
+    reopen: timedelta = timedelta(minutes=30)
+    settle: timedelta = timedelta(seconds=60)
+    verify: timedelta = timedelta(seconds=120)
+    gather: timedelta = timedelta(seconds=5)
+    first_card: timedelta = timedelta(seconds=1)  # the first card waits this long for the first diagnosis
+    look_again: timedelta = timedelta(seconds=30)  # a live incident is looked at again when it changed, at most this often
+    window: timedelta = timedelta(hours=2)  # how far back evidence and changes are looked at
+    proposal: timedelta = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Stores, chat, clock and rules, picked in `bot.wiring`; tests pass their own."""
+
+    db: Database
+    work: Work
+    clock: Clock
+    new_id: Callable[[], str]
+    channel: Channel
+    inbox: InboxStore
+    alerts: AlertStore
+    incidents: IncidentStore
+    timeline: TimelineStore
+    changes: ChangeStore
+    diagnoses: DiagnosisStore
+    actions: ActionStore
+    ledger: Ledger
+    journal: JournalStore
+    cards: CardStore
+    catalogue: Callable[[], Catalogue]
+    routing: Callable[[], Routing]
+    policies: Callable[[], Policies]
+    library: Library
+    evidence_sources: tuple[EvidenceSource, ...] = ()
+    change_sources: tuple[ChangeSource, ...] = ()
+    deployers: Mapping[str, Deployer] = field(default_factory=dict)
+    limits: Limits = Limits()
+    default_environment: str = "production"
+    code_version: str = ""
