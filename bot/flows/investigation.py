@@ -1,0 +1,122 @@
+"""An incident needs looking into: gather, rank, show; look again while there is news."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+from bot.domain.document import Found
+from bot.domain.evidence import Diagnosis, Verdict
+from bot.domain.incident import Entry, EntryKind, Incident
+from bot.domain.interaction import Feature, Interaction, Retrieved
+from bot.domain.telemetry import Window
+from bot.flows.announce import announce, want
+from bot.flows.desk import Desk
+from bot.investigation.case import Case
+from bot.investigation.diagnose import diagnose
+from bot.investigation.gather import gather
+from bot.ports import Scalar, Transaction
+from bot.redact import redact
+
+
+def look(tx: Transaction, incident: Incident, desk: Desk) -> None:
+    """This incident is looked into: at once the first time, then at most once per `look_again` while there is news."""
+    if not incident.live:
+        return
+    args = {"incident_id": incident.id}
+    if desk.work.start(tx, "investigate", "investigate", f"look:{incident.id}:first", args, partition=incident.id):
+        return
+    span = desk.limits.look_again
+    slot = int(desk.clock().timestamp() // span.total_seconds()) + 1
+    due = desk.clock().fromtimestamp(slot * span.total_seconds(), tz=desk.clock().tzinfo)
+    desk.work.start(
+        tx, "investigate", "investigate", f"look:{incident.id}:{slot}", args, partition=incident.id, not_before=due
+    )
+
+
+async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """The evidence is gathered and ranked, and the card tells what it says."""
+    began = time.perf_counter()
+    incident = await desk.db.read(lambda tx: desk.incidents.get(tx, str(args["incident_id"])))
+    if incident is None or not incident.live:
+        return
+    case = await collect(incident, desk)
+    diagnosis = await asyncio.to_thread(diagnose, case)
+    spent_ms = 1000 * (time.perf_counter() - began)
+    await desk.db.write(lambda tx: _tell(tx, incident.id, diagnosis, case, spent_ms, desk))
+
+
+async def collect(incident: Incident, desk: Desk) -> Case:
+    """Everything known about the incident, as the rules need it."""
+    now = desk.clock()
+    window = Window(now - desk.limits.window, now)
+    alerts = await desk.db.read(lambda tx: desk.alerts.events(tx, incident.id))
+    changes = await desk.db.read(lambda tx: desk.changes.between(tx, window.start, window.end))
+    return await gather(
+        incident=incident,
+        alerts=alerts,
+        changes=changes,
+        catalogue=desk.catalogue(),
+        sources=desk.evidence_sources,
+        change_sources=desk.change_sources,
+        library=desk.library,
+        window=window,
+        now=now,
+        deadline=desk.limits.gather,
+    )
+
+
+def _tell(tx: Transaction, id: str, diagnosis: Diagnosis, case: Case, spent_ms: float, desk: Desk) -> None:
+    incident = desk.incidents.get(tx, id)
+    if incident is None or not incident.live:
+        return
+    before = desk.diagnoses.latest(tx, id)
+    if before is not None and before.verdict is Verdict.CONVICTED and _weaker(diagnosis, before):
+        diagnosis = before  # telemetry that fades while people act does not acquit what stood convicted
+    desk.diagnoses.save(tx, id, diagnosis)
+    if before is None or _claim(before) != _claim(diagnosis):
+        desk.timeline.add(tx, [Entry(id, diagnosis.at, EntryKind.DIAGNOSIS, diagnosis.summary)])
+        desk.journal.add(tx, _interaction(incident, diagnosis, case, spent_ms, desk))
+    announce(tx, incident, desk)
+    want(tx, f"evidence:{id}", desk)
+    if diagnosis.verdict is Verdict.UNDETERMINED and desk.clock() - incident.opened_at < desk.limits.correlate:
+        look(tx, incident, desk)
+
+
+def _weaker(now: Diagnosis, before: Diagnosis) -> bool:
+    same = now.cause is not None and before.cause is not None and now.cause.change_id == before.cause.change_id
+    return now.verdict is not Verdict.CONVICTED and not same
+
+
+def _claim(diagnosis: Diagnosis) -> tuple[str, ...]:
+    cause = diagnosis.cause.change_id if diagnosis.cause else ""
+    other = diagnosis.operational_cause.text if diagnosis.operational_cause else ""
+    return diagnosis.verdict.value, diagnosis.confidence.value, cause, other
+
+
+def _interaction(incident: Incident, diagnosis: Diagnosis, case: Case, spent_ms: float, desk: Desk) -> Interaction:
+    verdict, confidence, cause, other = _claim(diagnosis)
+    return Interaction(
+        id=desk.new_id(),
+        at=diagnosis.at,
+        feature=Feature.DIAGNOSIS,
+        engine=diagnosis.engine,
+        incident_id=incident.id,
+        code_version=desk.code_version,
+        corpus_version=desk.library.corpus_version,
+        question=redact(incident.title),
+        answer=redact(diagnosis.summary),
+        verdict=verdict,
+        cause=cause or other,
+        confidence=confidence,
+        evidence={e.id: redact(e.text) for e in diagnosis.evidence},
+        retrieved=retrieved((*case.runbooks, *case.past), diagnosis),
+        latency_ms=spent_ms,
+    )
+
+
+def retrieved(found: tuple[Found, ...], diagnosis: Diagnosis | None) -> tuple[Retrieved, ...]:
+    """What search returned, in order, and whether the answer cites it."""
+    shown = {r.title for r in diagnosis.runbooks} | {p.title for p in diagnosis.past} if diagnosis else set()
+    return tuple(
+        Retrieved(f.document.id, rank, f.score, f.tier.value, f.document.title in shown) for rank, f in enumerate(found, 1)
+    )
