@@ -126,6 +126,23 @@ class NoteView:
     mention: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceView:
+    """The whole reasoning behind a card, for its thread: all evidence with sources and queries, scores, what was ruled out."""
+
+    incident: Incident
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """A person's home page: what is open, and which actions wait for approval. A page of its own, never a message."""
+
+    incidents: tuple[Incident, ...]
+    approvals: tuple[Action, ...]
+    as_of: datetime
+
+
 Shown = (
     IncidentView
     | PointerView
@@ -138,4 +155,5 @@ Shown = (
     | ConfirmView
     | DigestView
     | NoteView
+    | EvidenceView
 )
