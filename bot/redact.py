@@ -1,0 +1,253 @@
+"""Secrets leave any text before it is kept, shown or prompted; so do characters that deceive the eye.
+
+Two ways to know a secret: by its own shape (a vendor's prefix, a PEM block, a JWT), or by its surroundings (a key
+called password, an Authorization header, a URL with a password) together with a value that looks like no word.
+Everything here runs in linear time: repetitions have upper bounds and alternatives do not overlap.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+
+SECRET = "[SECRET]"  # noqa: S105 - what stands in place of a secret
+
+# Shapes that are secrets wherever they stand. (hint in lower case that must occur in the text, pattern)
+_SHAPES: tuple[tuple[str, str], ...] = (
+    ("akia", r"\bAKIA[0-9A-Z]{16}\b"),
+    ("asia", r"\bASIA[0-9A-Z]{16}\b"),
+    ("absk", r"\bABSK[A-Za-z0-9+/]{100,200}={0,2}"),
+    ("bedrock-api-key-", r"\bbedrock-api-key-[A-Za-z0-9+/=]{20,2000}"),
+    ("aiza", r"\bAIza[0-9A-Za-z_-]{35}"),
+    ("ya29.", r"\bya29\.[0-9A-Za-z_-]{20,500}"),
+    ("gocspx-", r"\bGOCSPX-[0-9A-Za-z_-]{28}"),
+    ("gh", r"\bgh[opsur]_[0-9A-Za-z]{36,255}"),
+    ("github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{36,255}"),
+    ("gl", r"\bgl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt)-[0-9A-Za-z_.-]{20,300}"),
+    ("gr1348941", r"\bGR1348941[0-9A-Za-z_-]{20,30}"),
+    ("gls", r"\bglsa_[0-9A-Za-z]{32}_[0-9A-Fa-f]{8}"),
+    ("glc_", r"\bglc_[0-9A-Za-z+/]{32,400}={0,3}"),
+    ("xox", r"\bxox[a-z](?:\.xox[a-z])?-[0-9A-Za-z]{1,15}-[0-9A-Za-z-]{10,400}"),
+    ("xapp-", r"\bxapp-\d-[0-9A-Z]{8,16}-\d{8,16}-[0-9A-Fa-f]{32,128}"),
+    ("hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows|triggers)/[0-9A-Za-z/+]{30,120}"),
+    ("discord", r"discord(?:app)?\.com/api/webhooks/\d{10,25}/[0-9A-Za-z_-]{40,100}"),
+    ("_", r"\b(?:sk|rk|pk|whsec)_(?:test_|live_|prod_)?[0-9A-Za-z]{16,250}\b"),
+    ("sk-", r"\bsk-(?:ant|proj|svcacct|admin|or|lf)-[0-9A-Za-z_-]{24,250}"),
+    ("sk-", r"\bsk-[0-9A-Za-z]{32,64}\b"),
+    ("eyj", r"\beyJ[0-9A-Za-z_-]{10,4000}\.[0-9A-Za-z_-]{10,8000}(?:\.[0-9A-Za-z_-]{5,4000})?"),
+    ("ops_ey", r"\bops_eyJ[0-9A-Za-z+/=_-]{60,4000}"),
+    (
+        "a3-",
+        r"\bA3-[0-9A-Z]{6}-(?:[0-9A-Z]{11}|[0-9A-Z]{6}-[0-9A-Z]{5})(?:-[0-9A-Z]{5}){3}\b",
+    ),
+    ("hf_", r"\bhf_[A-Za-z0-9]{30,40}\b"),
+    ("api_org_", r"\bapi_org_[A-Za-z0-9]{30,40}\b"),
+    ("q~", r"(?<![\w~./-])[0-9A-Za-z_~.]{3}\dQ~[0-9A-Za-z_~.-]{31,34}(?![\w~-])"),
+    ("sq0", r"\bsq0[a-z]{3}-[0-9A-Za-z_-]{22,60}"),
+    ("eaaa", r"\bEAAA[0-9A-Za-z_-]{22,200}"),
+    ("eaa", r"\bEAA[MC][0-9A-Za-z]{20,300}\b"),
+    ("sg.", r"\bSG\.[0-9A-Za-z_-]{16,32}\.[0-9A-Za-z_-]{32,64}"),
+    ("key-", r"\bkey-[0-9a-f]{32}\b"),
+    ("dapi", r"\bdapi[0-9a-f]{32}(?:-\d)?\b"),
+    ("dop_v1_", r"\bdo[opr]_v1_[0-9a-f]{64}\b"),
+    ("dp.", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[0-9A-Za-z._-]{40,80}"),
+    ("npm_", r"\bnpm_[0-9A-Za-z]{36}\b"),
+    ("pypi-", r"\bpypi-AgE[0-9A-Za-z_-]{50,1000}"),
+    ("dckr_", r"\bdckr_[a-z]{3}_[0-9A-Za-z_-]{27,40}"),
+    ("ntn_", r"\bntn_\d{11}[0-9A-Za-z]{35}\b"),
+    ("secret_", r"\bsecret_[0-9A-Za-z]{43}\b"),
+    ("fo1_", r"(?<![\w-])fo1_[\w-]{43}(?![\w-])"),
+    ("fm", r"\bfm[12][ar]?_[0-9A-Za-z+/]{100,4000}={0,3}"),
+    ("ico-", r"\bico-[0-9A-Za-z]{32}(?![\w.])"),
+    ("s-s4t2", r"\bs-s4t2(?:ud|af)-[0-9a-f]{64}\b"),
+    ("4b1d", r"\b4b1d[0-9A-Za-z]{38}\b"),
+    ("hvs.", r"\bhv[sbr]\.[0-9A-Za-z_-]{24,300}"),
+    ("s.", r"(?<![\w.])s\.(?=[a-zA-Z]{0,23}\d)[0-9A-Za-z]{24}(?![\w.(])"),
+    ("sha256~", r"\bsha256~[0-9A-Za-z_-]{43}"),
+    ("sntry", r"\bsntry[su]_[0-9A-Za-z+/=_-]{40,400}"),
+    ("sq", r"\bsq[aup]_[0-9A-Za-z]{40,50}\b"),
+    ("sgp_", r"\bsgp_(?:[0-9A-Fa-f]{16}_|local_)?[0-9A-Fa-f]{40}\b"),
+    ("tk-us-", r"\btk-us-[\w-]{48}"),
+    ("api-", r"\bAPI-[A-Z0-9]{26,32}\b"),
+    ("pnu_", r"\bpnu_[0-9A-Za-z]{36}\b"),
+    ("pplx-", r"\bpplx-[0-9A-Za-z]{48}\b"),
+    ("pul-", r"\bpul-[0-9a-f]{40}\b"),
+    ("shp", r"\bshp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}\b"),
+    ("lin_api_", r"\blin_api_[0-9A-Za-z]{40}\b"),
+    ("nrak-", r"\bNR(?:AK|JS|II|AA)-[0-9A-Za-z-]{19,40}\b"),
+    ("pmak-", r"\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}\b"),
+    ("rdme_", r"\brdme_[0-9a-z]{70}\b"),
+    ("akcp", r"\bAKCp[0-9A-Za-z]{60,80}\b"),
+    (".atlasv1.", r"\b[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_=-]{50,80}"),
+    ("-us", r"\b[0-9a-f]{32}-us\d{1,2}\b"),
+    ("|", r"\b\d{15,16}\|[0-9A-Za-z_-]{27,40}\b"),
+    ("age-secret-key-", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,70}"),
+)
+_BY_SHAPE = tuple((hint, re.compile(pattern)) for hint, pattern in _SHAPES)
+
+_PEM_HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PEM_TAIL = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+# user:password@ in any URL: postgres://, redis://, https://
+_URL = re.compile(r"(?P<head>://[^\s:/@\"'<>|]{0,128}:)(?P<value>[^\s/@\"'<>|]{1,256})(?=@[\w.\[\]-])")
+_SCHEME = re.compile(
+    r"(?P<head>\b(?:bearer|basic|apikey|token)[ \t]{1,3})"
+    r"(?P<value>[0-9A-Za-z._~+/=-]{8,4000})(?![^\s\"'`,;)\\<\]}&])",
+    re.IGNORECASE,
+)
+_CURL_USER = re.compile(
+    r"(?P<head>(?:(?<=\s)-u|--user|--proxy-user)[ =]{0,2}[\"']?[\w.@%+\\-]{1,64}:[\"']?)"
+    r"(?P<value>[^\s\"']{3,256})"
+)
+_CREDENTIAL_WORD = (
+    r"passwords?|passwd|passphrase|pwd|secrets?|tokens?|api[_. -]?keys?|access[_. -]?keys?|accesskey(?:id)?|"
+    r"accessid|access[_.-]id|"
+    r"auth[_.-]?keys?|private[_. -]?keys?|signing[_. -]?keys?|encryption[_. -]?keys?|"
+    r"client[_. -]?secret|credentials?|"
+    r"account[_.-]?key|shared[_.-]?access[_.-]?key|user_auth|authorization|sonar[._-]?login"
+)
+_ASSIGNED = re.compile(
+    r"(?P<head>(?P<name>" + _CREDENTIAL_WORD + r")(?P<rest>[\w.-]{0,40})\\{0,2}[\"'`\])]{0,2}[ \t]{0,12}"
+    r"(?:=>|::?=|\?=|::=|=|:|,|\|\||>)[ \t]{0,12}(?:\\{0,2}[\"'`]){0,2}(?:[A-Za-z]{0,8}\([\"'])?)"
+    r"(?P<value>[^\s\"'`<>,;\\]{6,1000})",
+    re.IGNORECASE,
+)
+_BUNDLER = re.compile(  # Ruby's bundler keeps "user:password" of a gem server so
+    r"(?P<head>\bBUNDLE_[A-Z0-9_]{3,80}__[A-Z]{2,12}[\"' \t]{0,4}[=:][\"' \t]{0,4}[\w.%-]{1,64}:)"
+    r"(?P<value>[\w.%-]{3,128})"
+)
+_ARGUMENT = re.compile(
+    r"(?P<head>--?(?:password|passwd|token|secret|api-?key)[ =][\"']?)(?P<value>[^\s\"']{6,512})",
+    re.IGNORECASE,
+)
+_PLAIN_NAMES = ("passw", "passphrase", "pwd")
+_NOT_THE_VALUE = re.compile(
+    r"^[_.-]?(?:name|names|id|ids|url|uri|file|path|ref|type|count|size|length|max|min|limit|limits|expir\w*|ttl|age|version|format|"
+    r"header|field|arn|policy|policies|manager|store|provider|hash_?alg\w*|class|pattern|regex|usage|used|_total|total|bucket|"
+    r"seconds|secs?|issuer|endpoint|s?_per_\w+|vault_name|mount|key_?ref|required|enabled|rotation|count\w*|handler|service|cache\w*)s?$",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(
+    r"\$[\w({]|\{\{|\{[\w.]{1,40}\}|%[({]|x{5,}|\*{3,}|\.{3}|<[^>]{1,60}>|your[_-]|here$|[_-]here\b|example|placeholder|change[-_]?me|"
+    r"redacted|\[secret\]|dummy|^(?:null|none|true|false|undefined|secret|password|token|username|userpass|pass|string)$|"
+    r"^(?:os|self|this|process|env|config|settings|args|var|local|data|module|secrets|vault|params?|request|ctx|cls|app)[.\[]",
+    re.IGNORECASE,
+)
+_WORDLIKE = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ _./:@-](?:[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,4}))*")
+    r"(?:[A-Za-z][a-z]+|[A-Z]+|[a-z]+)(?:[ _./:@-](?:[A-Za-z][a-z]+|[A-Z]+|[a-z]+|\d{1,4}))*"
+)
+_CALL = re.compile(r"[A-Za-z_][\w.]*\(")
+_NUMBER = re.compile(r"-?\d+(?:[.:]\d+)*(?:ms|s|m|h|d|%|[KMGT]i?B?)?")
+_LINK = re.compile(r"https?://|/|\./|~/|[A-Za-z]:\\")
+_HEX = re.compile(r"[0-9a-fA-F-]{16,}")
+
+
+def redact(text: str) -> str:
+    """The same text with every secret replaced by [SECRET]; names of keys, users and hosts stay readable."""
+    if not text:
+        return text
+    text = _without_pem(text)
+    low = text.lower()
+    for hint, pattern in _BY_SHAPE:
+        if hint in low:
+            text = pattern.sub(_unless_placeholder, text)
+    text = _URL.sub(_replacing(_url_password), text)
+    text = _SCHEME.sub(_replacing(_header_value), text)
+    text = _CURL_USER.sub(_replacing(_typed_password), text)
+    text = _BUNDLER.sub(_replacing(_url_password), text)
+    text = _ARGUMENT.sub(_replacing(_typed_password), text)
+    return _ASSIGNED.sub(_assigned, text)
+
+
+def clean(text: str) -> str:
+    """The same text without control, bidirectional and zero-width characters; newlines and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(ch for ch in text if ch in "\n\t" or not _deceives(ch))
+
+
+def _deceives(ch: str) -> bool:
+    # Cc: control; Cf: bidi, zero-width, tags, soft hyphen; Cs: lone surrogates; Zl, Zp: odd line ends
+    return (
+        unicodedata.category(ch) in ("Cc", "Cf", "Cs", "Zl", "Zp") or ch in "\u115f\u1160\u3164\uffa0\u034f"
+    )
+
+
+def _without_pem(text: str) -> str:
+    """Private keys are gone; a key that was cut off is gone up to its end."""
+    if "PRIVATE KEY" not in text:
+        return text
+    kept: list[str] = []
+    at = 0
+    while head := _PEM_HEAD.search(text, at):
+        tail = _PEM_TAIL.search(text, head.end())
+        end = tail.end() if tail else len(text)
+        body = text[head.end() : tail.start() if tail else end]
+        kept += (text[at : head.start()], SECRET if len(body.strip()) >= 20 else text[head.start() : end])
+        at = end
+    return "".join(kept) + text[at:]
+
+
+def _unless_placeholder(match: re.Match[str]) -> str:
+    value = match.group()
+    body = value[6:] if len(value) > 12 else value
+    return value if _PLACEHOLDER.search(body) or len(set(body.lower())) < 5 else SECRET
+
+
+def _replacing(is_secret: Callable[[str], bool]) -> Callable[[re.Match[str]], str]:
+    def replacement(match: re.Match[str]) -> str:
+        return match["head"] + SECRET if is_secret(match["value"]) else match.group()
+
+    return replacement
+
+
+def _url_password(value: str) -> bool:
+    return not _PLACEHOLDER.search(value) or value.lower() in ("password", "secret", "pass")
+
+
+def _header_value(value: str) -> bool:
+    return not _PLACEHOLDER.search(value) and (_entropy(value) >= 2.8) and not _WORDLIKE.fullmatch(value)
+
+
+def _typed_password(value: str) -> bool:
+    if _PLACEHOLDER.search(value) and not re.search(r"[0-9].*\$\d", value):
+        return False
+    return not _WORDLIKE.fullmatch(value)
+
+
+def _assigned(match: re.Match[str]) -> str:
+    name, rest, value = match["name"].lower(), match["rest"], match["value"].rstrip(").]}&")
+    if _NOT_THE_VALUE.match(rest) or not _looks_secret(value, plain=name.startswith(_PLAIN_NAMES)):
+        return match.group()
+    return match["head"] + SECRET + match["value"][len(value) :]
+
+
+def _looks_secret(value: str, *, plain: bool) -> bool:
+    """The value of a credential key is a secret unless it is a placeholder, a number, a path, code or plain words.
+
+    `plain`: people choose passwords themselves, so that fewer signs are enough.
+    """
+    if len(value) < 6 or _PLACEHOLDER.search(value) or _NUMBER.fullmatch(value) or _LINK.match(value):
+        return False
+    if _CALL.match(value) or value[0] in "[({*" or len(set(value)) < 4:
+        return False
+    if _WORDLIKE.fullmatch(value):
+        return False
+    if plain:
+        return True
+    if _HEX.fullmatch(value):
+        return _entropy(value) >= 2.5
+    if len(value) < 10:
+        return False
+    digits = any(ch.isdigit() for ch in value)
+    mixed = value.lower() != value and value.upper() != value
+    return _entropy(value) >= (3.0 if digits else 3.6 if mixed else 4.0)
+
+
+def _entropy(value: str) -> float:
+    """Bits per character."""
+    if not value:
+        return 0.0
+    size = len(value)
+    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())

@@ -1,0 +1,125 @@
+"""Secrets leave the text, everything else stays, and hostile text costs no more than its length."""
+
+import time
+
+import pytest
+
+from bot.redact import SECRET, clean, redact
+
+# Put together from pieces, so that no scanner takes this file for a leak.
+RANDOM = "gX69YO4CvBsVjzAwYxdGyDd30t5z9ez31gKATtj4"
+SECRETS = {
+    "an AWS key id": "AKIA" + "Q3EGRN7XYZJ2MB4T",
+    "an AWS secret by its name": "aws_secret_access_key = " + RANDOM,
+    "a Google API key": "AIza" + "SyNHxIf32IQ1a1yjl3ZJIqKZqzLAK1XhDk-",
+    "a GitHub token": "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a",
+    "a fine-grained GitHub token": "github_pat_" + "11ABCDEFG0abcdefghijkl_" + "Zy9" * 19,
+    "a GitLab token": "glpat-" + "x9Kq2LmZp4RtVw7YbNc3",
+    "a Slack bot token": "xoxb-" + "781236542736-2364535789652-GkwFDQoHqzXDVsC6GzqYUypD",
+    "a Slack app token": "xapp-1-" + "A052FGTS2DL-5171572773297-" + "610b6a11f4b7eb81" * 4,
+    "a Slack webhook": "https://hooks.slack.com/services/" + "T024TTTTT/BBB72BBL/AZAAA9u0pA4ad666eMgbi555",
+    "a Stripe key": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "an Anthropic key": "sk-ant-" + "api03-abc123xyz-456def789ghij-klmnopqr",
+    "a JWT": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0." + "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
+    "a bearer header": "Authorization: Bearer " + "_FXNljbSRYMWx3TWrd7lgKhLtVZX6iskC8Wcbb4b",
+    "a basic header": "-H 'Authorization: Basic " + "YXBpOmtleS1hN2MzNDJ3MzNhNWQx'",
+    "a key header": 'curl -H "X-Api-Key: ' + '3a16750d-d363-41a4-8ebd-035408f7730f"',
+    "a password in a URL": "postgresql://shop:" + "s3cr3tpw@db.internal:5432/shop",
+    "a password in a redis URL": "redis://:" + "hunter2hunter2@cache:6379/0",
+    "a connection string": "Server=db;User Id=sa;Password=" + "Str0ng!pass;",
+    "an Azure account key": "AccountName=shop;AccountKey=" + "q1W2e3R4t5Y6u7I8o9P0aSdFgHjKlZxCvBnM==",
+    "a password in JSON": '{"user": "shop", "password": "' + 'pRf7vG2h1L8nQkW9"}',
+    "a YAML secret": "client_secret: " + "bP88Q~rcBcYjzzOhg1Hnn76Wm3jGgakZiZ.8vMgR",
+    "curl's -u": "curl -u developer:" + "yqDVtkqPECriaLRi https://infinispan:11222/",
+    "a private key": "-----BEGIN RSA PRIVATE KEY-----\n"
+    + "MIIEvQIBADANBgkq\n" * 8
+    + "-----END RSA PRIVATE KEY-----",
+    "a private key cut off": "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEA\n" * 3,
+}
+INNOCENT = [
+    "Half or more of the Alertmanager instances are crashlooping.",
+    "commit 3f2c1a9be7710c838347ae178b4a3f2c1a9be771 by olivia: raise retries to 8",
+    "trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=00f067aa0ba902b7",
+    "token_cache_seconds: 300",
+    "password combination was wrong 14 times",
+    "curl -u username:token https://api.example.com",
+    'curl -H "Authorization: Bearer $API_KEY" https://api',
+    "GITHUB_TOKEN=${{ secrets.GITHUB_TOKEN }}",
+    "xoxb-xxxxxxxxx-xxxxxxxxxx-xxxxxxxxxxxx",
+    "access_token_url='https://github.com/login/oauth/access_token'",
+    "secretName: payments-tls",
+    'sum(rate(http_requests_total{service="payments", status=~"5.."}[5m])) > 0.05',
+    "TokenBucketExhausted: tokens=0 limit=100",
+    "payments-7d9f8b6c5d-x2k4q on 10.0.3.17:8080",
+    "secret: null",
+]
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS.keys())
+def test_a_secret_is_replaced_wherever_it_stands(text: str) -> None:
+    shown = redact(f"before {text} after")
+    assert SECRET in shown
+    assert "before " in shown
+    for piece in text.replace("'", " ").replace('"', " ").replace("\n", " ").split():
+        # no long random-looking run of the original survives
+        assert not (len(piece) > 19 and piece.isalnum() and piece in shown), shown
+
+
+@pytest.mark.parametrize("text", INNOCENT)
+def test_what_is_no_secret_stays_as_it_is(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_only_the_secret_goes_and_its_surroundings_stay_readable() -> None:
+    assert (
+        redact("postgresql://shop:" + "s3cr3tpw@db:5432/shop") == f"postgresql://shop:{SECRET}@db:5432/shop"
+    )
+    assert redact('{"user": "shop", "password": "pRf7vG2h1L8n", "n": 1}') == (
+        f'{{"user": "shop", "password": "{SECRET}", "n": 1}}'
+    )
+
+
+def test_redacting_twice_changes_nothing_more() -> None:
+    once = redact("\n".join(SECRETS.values()))
+    assert redact(once) == once
+
+
+HOSTILE = {
+    "one letter": "a" * 1_000_000,
+    "one space": " " * 1_000_000,
+    "digits": "1" * 1_000_000,
+    "hex": "0123456789abcdef" * 62_500,
+    "the word token": "token" * 200_000,
+    "password and spaces": "password" + " " * 1_000_000,
+    "openings of a JWT": "eyJ" * 330_000,
+    "long JWT parts": ("eyJ" + "a" * 5_000 + ".") * 200,
+    "openings of URLs": "://a:" * 200_000,
+    "openings of keys": "-----BEGIN PRIVATE KEY-----" * 37_000,
+    "openings of headers": "bearer " * 140_000,
+    "openings of prefixes": "sk_live_xoxb-1-ghp_" * 52_000,
+    "words that end badly": ("password=" + "aa-" * 300 + "! ") * 1_000,
+    "assignments": 'password="' + "a." * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_megabyte_of_hostile_text_takes_linear_time(text: str) -> None:
+    def seconds(piece: str) -> float:
+        start = time.process_time()
+        redact(piece)
+        return time.process_time() - start
+
+    part, whole = seconds(text[:125_000]), seconds(text)
+    assert whole < 8 * 6 * max(part, 0.02), f"{part:.2f} s for an eighth, {whole:.2f} s for all"
+
+
+def test_control_bidi_and_zero_width_characters_are_gone() -> None:
+    assert (
+        clean("roll\u202eback\u2066 pay\u200bments\x00\x1b[31m\n\tok\U000e0041")
+        == "rollback payments[31m\n\tok"
+    )
+
+
+def test_ordinary_text_of_any_language_is_left_alone() -> None:
+    text = "Zahlungen schlagen fehl – 支付失败, 決済エラー\n\té 😀"
+    assert clean(text) == text
