@@ -1,7 +1,7 @@
 """Secrets leave any text before it is kept, shown or prompted; so do characters that deceive the eye.
 
-Two ways to know a secret: by its own shape (a vendor's prefix, a PEM block, a JWT), or by its surroundings (a key
-called password, an Authorization header, a URL with a password) together with a value that looks like no word.
+Two ways to know a secret: by its own shape (a vendor's prefix, a PEM block, a JWT), or by its surroundings
+(a key called password, an Authorization header, a URL with a password) and a value that looks like no word.
 Everything here runs in linear time: repetitions have upper bounds and alternatives do not overlap.
 """
 
@@ -135,8 +135,6 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _WORDLIKE = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ _./:@-](?:[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,4}))*")
-    r"(?:[A-Za-z][a-z]+|[A-Z]+|[a-z]+)(?:[ _./:@-](?:[A-Za-z][a-z]+|[A-Z]+|[a-z]+|\d{1,4}))*"
-)
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
 _NUMBER = re.compile(r"-?\d+(?:[.:]\d+)*(?:ms|s|m|h|d|%|[KMGT]i?B?)?")
 _LINK = re.compile(r"https?://|/|\./|~/|[A-Za-z]:\\")
@@ -224,7 +222,7 @@ def _assigned(match: re.Match[str]) -> str:
 
 
 def _looks_secret(value: str, *, plain: bool) -> bool:
-    """The value of a credential key is a secret unless it is a placeholder, a number, a path, code or plain words.
+    """The value of a credential key is a secret unless it is a placeholder, number, path, code or plain words.
 
     `plain`: people choose passwords themselves, so that fewer signs are enough.
     """
