@@ -1,0 +1,1 @@
+"""The doors that are not Slack: webhooks, the inbox behind them, and the clock."""

@@ -1,0 +1,211 @@
+"""The database: plain functions of an open transaction, run in threads; one writer on SQLite, a small pool on PostgreSQL.
+
+A transaction is a SQLAlchemy connection; stores get at it with `sql(tx)`. Every store defines its tables on `metadata`.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar, cast
+
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bot.errors import BadSettings, Unavailable
+from bot.ports import Transaction
+from bot.storage.lockfile import Lockfile
+
+T = TypeVar("T")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+READERS = 4
+POSTGRES_THREADS = 8
+POSTGRES_TIMEOUTS = "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, UTC: timezone-aware in and out on both databases; text order is time order on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no timezone; times are UTC and say so.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def sql(tx: Transaction) -> Connection:
+    """The SQLAlchemy connection that a transaction is."""
+    return cast(Connection, tx)
+
+
+class SqlDatabase:
+    """ports.Database on SQLite or PostgreSQL.
+
+    `write` and `read` are for the event loop, `write_now` and `read_now` for commands. A cancelled `write` may still
+    commit: its thread is never interrupted. On SQLite a lock file keeps a second process away, unless that one opens
+    with `beside=True` (short commands beside a running server; such a process never migrates).
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url)
+        self.postgres = self._url.get_backend_name() == "postgresql"
+        if not self.postgres and self._url.get_backend_name() != "sqlite":
+            raise BadSettings(f"The database {self} is of no kind that Tocsin knows; {_GOOD}.")
+        self._lock: Lockfile | None = None
+        self._engines: tuple[Engine, Engine] | None = None
+        self._threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
+        self._closing = threading.Lock()
+
+    def __str__(self) -> str:
+        return self._url.render_as_string(hide_password=True)
+
+    def open(self, *, migrate: bool = True, beside: bool = False) -> None:
+        """Connect, keep others away, bring the schema up to date. Raises BadSettings saying what is in the way."""
+        if self.postgres:
+            self._open_postgres()
+        else:
+            self._open_sqlite(beside=beside)
+        try:
+            if migrate:
+                self._bring_up_to_date(beside=beside)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Finish what runs, disconnect, let others in. Closing twice is closing once."""
+        with self._closing:
+            threads, self._threads = self._threads, None
+            for executor in threads or ():
+                executor.shutdown(wait=True)
+            engines, self._engines = self._engines, None
+            for engine in engines or ():
+                engine.dispose()
+            lock, self._lock = self._lock, None
+            if lock is not None:
+                lock.release()
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run it in one transaction and commit; roll back if it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor(0), self._run, 0, work)
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run it in a read transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor(1), self._run, 1, work)
+
+    def write_now(self, work: Callable[[Transaction], T]) -> T:
+        """`write` for code without an event loop; blocks."""
+        return self._executor(0).submit(self._run, 0, work).result()
+
+    def read_now(self, work: Callable[[Transaction], T]) -> T:
+        """`read` for code without an event loop; blocks."""
+        return self._executor(1).submit(self._run, 1, work).result()
+
+    def _executor(self, which: int) -> ThreadPoolExecutor:
+        if self._threads is None:
+            raise RuntimeError(f"The database {self} is not open.")
+        return self._threads[which]
+
+    def _begin(self, which: int) -> AbstractContextManager[Connection]:
+        assert self._engines is not None  # noqa: S101  threads exist only while engines do
+        return self._engines[which].begin()
+
+    def _run(self, which: int, work: Callable[[Transaction], T]) -> T:
+        try:
+            with self._begin(which) as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if error.connection_invalidated or (self.postgres and isinstance(error, OperationalError)):
+                raise Unavailable(
+                    f"The database {self} did not answer ({type(error.orig).__name__}). Tocsin tries again by itself.",
+                    for_people="My database does not answer right now. Please try again in a minute.",
+                ) from error
+            raise
+
+    def _open_sqlite(self, *, beside: bool) -> None:
+        if not self._url.database or self._url.database == ":memory:":
+            raise BadSettings(f"The database {self} is not a file; {_GOOD}.")
+        path = Path(self._url.database)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not beside:
+            self._lock = Lockfile(path.with_name(path.name + ".lock"))
+            self._lock.take()
+        self._engines = (_sqlite(str(path), readers=0), _sqlite(str(path), readers=READERS))
+        self._threads = (
+            ThreadPoolExecutor(1, thread_name_prefix="db-writer"),
+            ThreadPoolExecutor(READERS, thread_name_prefix="db-reader"),
+        )
+
+    def _open_postgres(self) -> None:
+        engine = create_engine(
+            self._url,
+            pool_size=POSTGRES_THREADS,
+            max_overflow=0,
+            pool_pre_ping=True,
+            connect_args={"options": POSTGRES_TIMEOUTS, "connect_timeout": 5},
+        )
+        threads = ThreadPoolExecutor(POSTGRES_THREADS, thread_name_prefix="db")
+        self._engines, self._threads = (engine, engine), (threads, threads)
+
+    def _bring_up_to_date(self, *, beside: bool) -> None:
+        # Alembic takes a quarter of a second to import, which commands that open nothing should not pay.
+        from bot.storage.migrations import check, upgrade
+
+        if beside and not self.postgres:
+            self.read_now(lambda tx: check(sql(tx), str(self)))
+        else:
+            self.write_now(lambda tx: upgrade(sql(tx), str(self)))
+
+
+_GOOD = "a good value is sqlite:////var/lib/tocsin/tocsin.db or postgresql+psycopg://tocsin@localhost/tocsin"
+
+
+def _sqlite(path: str, *, readers: int) -> Engine:
+    """An engine of one writing connection (`readers` 0) or of some reading ones."""
+    engine = create_engine(f"sqlite:///{path}", pool_size=max(1, readers), max_overflow=0)
+    begin = "BEGIN" if readers else "BEGIN IMMEDIATE"
+
+    def connected(raw: object, _entry: ConnectionPoolEntry) -> None:
+        connection = cast(sqlite3.Connection, raw)
+        connection.isolation_level = (
+            None  # we say BEGIN ourselves: sqlite3 would defer it past the first read
+        )
+        for pragma in _PRAGMAS if not readers else (*_PRAGMAS, "query_only=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    event.listen(engine, "connect", connected)
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    return engine
+
+
+_PRAGMAS = (
+    "busy_timeout=10000",
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+)

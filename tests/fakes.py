@@ -1,0 +1,259 @@
+"""Fakes that can be read: assert on what happened (`channel.posts == [...]`), not on who was called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.alert import Alert, Severity
+from bot.domain.change import Change, ChangeKind, ChangeStatus
+from bot.domain.incident import Incident, Member, Status
+from bot.domain.view import Place, Shown
+from bot.errors import NotFound, Unavailable
+from bot.ports import Handler, Scalar, Transaction
+
+NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A Clock that stands still: `clock()` tells the time, `clock.advance(seconds=90)` moves it."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> datetime:
+        """Move on by `timedelta(**span)`."""
+        self.now += timedelta(**span)
+        return self.now
+
+    def set(self, now: datetime) -> None:
+        """It is this late now."""
+        self.now = now
+
+
+@dataclass
+class Post:
+    """A message as it stands now; `views` are all it ever showed, the latest last."""
+
+    place: Place
+    key: str
+    views: list[Shown]
+
+    @property
+    def view(self) -> Shown:
+        """What it shows now."""
+        return self.views[-1]
+
+
+@dataclass
+class FakeChannel:
+    """A ports.Channel in memory. Messages get the ts "1.000001", "2.000001" ...
+
+    `down = True` makes every call raise Unavailable; `fail_next = 2` only the next two; `retry_after` goes with them.
+    `lose_answers = 1`: the next post arrives, but its answer is lost (Unavailable), as with a broken connection.
+    """
+
+    posts: list[Post] = field(default_factory=list)
+    edits: list[tuple[Place, Shown]] = field(default_factory=list)
+    whispers: list[tuple[Place, str, Shown]] = field(default_factory=list)
+    channels: dict[str, str] = field(default_factory=dict)
+    down: bool = False
+    fail_next: int = 0
+    lose_answers: int = 0
+    retry_after: float | None = None
+
+    async def post(self, place: Place, view: Shown, *, key: str) -> Place:
+        """Keep a new message."""
+        self._answer()
+        place = replace(place, ts=f"{len(self.posts) + 1}.000001")
+        self.posts.append(Post(place, key, [view]))
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unavailable("The connection broke before the chat answered.")
+        return place
+
+    async def edit(self, place: Place, view: Shown) -> None:
+        """Show something else in the same message."""
+        self._answer()
+        self.message(place).views.append(view)
+        self.edits.append((place, view))
+
+    async def whisper(self, place: Place, user: str, view: Shown) -> None:
+        """Keep what one person was shown."""
+        self._answer()
+        self.whispers.append((place, user, view))
+
+    async def find(self, channel: str, key: str) -> Place | None:
+        """The message that carries the key."""
+        self._answer()
+        return next((p.place for p in self.posts if p.key == key and p.place.channel == channel), None)
+
+    async def permalink(self, place: Place) -> str:
+        """A link in no real workspace."""
+        self._answer()
+        return f"https://chat.example/{place.channel}/{place.ts}"
+
+    async def channel_id(self, name: str) -> str:
+        """`channels[name]` if set, else "#name" becomes "C-NAME"; "#missing" is not there."""
+        self._answer()
+        if name == "#missing":
+            raise NotFound("There is no channel #missing.")
+        return self.channels.get(name, f"C-{name[1:].upper()}" if name.startswith("#") else name)
+
+    def message(self, place: Place) -> Post:
+        """The message at a place."""
+        return next(p for p in self.posts if (p.place.channel, p.place.ts) == (place.channel, place.ts))
+
+    def _answer(self) -> None:
+        if self.down or self.fail_next:
+            self.fail_next = max(0, self.fail_next - 1)
+            raise Unavailable("The chat does not answer.", retry_after=self.retry_after)
+
+
+@dataclass(frozen=True)
+class Started:
+    """One piece of work that was started."""
+
+    queue: str
+    name: str
+    id: str
+    args: dict[str, Scalar]
+    partition: str | None
+    not_before: datetime | None
+
+
+@dataclass
+class InMemoryWork:
+    """A ports.Work that only remembers: `started` is all that was, in order; `run_all` runs what has not run yet.
+
+    It knows nothing of transactions: what a rolled-back one started stays started.
+    """
+
+    started: list[Started] = field(default_factory=list)
+    done: set[str] = field(default_factory=set)
+
+    def start(
+        self,
+        tx: Transaction,
+        queue: str,
+        name: str,
+        id: str,
+        args: Mapping[str, Scalar],
+        *,
+        partition: str | None = None,
+        not_before: datetime | None = None,
+    ) -> bool:
+        """Remember it once per id."""
+        if any(s.id == id for s in self.started):
+            return False
+        self.started.append(Started(queue, name, id, dict(args), partition, not_before))
+        return True
+
+    def named(self, name: str) -> list[Started]:
+        """All that was started under a name."""
+        return [s for s in self.started if s.name == name]
+
+    async def run_all(self, handlers: Mapping[str, Handler], *, now: datetime | None = None) -> list[str]:
+        """Run what is due (all, without `now`), and what that starts, in order; the ids that ran. Errors rise."""
+        ran: list[str] = []
+        while due := [s for s in self.started if s.id not in self.done and _due(s, now)]:
+            for item in due:
+                self.done.add(item.id)
+                await handlers[item.name](item.args)
+                ran.append(item.id)
+        return ran
+
+
+def _due(item: Started, now: datetime | None) -> bool:
+    return now is None or item.not_before is None or item.not_before <= now
+
+
+class PlainDatabase:
+    """A ports.Database without a database, for stories whose stores are in memory; `tx` is a fresh object each time."""
+
+    async def write(self, work: Any) -> Any:
+        """Call it."""
+        return work(object())
+
+    async def read(self, work: Any) -> Any:
+        """Call it."""
+        return work(object())
+
+
+def an_alert(**fields: Any) -> Alert:
+    """A firing alert of payments in production; give what matters to the test."""
+    return replace(
+        Alert(
+            connector="alertmanager",
+            name="HighErrorRate",
+            service="payments",
+            environment="production",
+            severity=Severity.SEV2,
+            resolved=False,
+            started_at=NOON,
+            summary="payments answers with errors",
+            labels={"alertname": "HighErrorRate", "service": "payments", "pod": "payments-1"},
+        ),
+        **fields,
+    )
+
+
+def a_change(**fields: Any) -> Change:
+    """A deploy of payments that succeeded ten minutes before noon; give what matters to the test."""
+    return replace(
+        Change(
+            id="github:deployment:43",
+            connector="github",
+            kind=ChangeKind.DEPLOY,
+            status=ChangeStatus.SUCCEEDED,
+            at=NOON - timedelta(minutes=10),
+            title="Deploy payments v43",
+            services=("payments",),
+            environment="production",
+            version="v43",
+            commit="3f2c1a9" + "0" * 33,
+            repository="demo/shop",
+            author="olivia",
+        ),
+        **fields,
+    )
+
+
+def an_incident(**fields: Any) -> Incident:
+    """An open incident of payments with one member; give what matters to the test."""
+    return replace(
+        Incident(
+            id="0193-incident",
+            number=42,
+            title="payments answers with errors",
+            service="payments",
+            environment="production",
+            severity=Severity.SEV2,
+            status=Status.OPEN,
+            opened_at=NOON,
+            updated_at=NOON,
+            members=(a_member(),),
+        ),
+        **fields,
+    )
+
+
+def a_member(**fields: Any) -> Member:
+    """The first problem of an incident; give what matters to the test."""
+    return replace(
+        Member(
+            fingerprint="f" * 16,
+            name="HighErrorRate",
+            service="payments",
+            reason="it opened the incident",
+            joined_at=NOON,
+            severity=Severity.SEV2,
+            firing=1,
+            events=1,
+            summary="payments answers with errors",
+        ),
+        **fields,
+    )
