@@ -1,0 +1,205 @@
+"""The documented HTTP API under `/workspace`: everything a person can do on the page, for programs."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.workspace import interactions, messages, webapi_marks
+from bot.workspace.errors import PersonaError, SlackError
+from bot.workspace.interactions import Outcome
+from bot.workspace.site import Site
+from bot.workspace.state import Channel, JsonObject, Message, View
+from bot.workspace.typed import say
+
+Action = Callable[[Site, "Ask"], Awaitable[JsonObject]]
+MOST_BODY = 1_000_000
+
+
+class Ask:
+    """What a persona asks for: the fields of the JSON body (or the query), with the person who asks."""
+
+    def __init__(self, site: Site, fields: JsonObject) -> None:
+        self.site = site
+        self.fields = fields
+
+    def text(self, name: str, default: str | None = None) -> str:
+        value = self.fields.get(name)
+        if value in (None, "") and default is not None:
+            return default
+        if not isinstance(value, str) or not value:
+            raise PersonaError(f"The field {name!r} is missing or not a text.")
+        return value
+
+    @property
+    def user(self) -> str:
+        user = self.text("as")
+        people = self.site.workspace.people
+        if user not in people:
+            raise PersonaError(f"There is no persona {user!r}. The personas are: {', '.join(people)}.", 404)
+        return user
+
+    @property
+    def channel(self) -> Channel:
+        ident = self.text("channel")
+        user = self.user
+        bot = self.site.config.bot.user_id
+        channel = self.site.workspace.direct(user) if ident == bot else self.site.workspace.find_channel(ident)
+        if channel is None or not channel.visible_to(user):
+            there = ", ".join(c.id for c in self.site.workspace.channels.values() if c.visible_to(user))
+            raise PersonaError(f"There is no channel {ident!r} for {user}. Its channels are: {there}.", 404)
+        return channel
+
+    @property
+    def message(self) -> Message:
+        channel = self.channel
+        message = channel.messages.get(self.text("ts"))
+        if message is None or not message.visible_to(self.user):
+            raise PersonaError(f"There is no message {self.text('ts')} for {self.user} in {channel.id}.", 404)
+        return message
+
+    @property
+    def view(self) -> View:
+        view = self.site.workspace.view(self.text("view_id"))
+        if view is None or view.user != self.user:
+            raise PersonaError(f"{self.user} has no open view {self.text('view_id')!r}.", 404)
+        return view
+
+
+async def post(site: Site, ask: Ask) -> JsonObject:
+    channel = ask.channel
+    thread_ts = ask.text("thread_ts", "") or None
+    if thread_ts and thread_ts not in channel.messages:
+        raise PersonaError(f"There is no message {thread_ts} in {channel.id} to answer to.", 404)
+    text = ask.text("text")
+    if len(text) > 12_000:
+        raise PersonaError("A person's message may have 12000 characters.")
+    message = say(site.workspace, ask.user, channel.id, text, thread_ts)
+    messages.tell_posted(site, message)
+    return {"channel": channel.id, "ts": message.ts}
+
+
+async def react(site: Site, ask: Ask) -> JsonObject:
+    deed = webapi_marks.unreact if ask.fields.get("remove") else webapi_marks.react
+    deed(site, ask.message, ask.user, ask.text("name").strip(":"))
+    return {}
+
+
+async def press(site: Site, ask: Ask) -> JsonObject:
+    if ask.fields.get("view_id"):
+        return outcome_json(await interactions.press_in_view(site, ask.view, ask.fields))
+    return outcome_json(await interactions.press(site, ask.user, ask.message, ask.fields))
+
+
+async def options(site: Site, ask: Ask) -> JsonObject:
+    blocks = ask.view.blocks if ask.fields.get("view_id") else ask.message.blocks
+    return {"options": await interactions.suggest(site, ask.user, blocks, ask.fields)}
+
+
+async def command(site: Site, ask: Ask) -> JsonObject:
+    name = ask.text("command")
+    if not name.startswith("/"):
+        raise PersonaError(f"A command starts with a slash; {name!r} does not.")
+    return outcome_json(await interactions.command(site, ask.user, ask.channel, name, ask.text("text", "")))
+
+
+async def shortcut(site: Site, ask: Ask) -> JsonObject:
+    message = ask.message if ask.fields.get("ts") else None
+    return outcome_json(await interactions.shortcut(site, ask.user, ask.text("callback_id"), message))
+
+
+async def open_home(site: Site, ask: Ask) -> JsonObject:
+    """Opens the Home tab, or with `tab=messages` the direct message."""
+    user = ask.user
+    home = site.workspace.homes.get(user)
+    direct = site.workspace.direct(user)
+    event: JsonObject = {
+        "type": "app_home_opened",
+        "user": user,
+        "channel": direct.id if direct else "",
+        "tab": ask.text("tab", "home"),
+        "event_ts": site.workspace.next_ts(),
+    }
+    if home and event["tab"] == "home":
+        event["view"] = {**home.body, "id": home.id, "hash": home.hash}
+    site.delivery.event(event)
+    site.workspace.record("home_opened", user=user, tab=event["tab"])
+    return {}
+
+
+async def submit(site: Site, ask: Ask) -> JsonObject:
+    values = ask.fields.get("values") or {}
+    if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
+        raise PersonaError("The field 'values' must be block_id -> action_id -> value.")
+    view = ask.view
+    outcome = await interactions.submit(site, view, values)
+    return {**outcome_json(outcome), "errors": view.errors}
+
+
+async def close(site: Site, ask: Ask) -> JsonObject:
+    return outcome_json(await interactions.close(site, ask.view, bool(ask.fields.get("all"))))
+
+
+async def read(site: Site, ask: Ask) -> JsonObject:
+    """Everything in the channel counts as read."""
+    channel = ask.channel
+    shown = [m.ts for m in channel.messages.values()]
+    channel.last_read[ask.user] = max(shown, default="0")
+    return {}
+
+
+def outcome_json(outcome: Outcome) -> JsonObject:
+    return {"acked": outcome.acked, "status": outcome.says, "waited_ms": outcome.milliseconds}
+
+
+ACTIONS: dict[str, Action] = {
+    "messages": post,
+    "reactions": react,
+    "actions": press,
+    "options": options,
+    "commands": command,
+    "shortcuts": shortcut,
+    "home": open_home,
+    "modals/submit": submit,
+    "modals/close": close,
+    "read": read,
+}
+
+
+def endpoint(site: Site, action: Action) -> Callable[[Request], Awaitable[Response]]:
+    """A JSON endpoint around an action: reads the body, answers `{"ok": true, ...}` or says why not."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return JSONResponse({"ok": True, **await action(site, Ask(site, await body_of(request)))})
+        except PersonaError as refusal:
+            return JSONResponse({"ok": False, "error": str(refusal)}, refusal.status)
+        except SlackError as refusal:
+            return JSONResponse({"ok": False, "error": str(refusal)}, 400)
+
+    return answer
+
+
+async def body_of(request: Request) -> JsonObject:
+    """The JSON body of a POST, the query of anything else."""
+    if request.method != "POST":
+        return dict(request.query_params)
+    # A form could be sent by any web page; JSON needs a permission that we never give.
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise PersonaError("Send JSON with the header Content-Type: application/json.", 415)
+    if int(request.headers.get("content-length") or 0) > MOST_BODY:
+        raise PersonaError("The body is too large.", 413)
+    try:
+        body: Any = json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise PersonaError("The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise PersonaError("The body must be a JSON object.")
+    return body
+
+
+def routes(site: Site) -> list[Route]:
+    return [Route(f"/workspace/{path}", endpoint(site, action), methods=["POST"]) for path, action in ACTIONS.items()]
