@@ -1,0 +1,1 @@
+"""Services and who depends on whom: the files that people review, and what a change can reach."""

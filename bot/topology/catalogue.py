@@ -1,0 +1,119 @@
+"""services.yaml: the services that people described, checked with line numbers."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from bot.domain.service import Catalogue, Service
+from bot.errors import Fault
+from bot.topology.rulefile import BadRules, Lines, RuleFile, read_rules
+
+log = logging.getLogger(__name__)
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+
+
+class ServiceEntry(BaseModel):
+    """One service as services.yaml writes it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    title: str = ""
+    owner: str = ""
+    tier: Annotated[int, Field(ge=1, le=5)] = 3
+    aliases: tuple[Name, ...] = ()
+    depends_on: tuple[Name, ...] = ()
+    repository: str = ""
+    paths: tuple[Name, ...] = ()
+    environments: tuple[Name, ...] = ("production",)
+    deployer: str = ""
+    external: bool = False
+
+
+class ServicesFile(BaseModel):
+    """services.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    services: tuple[ServiceEntry, ...] = ()
+
+
+def catalogue_file(path: Path) -> RuleFile[Catalogue]:
+    """services.yaml at this path, kept current; without the file every service is created on sight."""
+    return RuleFile(path, read_catalogue, absent=Catalogue())
+
+
+def read_catalogue(text: str, file: str = "services.yaml") -> Catalogue:
+    """The catalogue that the text describes. Raises BadRules with every fault."""
+    parsed, lines = read_rules(text, file, ServicesFile)
+    faults = [*_taken_twice(parsed, lines), *_dangling(parsed, lines)]
+    if faults:
+        raise BadRules(sorted(faults, key=lambda fault: fault.line))
+    catalogue = _built(parsed)
+    for loop in loops(catalogue):
+        log.warning("%s: %s depend on each other in a circle; causes among them are harder to tell apart", file, " → ".join(loop))
+    return catalogue
+
+
+def _built(parsed: ServicesFile) -> Catalogue:
+    names = {alias: entry.name for entry in parsed.services for alias in (entry.name, *entry.aliases)}
+    services = {
+        entry.name: Service(
+            **entry.model_dump(exclude={"depends_on", "title"}),
+            title=entry.title or entry.name,
+            depends_on=tuple(dict.fromkeys(names[target] for target in entry.depends_on)),
+        )
+        for entry in parsed.services
+    }
+    return Catalogue(services)
+
+
+def _taken_twice(parsed: ServicesFile, lines: Lines) -> Iterable[Fault]:
+    taken: dict[str, int] = {}
+    for number, entry in enumerate(parsed.services):
+        for place, name in (("name", entry.name), *(("aliases", alias) for alias in entry.aliases)):
+            if name in taken:
+                yield lines.fault(
+                    f"{name} is already the name or an alias of the service in line {taken[name]}; choose another",
+                    "services", number, place,
+                )  # fmt: skip
+            else:
+                taken[name] = lines.of("services", number)
+
+
+def _dangling(parsed: ServicesFile, lines: Lines) -> Iterable[Fault]:
+    names = {name: entry.name for entry in parsed.services for name in (entry.name, *entry.aliases)}
+    for number, entry in enumerate(parsed.services):
+        for place, target in enumerate(entry.depends_on):
+            if target not in names:
+                message = f"{entry.name} depends on {target}, which is not described; add it (external: true if not yours)"
+            elif names[target] == entry.name:
+                message = f"{entry.name} depends on itself; take it out"
+            else:
+                continue
+            yield lines.fault(message, "services", number, "depends_on", place)
+
+
+def loops(catalogue: Catalogue) -> tuple[tuple[str, ...], ...]:
+    """Services that depend on each other in a circle, each circle once, its first service repeated at the end."""
+    found: dict[frozenset[str], tuple[str, ...]] = {}
+    done: set[str] = set()
+    for start in catalogue.services:
+        trail: list[tuple[str, list[str]]] = [(start, list(catalogue.services[start].depends_on))]
+        while trail:
+            here, left = trail[-1]
+            if here in done or not left:
+                done.add(here)
+                trail.pop()
+                continue
+            there = left.pop(0)
+            path = [name for name, _ in trail]
+            if there in path:
+                circle = path[path.index(there) :]
+                found.setdefault(frozenset(circle), (*circle, there))
+            elif there not in done:
+                trail.append((there, list(catalogue.services[there].depends_on)))
+    return tuple(found.values())
