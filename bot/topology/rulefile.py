@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar, get_args
+from typing import Generic, TypeGuard, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -120,17 +120,15 @@ def _spelled(path: Sequence[Step]) -> str:
 
 def _keys(model: type[BaseModel], path: Sequence[Step]) -> list[str]:
     """The keys that the model knows at a path."""
-    here: object = model
+    here = model
     for step in path:
-        if isinstance(here, type) and issubclass(here, BaseModel) and step in here.model_fields:
-            here = here.model_fields[str(step)].annotation
-        else:
-            here = next(iter(get_args(here)[-1:]), None)
-        here = next((a for a in get_args(here) if _is_model(a)), here) if not _is_model(here) else here
-    return sorted(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+        if isinstance(step, str) and step in here.model_fields:
+            annotation = here.model_fields[step].annotation
+            here = next((a for a in (annotation, *get_args(annotation)) if _is_model(a)), here)
+    return sorted(here.model_fields)
 
 
-def _is_model(value: object) -> bool:
+def _is_model(value: object) -> TypeGuard[type[BaseModel]]:
     return isinstance(value, type) and issubclass(value, BaseModel)
 
 

@@ -1,0 +1,1 @@
+"""From signals to incidents: dedup, correlation, severity, routing, timeline."""
