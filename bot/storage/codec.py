@@ -1,7 +1,8 @@
 """Domain values as JSON text, so that a store keeps an aggregate in one column beside a few indexed ones."""
 
+from collections.abc import Hashable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -20,11 +21,10 @@ def load(kind: type[T], text: str | bytes) -> T:
     not fit is a ValueError naming the class and the path.
     """
     try:
-        value: T = _decoder(kind).decode(text)
+        value: T = _decoder(cast(Hashable, kind)).decode(text)
     except msgspec.ValidationError as error:
-        raise ValueError(
-            f"What is stored as {getattr(kind, '__name__', kind)} cannot be read: {error}."
-        ) from error
+        name = getattr(kind, "__name__", kind)
+        raise ValueError(f"What is stored as {name} cannot be read: {error}.") from error
     return value
 
 
@@ -32,5 +32,5 @@ _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 @lru_cache(maxsize=256)
-def _decoder(kind: type[T]) -> "msgspec.json.Decoder[Any]":  # Any: the cache cannot carry T
+def _decoder(kind: Hashable) -> "msgspec.json.Decoder[Any]":  # Any: the cache cannot carry T
     return msgspec.json.Decoder(kind)

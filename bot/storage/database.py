@@ -44,14 +44,14 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy passes it
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"{value!r} has no timezone; times are UTC and say so.")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  SQLAlchemy passes it
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -191,9 +191,7 @@ def _sqlite(path: str, *, readers: int) -> Engine:
 
     def connected(raw: object, _entry: ConnectionPoolEntry) -> None:
         connection = cast(sqlite3.Connection, raw)
-        connection.isolation_level = (
-            None  # we say BEGIN ourselves: sqlite3 would defer it past the first read
-        )
+        connection.isolation_level = None  # we say BEGIN ourselves: sqlite3 would defer it past the first read
         for pragma in _PRAGMAS if not readers else (*_PRAGMAS, "query_only=ON"):
             connection.execute(f"PRAGMA {pragma}")
 

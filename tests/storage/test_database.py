@@ -78,7 +78,7 @@ def test_times_are_utc_in_and_out(database: SqlDatabase) -> None:
 def test_a_time_without_a_zone_is_refused(database: SqlDatabase) -> None:
     table = make_table(database)
     with pytest.raises(Exception, match="has no timezone"):
-        database.write_now(lambda tx: sql(tx).execute(insert(table).values(at=datetime(2026, 1, 1))))
+        database.write_now(lambda tx: sql(tx).execute(insert(table).values(at=NOON.replace(tzinfo=None))))
 
 
 def test_every_commit_is_synced_to_disk(database: SqlDatabase) -> None:

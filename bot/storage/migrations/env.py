@@ -2,8 +2,6 @@
 
 from alembic import context
 
-context.configure(
-    connection=context.config.attributes["connection"], render_as_batch=True, transactional_ddl=True
-)
+context.configure(connection=context.config.attributes["connection"], render_as_batch=True, transactional_ddl=True)
 with context.begin_transaction():
     context.run_migrations()
