@@ -1,0 +1,100 @@
+"""Actions, moved by compare-and-set; at most one of them is under way per service and environment."""
+
+from dataclasses import replace
+
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.domain.action import BUSY, Action
+from bot.errors import IllegalMove
+from bot.ports import Transaction
+from bot.storage.codec import dump, load
+from bot.storage.database import UtcDateTime, metadata, sql
+
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("incident_id", String(64), nullable=False, index=True),
+    Column("service", String(200), nullable=False),
+    Column("environment", String(100), nullable=False),
+    Column("status", String(40), nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("busy", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+Index(
+    "uq_actions_one_at_a_time",
+    actions.c.service,
+    actions.c.environment,
+    unique=True,
+    sqlite_where=actions.c.busy.is_(True),
+    postgresql_where=actions.c.busy.is_(True),
+)
+Index(
+    "ix_actions_unfinished",
+    actions.c.created_at,
+    sqlite_where=actions.c.ended.is_(False),
+    postgresql_where=actions.c.ended.is_(False),
+)
+
+
+class SqlActionStore:
+    """ports.ActionStore in SQL."""
+
+    def add(self, tx: Transaction, action: Action) -> Action:
+        """Keep a new one."""
+        kept = replace(action, version=1)
+        sql(tx).execute(insert(actions).values(id=kept.id, created_at=kept.created_at, **_columns(kept)))
+        return kept
+
+    def get(self, tx: Transaction, id: str) -> Action | None:
+        """One action."""
+        body = sql(tx).execute(select(actions.c.body).where(actions.c.id == id)).scalar_one_or_none()
+        return None if body is None else load(Action, body)
+
+    def move(self, tx: Transaction, before: Action, after: Action) -> Action | None:
+        """Replace `before` by `after` if nobody was faster (version and status unchanged); else None.
+
+        Raises IllegalMove if another action of this service and environment is under way.
+        """
+        moved = replace(after, version=before.version + 1)
+        unchanged = (
+            (actions.c.id == before.id) & (actions.c.version == before.version) & (actions.c.status == before.status.value)
+        )
+        try:
+            done = sql(tx).execute(update(actions).where(unchanged).values(**_columns(moved)))
+        except IntegrityError as error:
+            raise IllegalMove(
+                f"Another action on {after.service} in {after.environment} is under way; wait until it has ended."
+            ) from error
+        return moved if done.rowcount == 1 else None
+
+    def of_incident(self, tx: Transaction, incident_id: str) -> tuple[Action, ...]:
+        """The actions of one incident, newest first."""
+        found = (
+            select(actions.c.body)
+            .where(actions.c.incident_id == incident_id)
+            .order_by(actions.c.created_at.desc(), actions.c.id.desc())
+        )
+        return tuple(load(Action, body) for body in sql(tx).execute(found).scalars())
+
+    def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
+        """All that have not ended, oldest first."""
+        found = select(actions.c.body).where(actions.c.ended.is_(False)).order_by(actions.c.created_at, actions.c.id)
+        return tuple(load(Action, body) for body in sql(tx).execute(found).scalars())
+
+
+def _columns(action: Action) -> dict[str, object]:
+    return {
+        "incident_id": action.incident_id,
+        "service": action.service,
+        "environment": action.environment,
+        "status": action.status.value,
+        "ended": action.ended,
+        "busy": action.status in BUSY,
+        "version": action.version,
+        "body": dump(action),
+    }
