@@ -367,7 +367,9 @@ class JournalStore(Protocol):
     def recent(self, tx: Transaction, limit: int = 20, incident_id: str | None = None) -> tuple[Interaction, ...]:
         """The newest answers."""
 
-    def feedback(self, tx: Transaction, interaction_id: str | None = None, incident_id: str | None = None) -> tuple[Feedback, ...]:
+    def feedback(
+        self, tx: Transaction, interaction_id: str | None = None, incident_id: str | None = None
+    ) -> tuple[Feedback, ...]:
         """The judgements of one answer or one incident, oldest first."""
 
 

@@ -56,7 +56,10 @@ class Change:
     @property
     def shipped(self) -> bool:
         """It reached an environment; a commit alone did not."""
-        return self.status is ChangeStatus.SUCCEEDED and self.kind not in (ChangeKind.COMMIT, ChangeKind.BUILD)
+        return self.status is ChangeStatus.SUCCEEDED and self.kind not in (
+            ChangeKind.COMMIT,
+            ChangeKind.BUILD,
+        )
 
 
 @dataclass(frozen=True, slots=True)

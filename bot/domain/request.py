@@ -1,6 +1,7 @@
 """What people ask of the bot, freed of Slack's payloads: a command typed, a question asked, a button pressed.
 
-`id` is the same for every delivery of the same deed; flows use it as the key of what they start, so that a repeat is harmless.
+`id` is the same for every delivery of the same deed; flows use it as the key of what they start, so that a
+repeat is harmless.
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """A slash command. `command` has no slash; `words` are the arguments, quoted ones kept together; `text` is all of them."""
+    """A slash command. `command` has no slash; `words` are its arguments, quoted ones kept together; `text` is all."""
 
     person: Person
     channel: str
@@ -59,7 +60,10 @@ class CommandRequest:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Words addressed to the bot. `place.thread` is where the answer belongs; `incident_hint` is "INC-42" if the text names one."""
+    """Words addressed to the bot. The answer belongs in `place.thread`.
+
+    `incident_hint` is "INC-42" if the text names one, else "".
+    """
 
     person: Person
     place: Place
@@ -70,10 +74,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A button pressed, or the modal behind it sent. `value` is the id the button carried (incident, action or interaction).
+    """A button pressed, or the modal behind it sent.
 
-    `choice` is set for INCIDENT_MORE: TIMELINE, CATCHUP or EXPLAIN. `text` is what the person wrote in the modal
-    (the other cause, the reason for resolving), plain text.
+    `value` is the id the button carried: of an incident, an action or an interaction. `choice` is set for
+    INCIDENT_MORE: TIMELINE, CATCHUP or EXPLAIN. `text` is what the person wrote in the modal (the other cause, the
+    reason for resolving), plain text.
     """
 
     person: Person

@@ -96,6 +96,5 @@ class Catalogue:
         return tuple(
             s.name
             for s in self.services.values()
-            if s.repository == repository
-            and any(f == p or f.startswith(p.rstrip("/") + "/") for f in files for p in s.paths)
+            if s.repository == repository and any(f == p or f.startswith(p.rstrip("/") + "/") for f in files for p in s.paths)
         )

@@ -128,7 +128,7 @@ class NoteView:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceView:
-    """The whole reasoning behind a card, for its thread: all evidence with sources and queries, scores, what was ruled out."""
+    """The whole reasoning behind a card, for its thread: every piece of evidence, every score, what was ruled out."""
 
     incident: Incident
     diagnosis: Diagnosis
@@ -136,7 +136,7 @@ class EvidenceView:
 
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """A person's home page: what is open, and which actions wait for approval. A page of its own, never a message."""
+    """A person's home page: what is open, and which actions wait for approval. Never a message."""
 
     incidents: tuple[Incident, ...]
     approvals: tuple[Action, ...]

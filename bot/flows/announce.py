@@ -8,7 +8,7 @@ refresh per key is outstanding; it reads the latest state when it runs, and ends
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.domain.action import Action, ActionStatus
 from bot.domain.evidence import Diagnosis, Verdict
@@ -27,6 +27,7 @@ from bot.flows.desk import Desk
 from bot.incidents.routing import Route
 from bot.ports import Card, Scalar, Transaction
 
+EPOCH = datetime.fromtimestamp(0, tz=UTC)
 STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again
 
 
@@ -36,7 +37,12 @@ def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
     if seen is None and desk.diagnoses.latest(tx, incident.id) is None:
         later = desk.clock() + desk.limits.first_card
         desk.work.start(
-            tx, "housekeeping", "first_card", f"first_card:{incident.id}", {"incident_id": incident.id}, not_before=later
+            tx,
+            "housekeeping",
+            "first_card",
+            f"first_card:{incident.id}",
+            {"incident_id": incident.id},
+            not_before=later,
         )
         return
     want(tx, f"card:{incident.id}", desk)
@@ -252,5 +258,5 @@ def _why(incident: Incident, diagnosis: Diagnosis | None, channel: str, desk: De
 
 def digest(view: Shown) -> str:
     """Equal for views that look the same to people; the time of looking does not count."""
-    same = replace(view, as_of=datetime.min) if isinstance(view, IncidentView | ActionView) else view
+    same = replace(view, as_of=EPOCH) if isinstance(view, IncidentView | ActionView) else view
     return hashlib.sha256(repr(same).encode()).hexdigest()[:24]

@@ -29,7 +29,13 @@ def look(tx: Transaction, incident: Incident, desk: Desk) -> None:
     slot = int(desk.clock().timestamp() // span.total_seconds()) + 1
     due = desk.clock().fromtimestamp(slot * span.total_seconds(), tz=desk.clock().tzinfo)
     desk.work.start(
-        tx, "investigate", "investigate", f"look:{incident.id}:{slot}", args, partition=incident.id, not_before=due
+        tx,
+        "investigate",
+        "investigate",
+        f"look:{incident.id}:{slot}",
+        args,
+        partition=incident.id,
+        not_before=due,
     )
 
 

@@ -1,0 +1,247 @@
+"""Somebody typed a command or used a card's menu: it is done, and the answer is theirs alone."""
+
+import difflib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.action import ActionKind
+from bot.domain.document import DocumentKind, Inquiry
+from bot.domain.incident import Entry, EntryKind, Incident, Status
+from bot.domain.request import CommandRequest, Deed, More, Person, Press
+from bot.domain.view import CatchupView, EvidenceView, IncidentView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
+from bot.errors import NotFound
+from bot.flows.announce import announce, incident_view
+from bot.flows.approval import propose
+from bot.flows.desk import Desk
+from bot.flows.question import about, inquire, mentioned
+from bot.flows.resolving import resolve
+from bot.investigation.answers import Topic, handover
+from bot.ports import Transaction
+from bot.redact import redact
+
+USAGE = {
+    "incident": "/incident list | show | ack | resolve | silence | catchup | timeline [INC-n] [reason or 30m, 2h, 1d]",
+    "deploy": "/deploy <service> <version> [environment]",
+    "rollback": "/rollback <service> [version] [environment]",
+    "runbook": "/runbook <question>",
+    "tocsin": "/tocsin help | status",
+}
+_SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+HOUR = timedelta(hours=1)
+
+
+async def on_command(request: CommandRequest, desk: Desk) -> Shown:
+    """The command is carried out; an unknown one is answered with how to use it."""
+    deeds: dict[str, Callable[[CommandRequest, Desk], Awaitable[Shown]]] = {
+        "incident": _incident,
+        "deploy": _deploy,
+        "rollback": _rollback,
+        "runbook": _runbook,
+        "tocsin": _tocsin,
+    }
+    deed = deeds.get(request.command)
+    return await deed(request, desk) if deed else _usage(*USAGE)
+
+
+def _usage(*commands: str) -> NoteView:
+    return NoteView("Usage: " + "\n".join(USAGE[c] for c in commands))
+
+
+async def _incident(request: CommandRequest, desk: Desk) -> Shown:
+    verb, *rest = request.words or ("list",)
+    if verb == "list":
+        return await list_incidents("all" in rest, desk)
+    verbs: dict[str, Callable[[Transaction, Incident, Person, str, Desk], Shown]] = {
+        "show": lambda tx, i, _p, _t, d: incident_view(tx, i, d),
+        "ack": lambda tx, i, p, _t, d: acknowledge(tx, i, p, d),
+        "resolve": lambda tx, i, p, t, d: resolve_by(tx, i, p, t, d),
+        "silence": lambda tx, i, p, t, d: silence(tx, i, p, parse_span(t), d),
+        "timeline": lambda tx, i, _p, _t, d: TimelineView(i, d.timeline.of(tx, i.id)),
+        "catchup": lambda tx, i, _p, _t, d: catch_up(tx, i, d),
+    }
+    if verb not in verbs:
+        near = difflib.get_close_matches(verb, ["list", *verbs], n=1)
+        hint = f" Did you mean `/incident {near[0]}`?" if near else ""
+        return NoteView(f"I do not know `/incident {verb[:40]}`.{hint}\n{USAGE['incident']}")
+    named = next((w for w in rest if re.fullmatch(r"(?i)inc-\d+", w)), "")
+    text = " ".join(w for w in rest if w != named)
+
+    def go(tx: Transaction) -> Shown:
+        return verbs[verb](tx, find(tx, named, request.channel, desk), request.person, redact(text), desk)
+
+    return await desk.db.write(go)
+
+
+def find(tx: Transaction, named: str, channel: str, desk: Desk) -> Incident:
+    """The incident that is named, else the one this channel or the bot is busy with. Raises NotFound."""
+    if named:
+        incident = desk.incidents.get(tx, named.upper())
+    else:
+        incident, _ = about(tx, Place(channel), "", desk)
+    if incident is None:
+        which = f"There is no {named.upper()}." if named else "No incident is open."
+        raise NotFound(f"{which} `/incident list all` shows the newest ones.")
+    return incident
+
+
+async def list_incidents(everything: bool, desk: Desk) -> ListView:
+    """The open incidents, or the newest of any status."""
+
+    def go(tx: Transaction) -> tuple[Incident, ...]:
+        return desk.incidents.recent(tx, 20) if everything else desk.incidents.live(tx)
+
+    title = "The newest incidents" if everything else "Open incidents"
+    return ListView(title, await desk.db.read(go), empty="No incident is open. All quiet.", as_of=desk.clock())
+
+
+def acknowledge(tx: Transaction, incident: Incident, person: Person, desk: Desk) -> Shown:
+    """Somebody has taken it; the first one stays."""
+    if incident.status is Status.ACKNOWLEDGED:
+        mine = incident.acknowledged_by == person.id
+        return NoteView(f"{incident.key} is acknowledged already" + (" by you." if mine else "."))
+    now = desk.clock()
+    taken = desk.incidents.save(tx, incident.move(Status.ACKNOWLEDGED, now, by=person.id))
+    _log(tx, taken, person, "acknowledged", "", desk)
+    announce(tx, taken, desk)
+    return NoteView(f"{taken.key} is yours.")
+
+
+def resolve_by(tx: Transaction, incident: Incident, person: Person, reason: str, desk: Desk) -> Shown:
+    """A person says that it is over."""
+    done = resolve(tx, incident, person.id, reason or "by hand", desk)
+    return NoteView(f"{done.key} is resolved.")
+
+
+def silence(tx: Transaction, incident: Incident, person: Person, span: timedelta, desk: Desk) -> Shown:
+    """No reminders for a while; the card stays current."""
+    until = desk.clock() + span
+    quiet = desk.incidents.save(tx, replace(incident, silenced_until=until, updated_at=desk.clock()))
+    _log(tx, quiet, person, "silenced", f"until {until:%Y-%m-%d %H:%M} UTC", desk)
+    announce(tx, quiet, desk)
+    return NoteView(f"{quiet.key} is silent until {until:%Y-%m-%d %H:%M} UTC; its card stays current.")
+
+
+def catch_up(tx: Transaction, incident: Incident, desk: Desk) -> CatchupView:
+    """What a person who joins late needs to know."""
+    view = incident_view(tx, incident, desk)
+    changes = desk.changes.between(tx, incident.opened_at - HOUR, desk.clock())
+    related = tuple(c for c in changes if set(c.services) & set(incident.services))
+    return CatchupView(view, handover(desk.timeline.of(tx, incident.id)), related[-8:])
+
+
+def _log(tx: Transaction, incident: Incident, person: Person, deed: str, detail: str, desk: Desk) -> None:
+    now = desk.clock()
+    desk.timeline.add(tx, [Entry(incident.id, now, EntryKind.STATUS, f"{deed} {detail}".strip(), person.id)])
+    desk.ledger.append(tx, now, person.id, deed, incident.id, {"incident": incident.key, "detail": detail})
+
+
+def parse_span(text: str) -> timedelta:
+    """Reads "30m", "2h" or "1d"; one hour for anything else. At most 30 days."""
+    match = _SPAN.match(text.strip().split(" ")[0]) if text.strip() else None
+    if match is None:
+        return HOUR
+    return min(timedelta(**{_UNITS[match[2]]: int(match[1])}), timedelta(days=30))
+
+
+async def _deploy(request: CommandRequest, desk: Desk) -> Shown:
+    if len(request.words) not in (2, 3):
+        return _usage("deploy")
+    service, version, *environment = request.words
+    return await _propose(request, ActionKind.DEPLOY, service, version, environment, desk)
+
+
+async def _rollback(request: CommandRequest, desk: Desk) -> Shown:
+    if len(request.words) not in (1, 2, 3):
+        return _usage("rollback")
+    service, *rest = request.words
+    known = desk.catalogue().get(service).environments
+    if len(rest) == 1 and rest[0] in known:
+        return await _propose(request, ActionKind.ROLLBACK, service, "", rest, desk)
+    return await _propose(request, ActionKind.ROLLBACK, service, rest[0] if rest else "", rest[1:], desk)
+
+
+async def _propose(
+    request: CommandRequest, kind: ActionKind, service: str, target: str, environment: list[str], desk: Desk
+) -> Shown:
+    where = environment[0] if environment else desk.default_environment
+
+    def open_one(tx: Transaction) -> Incident | None:
+        name = desk.catalogue().get(service).name
+        mine = [i for i in desk.incidents.live(tx) if name in i.services and i.environment == where]
+        return mine[-1] if mine else None
+
+    action = await propose(
+        incident=await desk.db.read(open_one),
+        kind=kind,
+        service=service,
+        target=target,
+        environment=where,
+        person=request.person,
+        desk=desk,
+        reason=f"/{request.command} by a person",
+        place=Place(request.channel),
+        key=request.id,
+    )
+    return NoteView(f"The plan to {kind.value} {action.service} to {action.target} is posted; it is {action.status.value}.")
+
+
+async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
+    if not request.text.strip():
+        return _usage("runbook")
+    text = redact(request.text)
+    found = await desk.library.find(inquire(text, mentioned(text, desk), None, Topic.RUNBOOK), DocumentKind.RUNBOOK)
+    return RunbookView(text, found.found, found.note)
+
+
+async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
+    if request.words[:1] == ("status",):
+        return NoteView(await status(desk))
+    return NoteView(
+        "\n".join(USAGE.values()) + "\nOr ask me: what changed today? have we seen this before? what should I check next?"
+    )
+
+
+async def status(desk: Desk) -> str:
+    """The bot's own state in a few lines."""
+
+    def go(tx: Transaction) -> tuple[int, int, int]:
+        return len(desk.incidents.live(tx)), len(desk.actions.unfinished(tx)), desk.inbox.waiting(tx)
+
+    incidents, actions, waiting = await desk.db.read(go)
+    return "\n".join(
+        (
+            f"Tocsin {desk.code_version}: {incidents} open incidents, {actions} actions under way, {waiting} deliveries waiting.",
+            f"Knowledge: {desk.library.state}",
+            f"Catalogue: {len(desk.catalogue().services)} services. Model: none configured, answers come from rules.",
+        )
+    )
+
+
+async def on_press(press: Press, desk: Desk) -> Shown | None:
+    """A button or menu entry of a card; the answer is the person's alone."""
+
+    def go(tx: Transaction) -> Shown:
+        incident = desk.incidents.get(tx, press.value)
+        if incident is None:
+            raise NotFound("That incident is no longer kept; `/incident list all` shows those there are.")
+        if press.action_id is Deed.INCIDENT_ACK:
+            return acknowledge(tx, incident, press.person, desk)
+        if press.action_id is Deed.INCIDENT_RESOLVE:
+            return resolve_by(tx, incident, press.person, redact(press.text), desk)
+        if press.action_id is Deed.INCIDENT_SILENCE:
+            return silence(tx, incident, press.person, HOUR, desk)
+        return _more(tx, incident, press.choice, desk)
+
+    return await desk.db.write(go)
+
+
+def _more(tx: Transaction, incident: Incident, choice: More | None, desk: Desk) -> Shown:
+    if choice is More.TIMELINE:
+        return TimelineView(incident, desk.timeline.of(tx, incident.id))
+    diagnosis = desk.diagnoses.latest(tx, incident.id)
+    if choice is More.EXPLAIN and diagnosis is not None:
+        return EvidenceView(incident, diagnosis)
+    return catch_up(tx, incident, desk)

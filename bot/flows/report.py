@@ -1,0 +1,79 @@
+"""The clock struck: what is open is summarised, what is forgotten is brought up again."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.domain.action import ActionStatus
+from bot.domain.incident import Incident, Status
+from bot.domain.request import Person
+from bot.domain.view import DigestView, HomeView, NoteView, Place
+from bot.flows.announce import want
+from bot.flows.desk import Desk
+from bot.ports import Scalar, Transaction
+
+DAY = timedelta(days=1)
+
+
+async def digest(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """The day's summary appears once per slot in the default channel, with the head of the audit chain as an outside anchor."""
+    key = f"digest:{args['slot']}"
+    channel = await desk.channel.channel_id(desk.routing().default.channel)
+    if await desk.channel.find(channel, key) is None:
+        await desk.channel.post(Place(channel), await desk.db.read(lambda tx: digest_view(tx, desk)), key=key)
+
+
+def digest_view(tx: Transaction, desk: Desk) -> DigestView:
+    """The last 24 hours in figures."""
+    now = desk.clock()
+    recent = [i for i in desk.incidents.recent(tx, 200) if i.opened_at >= now - DAY]
+    resolved = [i for i in recent if i.resolved_at is not None]
+    shipped = [c for c in desk.changes.between(tx, now - DAY, now) if c.shipped]
+    confirmed = sum(1 for i in recent if i.confirmed_cause)
+    minutes = sorted((i.resolved_at - i.opened_at).total_seconds() / 60 for i in resolved if i.resolved_at)
+    ledger = desk.ledger.entries(tx)
+    lines = [
+        f"{len(recent)} incidents opened, {len(resolved)} of them resolved"
+        + (f", half within {minutes[len(minutes) // 2]:.0f} min" if minutes else ""),
+        f"{sum(i.events for i in recent)} alert events were folded into {len(recent)} cards",
+        f"{len(shipped)} changes shipped",
+        f"{confirmed} causes confirmed by people",
+        f"audit: {len(ledger)} lines, head {ledger[-1].hash[:12]}" if ledger else "audit: no lines yet",
+    ]
+    return DigestView("The last 24 hours", tuple(lines), desk.incidents.live(tx), now)
+
+
+async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """Every incident that nobody has moved for long is brought up again in its thread, once per slot; open cards are refreshed."""
+    age = timedelta(hours=float(args["hours"] or 4))
+    stale = await desk.db.write(lambda tx: _stale(tx, age, desk))
+    for incident, place in stale:
+        key = f"remind:{incident.id}:{args['slot']}"
+        if await desk.channel.find(place.channel, key) is None:
+            await desk.channel.post(place, NoteView(_reminder(incident), incident.on_call), key=key)
+
+
+def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, Place]]:
+    now = desk.clock()
+    found = []
+    for incident in desk.incidents.live(tx):
+        want(tx, f"card:{incident.id}", desk)
+        silent = incident.silenced_until is not None and incident.silenced_until > now
+        card = desk.cards.get(tx, f"card:{incident.id}")
+        if now - incident.updated_at >= age and not silent and card is not None and card.place.ts:
+            found.append((incident, Place(card.place.channel, "", card.place.ts)))
+    return found
+
+
+def _reminder(incident: Incident) -> str:
+    who = "nobody has acknowledged it" if incident.status is Status.OPEN else "it is acknowledged and has not moved"
+    return f"{incident.key} is still open and {who}. Resolve it if it is over, or silence it for a while."
+
+
+async def home(person: Person, desk: Desk) -> HomeView:
+    """What a person's home page shows: what is open, what waits for approval."""
+
+    def go(tx: Transaction) -> HomeView:
+        waiting = tuple(a for a in desk.actions.unfinished(tx) if a.status is ActionStatus.AWAITING)
+        return HomeView(desk.incidents.live(tx), waiting, desk.clock())
+
+    return await desk.db.read(go)

