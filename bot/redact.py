@@ -222,7 +222,7 @@ def _assigned(match: re.Match[str]) -> str:
 
 
 def _looks_secret(value: str, *, plain: bool) -> bool:
-    """The value of a credential key is a secret unless it is a placeholder, number, path, code or plain words.
+    """The value of a credential key is a secret unless it is a placeholder, number, path, code or words.
 
     `plain`: people choose passwords themselves, so that fewer signs are enough.
     """

@@ -1,0 +1,218 @@
+"""Documents come from folders of Markdown, or from incidents whose cause a person confirmed; sections have anchors."""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+import yaml
+
+from bot.domain.document import Document, DocumentKind
+from bot.domain.incident import Incident
+
+log = logging.getLogger(__name__)
+
+Source = Callable[[], Iterable[Document]]
+
+LARGEST_FILE = 2_000_000  # bytes; longer files are read up to here
+LARGEST_FRONT_MATTER = 16_000  # characters
+MOST_FILES = 50_000
+
+_FACTS = ("severity", "started", "resolved", "cause", "change", "fix", "confirmed_by")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S.{0,400}?)[ \t]*#*[ \t]*$")
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
+_MARKUP = re.compile(r"[`*]|!?\[([^\]\[]{0,300})\]\([^()\s]{0,500}(?: \"[^\"]{0,200}\")?\)")
+_NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a document under one heading; `anchor` is what GitHub makes of the heading ("" before the first)."""
+
+    heading: str
+    anchor: str
+    text: str
+
+
+def markdown_folder(folder: Path, kind: DocumentKind) -> Source:
+    """A source that reads every Markdown file below `folder`; a missing folder has no documents."""
+
+    def read() -> Iterator[Document]:
+        for path in _markdown_files(folder):
+            document = _read_file(folder, path, kind)
+            if document is not None:
+                yield document
+
+    return read
+
+
+def _markdown_files(folder: Path) -> list[Path]:
+    root = folder.resolve()
+    found = (p for p in sorted(root.rglob("*.md")) if p.is_file() and p.resolve().is_relative_to(root))
+    # the folder's own README tells how to write runbooks; it is none
+    return [p for _, p in zip(range(MOST_FILES), found, strict=False) if p != root / "README.md"]
+
+
+def _read_file(folder: Path, path: Path, kind: DocumentKind) -> Document | None:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(LARGEST_FILE).decode("utf-8", "replace")
+    except OSError as error:
+        log.warning("%s cannot be read (%s); it is left out of the search.", path, error.strerror)
+        return None
+    root = folder.resolve()
+    return parse(raw, f"{root.name}/{path.relative_to(root).as_posix()}", kind)
+
+
+def parse(raw: str, path: str, kind: DocumentKind) -> Document | None:
+    """One Markdown file as a document; None if there is nothing to read.
+
+    Front matter that is no YAML mapping is logged and the rest of the file is still searchable.
+    """
+    front, text = _front_matter(raw.replace("\r\n", "\n"), path)
+    if not text.strip() and not front:
+        return None
+    stem = path.rsplit("/", 1)[-1].removesuffix(".md")
+    title = _line(front.get("title")) or _first_heading(text) or stem
+    name = _line(front.get("id")) if kind is DocumentKind.INCIDENT else ""
+    return Document(
+        id=f"{kind.value}:{name or path}",
+        kind=kind,
+        title=title,
+        text=text.strip("\n"),
+        path=path,
+        link=_line(front.get("link")),
+        services=_lines(front.get("services")),
+        alerts=_lines(front.get("alerts")),
+        owner=_line(front.get("owner")),
+        reviewed=_day(front.get("reviewed")),
+        facts={key: _line(front[key]) for key in _FACTS if front.get(key) is not None},
+    )
+
+
+def incident_document(
+    incident: Incident,
+    *,
+    cause: str,
+    change: str = "",
+    fix: str = "",
+    confirmed_by: str,
+    symptoms: Sequence[str] = (),
+    link: str = "",
+) -> Document:
+    """A past incident whose cause a person confirmed, ready to be found again; the same incident keeps its id."""
+    seen = [f"{m.name} on {m.service}: {m.summary}".rstrip(": ") for m in incident.members]
+    parts = {"Symptoms": "\n".join(f"- {line}" for line in dict.fromkeys([*seen, *symptoms]))}
+    parts |= {"Cause": cause, "Change": change, "What fixed it": fix}
+    facts = {
+        "severity": incident.severity.value,
+        "started": incident.opened_at.isoformat(),
+        "resolved": incident.resolved_at.isoformat() if incident.resolved_at else "",
+        "cause": cause,
+        "change": change,
+        "fix": fix,
+        "confirmed_by": confirmed_by,
+    }
+    return Document(
+        id=f"{DocumentKind.INCIDENT.value}:{incident.key}",
+        kind=DocumentKind.INCIDENT,
+        title=incident.title,
+        text="\n\n".join(f"## {heading}\n\n{body}" for heading, body in parts.items() if body),
+        link=link,
+        services=incident.services,
+        alerts=tuple(dict.fromkeys(m.name for m in incident.members)),
+        facts={key: value for key, value in facts.items() if value},
+    )
+
+
+def sections(text: str) -> tuple[Section, ...]:
+    """The Markdown cut at its headings, in order; headings inside code blocks are none."""
+    found: list[Section] = []
+    used: dict[str, int] = {}
+    heading, anchor, fence = "", "", ""
+    lines: list[str] = []
+
+    def close() -> None:
+        body = "\n".join(lines).strip()
+        if body or heading:
+            found.append(Section(heading, anchor, body))
+        lines.clear()
+
+    for line in text.split("\n"):
+        mark = _FENCE.match(line)
+        if mark and (not fence or (mark[1][0] == fence[0] and len(mark[1]) >= len(fence))):
+            fence = "" if fence else mark[1]
+        title = None if fence or mark else _HEADING.match(line)
+        if title is None:
+            lines.append(line)
+            continue
+        close()
+        heading = _plain(title[2])
+        anchor = _anchor(heading, used)
+    close()
+    return tuple(found)
+
+
+def _anchor(heading: str, used: dict[str, int]) -> str:
+    base = _NOT_IN_ANCHOR.sub("", heading.lower()).replace(" ", "-")
+    seen = used.get(base, 0)
+    used[base] = seen + 1
+    return f"{base}-{seen}" if seen else base
+
+
+def _plain(heading: str) -> str:
+    return _MARKUP.sub(lambda m: m[1] or "", heading).strip()
+
+
+def _first_heading(text: str) -> str:
+    first = next((s for s in sections(text[:20_000]) if s.heading), None)
+    return first.heading if first else ""
+
+
+def _front_matter(raw: str, path: str) -> tuple[Mapping[str, object], str]:
+    if not raw.startswith("---\n"):
+        return {}, raw
+    end = raw.find("\n---", 3, LARGEST_FRONT_MATTER)
+    if end < 0:
+        return {}, raw
+    body = raw[end + 4 :].partition("\n")[2]
+    try:
+        front = yaml.safe_load(raw[4 : end + 1])
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        where = getattr(error, "problem_mark", None)
+        line = where.line + 2 if where else 2
+        log.warning("%s:%d: the front matter is not valid YAML; the file is searched without it.", path, line)
+        return {}, body
+    if front is None:
+        return {}, body
+    if not isinstance(front, dict):
+        log.warning("%s:2: the front matter is no list of `key: value` lines; the file is searched without it.", path)
+        return {}, body
+    return {str(key): value for key, value in front.items()}, body
+
+
+def _line(value: object) -> str:
+    """One scalar of the front matter as text; anything else is nothing."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, str | int | float | date):
+        return " ".join(str(value).split())[:1_000]
+    return ""
+
+
+def _lines(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    return tuple(dict.fromkeys(line for item in items[:200] if (line := _line(item))))
+
+
+def _day(value: object) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(_line(value)) if value is not None else None
+    except ValueError:
+        return None

@@ -1,0 +1,90 @@
+"""What of a document is embedded, and which words it is found by.
+
+Three parts, each with its own use: the title (what it is about), the head (how it begins) and every section (where the
+answer stands), each prefixed with the title so that it can be understood alone.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.domain.document import Document
+from bot.knowledge.documents import sections
+from bot.knowledge.query import split_name, words
+
+LONGEST = 1_000  # characters; the default model reads about 256 tokens
+MOST_SECTIONS = 60
+MOST_TEXT = 200_000  # characters of a document whose words are counted
+
+_TELLS_NOTHING = frozenset({"readme", "index", "overview", "runbook", "doc", "docs"})
+_MARKUP = re.compile(r"`{1,3}|\*{1,3}|^#{1,6} |^[-*] |<[^<>\n]{1,200}>|\]\([^()\s]{0,500}\)|!?\[", re.MULTILINE)
+
+
+class Part(StrEnum):
+    """Which part of a document a piece is."""
+
+    TITLE = "title"
+    HEAD = "head"
+    SECTION = "section"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A text to embed; `number` is the section's place in the document, 0 for title and head."""
+
+    document: str
+    part: Part
+    number: int
+    text: str
+
+    @property
+    def key(self) -> str:
+        """The same text has the same key, wherever it stands."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:32]
+
+
+def pieces(document: Document) -> list[Piece]:
+    """All that is embedded of a document."""
+    title = spoken_title(document)
+    found = [
+        Piece(document.id, Part.TITLE, 0, title),
+        Piece(document.id, Part.HEAD, 0, f"{title}\n{_plain(document.text[: 2 * LONGEST])}"[:LONGEST]),
+    ]
+    for number, section in enumerate(sections(document.text)[:MOST_SECTIONS]):
+        body = _plain(section.text[: 2 * LONGEST])
+        if len(body) >= 20:
+            found.append(Piece(document.id, Part.SECTION, number, f"{title} › {section.heading}\n{body}"[:LONGEST]))
+    return found
+
+
+def spoken_title(document: Document) -> str:
+    """The title and the alerts it answers, as words: "KubePodCrashLooping" is read as "Kube Pod Crash Looping"."""
+    names = dict.fromkeys((document.title, *document.alerts, *stem(document)))
+    spoken = dict.fromkeys(" ".join(split_name(name)) if " " not in name else name for name in names)
+    return " / ".join(spoken)[:300]
+
+
+def stem(document: Document) -> tuple[str, ...]:
+    """The file's name where it tells something: one item, or none."""
+    name = document.path.rsplit("/", 1)[-1].removesuffix(".md").removesuffix(".html")
+    return (name,) if name and name.lower() not in _TELLS_NOTHING else ()
+
+
+def fields(document: Document) -> dict[str, Counter[str]]:
+    """The words of each field of a document, counted, for the word index."""
+    text = document.text[:MOST_TEXT]
+    headings = " \n ".join(s.heading for s in sections(text))
+    facts = " \n ".join(document.facts.values())
+    folder = document.path.rpartition("/")[0].rpartition("/")[2]
+    return {
+        "name": Counter(words(" \n ".join((*document.alerts, *stem(document))))),
+        "title": Counter(words(document.title)),
+        "headings": Counter(words(" \n ".join((headings, *document.services, folder)))),
+        "body": Counter(words(f"{text}\n{facts}")),
+    }
+
+
+def _plain(text: str) -> str:
+    return " ".join(_MARKUP.sub(" ", text).split())

@@ -1,0 +1,88 @@
+"""What is searched for is shaped: what varies from alert to alert goes, what tells of the problem stays."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from bot.domain.document import Inquiry
+
+LONGEST = 4_000  # characters of text that are looked at
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_TOKEN = re.compile(rf"[{_CJK}]+|[^\W\d_{_CJK}]+(?:\d+(?=[^\W\d_]|\b|_))?|\d+")
+_CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|[^\W\d_]+|\d+")
+_NAME_CHARS = re.compile(r"[^a-z0-9\u0080-\uffff]")
+
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,15}://\S+", re.IGNORECASE)
+_NOISE = re.compile(
+    r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # addresses
+    r"|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"  # UUIDs
+    r"|\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b"  # hashes
+    r"|(?<=[a-z0-9])-(?:[0-9a-f]{8,10}-)?(?=[a-z]{0,4}\d)[a-z0-9]{5}\b"  # what Kubernetes appends to a pod's name
+    r"|\b\d{4}-\d\d-\d\d[T ]?\S*"  # times
+    r"|[-+]?\b\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?\s?(?:%|ms|[smhdw]|[kmgtp]i?b?)?(?![\w-])",  # numbers with units
+    re.IGNORECASE,
+)
+_COMMON_LABELS = frozenset({"severity", "alertname", "priority", "status"})
+_STOP = frozenset(
+    "a an and are as at be been by can for from had has have if in into is it its less more no not of on or over "
+    "per than that the their then there these this to was were which will with within you your last minutes "
+    "hours days seconds minute hour day current value than below above check please may".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """An inquiry ready for search: `name` and `text` as words, `sentence` for the embedding model."""
+
+    name: tuple[str, ...]
+    text: tuple[str, ...]
+    sentence: str
+
+    @property
+    def empty(self) -> bool:
+        """There is nothing to search for."""
+        return not self.name and not self.text
+
+
+def shape(inquiry: Inquiry) -> Shaped:
+    """The words of the problem, without label values, numbers, addresses and hashes."""
+    plain = without_noise(inquiry.text[:LONGEST], inquiry.labels)
+    title = " ".join(split_name(inquiry.name[:300]))
+    return Shaped(
+        name=tuple(words(inquiry.name[:300])),
+        text=tuple(words(plain)),
+        sentence=". ".join(part for part in (title, plain) if part)[:1_000],
+    )
+
+
+def without_noise(text: str, labels: Mapping[str, str]) -> str:
+    """The text without what is particular to one occurrence."""
+    text = _URL.sub(" ", text)
+    for key, value in sorted(labels.items(), key=lambda item: -len(item[1])):
+        if key not in _COMMON_LABELS and len(value) > 1:
+            text = re.sub(rf"(?<![\w-]){re.escape(value)}(?![\w-])", " ", text)
+    return " ".join(_NOISE.sub(" ", text).split())
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words in order, names split (CamelCase, snake_case), without stop words; CJK text as pairs of characters."""
+    found: list[str] = []
+    for token in _TOKEN.findall(text):
+        if token[0] >= "\u3040" and re.match(f"[{_CJK}]", token):
+            found += [token[i : i + 2] for i in range(max(1, len(token) - 1))]
+        elif not token.isdigit():
+            found += [word for part in split_name(token) if (word := part.lower()) not in _STOP and len(word) > 1]
+    return found
+
+
+def split_name(name: str) -> list[str]:
+    """`KubePodCrashLooping` and `kube_pod-crash.looping` are Kube, Pod, Crash, Looping in their own spelling."""
+    return _CAMEL.findall(name) if name.isascii() else [name]
+
+
+@lru_cache(maxsize=65_536)
+def normal(name: str) -> str:
+    """The same for every spelling of a name: lower case, no punctuation, no spaces."""
+    return _NAME_CHARS.sub("", name.lower())

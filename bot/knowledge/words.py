@@ -1,0 +1,89 @@
+"""Search by words: BM25 over several fields of a document, each with its own weight (BM25F).
+
+Robertson, Zaragoza, Taylor: Simple BM25 extension to multiple weighted fields (CIKM 2004). What a word adds to a document's
+score does not depend on the query, so it is worked out when the index is built and a query only adds numbers up.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIELDS = ("name", "title", "headings", "body")
+Fields = Mapping[str, Counter[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """How much each field counts, how much its length matters, and how fast repetition saturates."""
+
+    weights: Mapping[str, float]
+    length: Mapping[str, float]
+    saturation: float = 1.2
+
+
+TUNING = Tuning(
+    weights={"name": 4.0, "title": 3.0, "headings": 1.5, "body": 1.0},
+    length={"name": 0.3, "title": 0.3, "headings": 0.5, "body": 0.6},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    documents: NDArray[np.int32]
+    adds: NDArray[np.float32]  # the share of the word's weight that each document earns, in [0, 1)
+    weight: float  # inverse document frequency
+
+
+class WordIndex:
+    """Scores every document for a bag of words; immutable once built."""
+
+    def __init__(self, documents: Sequence[Fields], tuning: Tuning = TUNING) -> None:
+        self.size = len(documents)
+        self._postings = _postings(documents, tuning)
+        self._unknown = math.log(1 + (self.size + 0.5) / 0.5) if self.size else 1.0
+
+    def scores(self, query: Mapping[str, float]) -> NDArray[np.float32]:
+        """One score per document in their order; `query` maps words to how much they count."""
+        total = np.zeros(self.size, dtype=np.float32)
+        for word, counts in query.items():
+            posting = self._postings.get(word)
+            if posting is not None:
+                total[posting.documents] += posting.adds * np.float32(posting.weight * counts)
+        return total
+
+    def most(self, query: Mapping[str, float]) -> float:
+        """The score of an imaginary document that is all about this query; words nobody uses count in full."""
+        return sum(
+            counts * (self._postings[word].weight if word in self._postings else self._unknown)
+            for word, counts in query.items()
+        )
+
+
+def _postings(documents: Sequence[Fields], tuning: Tuning) -> dict[str, _Posting]:
+    lengths = {f: [sum(d[f].values()) if f in d else 0 for d in documents] for f in FIELDS}
+    average = {f: (sum(lengths[f]) / max(1, sum(1 for n in lengths[f] if n))) or 1.0 for f in FIELDS}
+    where: dict[str, list[int]] = {}
+    adds: dict[str, list[float]] = {}
+    for number, document in enumerate(documents):
+        frequency: dict[str, float] = {}
+        for field in FIELDS:
+            b = tuning.length[field]
+            norm = tuning.weights[field] / (1 - b + b * lengths[field][number] / average[field])
+            for word, count in document.get(field, {}).items():
+                frequency[word] = frequency.get(word, 0.0) + norm * count
+        for word, tf in frequency.items():
+            where.setdefault(word, []).append(number)
+            adds.setdefault(word, []).append(tf / (tuning.saturation + tf))
+    size = len(documents)
+    return {
+        word: _Posting(
+            np.asarray(numbers, dtype=np.int32),
+            np.asarray(adds[word], dtype=np.float32),
+            math.log(1 + (size - len(numbers) + 0.5) / (len(numbers) + 0.5)),
+        )
+        for word, numbers in where.items()
+    }
