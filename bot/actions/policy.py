@@ -1,13 +1,15 @@
 """Who may ask for what, and who may approve it: `policies.yaml`, first match wins, no match means no."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.action import Action, ActionKind
+from bot.errors import Fault
+from bot.topology.rulefile import BadRules, Lines, RuleFile, read_rules
 
 ANYONE = "anyone"
 BOT = "tocsin"
@@ -46,20 +48,6 @@ class PolicyFile(BaseModel):
 
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> Self:
-        if ANYONE in self.groups:
-            raise ValueError(f'"{ANYONE}" means everybody and cannot be a group; name the group otherwise')
-        names = [rule.name for rule in self.rules]
-        if twice := sorted({n for n in names if names.count(n) > 1}):
-            raise ValueError(f'two rules are called "{twice[0]}"; a refusal names its rule, so names must differ')
-        for rule in self.rules:
-            for group in (*rule.request, *rule.approve):
-                if group != ANYONE and group not in self.groups:
-                    known = ", ".join((ANYONE, *self.groups))
-                    raise ValueError(f'rule "{rule.name}" names the group "{group}"; known are: {known}')
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,3 +169,33 @@ def _with_ids(groups: tuple[str, ...], ids: tuple[str, ...]) -> str:
 
 def _no_rule(action: Action) -> Ruling:
     return Ruling(False, "", f"No rule of policies.yaml allows {_such(action)} of {action.service}; add one to allow it")
+
+
+def read_policies(text: str, file: str = "policies.yaml") -> Policies:
+    """The rules that a file's text says. Raises BadRules with every fault and its line."""
+    parsed, lines = read_rules(text, file, PolicyFile)
+    if faults := list(_misfits(parsed, lines)):
+        raise BadRules(faults)
+    return Policies(parsed)
+
+
+def policies_file(path: Path) -> RuleFile[Policies]:
+    """`policies.yaml`, reloaded on change; without a file no rule matches, so every action is refused."""
+    return RuleFile(path, read_policies, absent=Policies())
+
+
+def _misfits(parsed: PolicyFile, lines: Lines) -> Iterator[Fault]:
+    if ANYONE in parsed.groups:
+        yield lines.fault(f"{ANYONE} means everybody and cannot be a group; choose another name", "groups", ANYONE)
+    seen: set[str] = set()
+    for number, rule in enumerate(parsed.rules):
+        if rule.name in seen:
+            yield lines.fault(
+                f"two rules are called {rule.name}; a refusal names its rule, so names differ", "rules", number, "name"
+            )
+        seen.add(rule.name)
+        for key, groups in (("request", rule.request), ("approve", rule.approve)):
+            for place, group in enumerate(groups):
+                if group != ANYONE and group not in parsed.groups:
+                    known = ", ".join((ANYONE, *parsed.groups))
+                    yield lines.fault(f"there is no group {group}; known are {known}", "rules", number, key, place)
