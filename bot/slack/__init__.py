@@ -1,0 +1,1 @@
+"""The only room that speaks Slack: requests in, views out as blocks."""

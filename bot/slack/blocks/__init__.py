@@ -1,0 +1,61 @@
+"""Views become Block Kit: pure, one file per kind of message, golden files in tests/slack/golden."""
+
+from collections.abc import Collection
+from typing import assert_never
+
+from bot.domain.view import (
+    ActionView,
+    AnswerView,
+    CatchupView,
+    ConfirmView,
+    DigestView,
+    EvidenceView,
+    IncidentView,
+    ListView,
+    NoteView,
+    PointerView,
+    RunbookView,
+    Shown,
+    TimelineView,
+)
+from bot.slack.blocks.action import render_action
+from bot.slack.blocks.answer import render_answer
+from bot.slack.blocks.card import render_card
+from bot.slack.blocks.evidence import render_evidence
+from bot.slack.blocks.home import render_home
+from bot.slack.blocks.kit import Block, Message
+from bot.slack.blocks.lists import render_catchup, render_digest, render_list, render_timeline
+from bot.slack.blocks.notes import render_confirm, render_note, render_pointer, render_runbooks
+
+__all__ = ["Block", "Message", "render", "render_home"]
+
+
+def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  (one case per view, nothing else)
+    """Every view has a message that Slack accepts; links lead to `hosts` (and their subdomains) only."""
+    match view:
+        case IncidentView():
+            return render_card(view, hosts)
+        case PointerView():
+            return render_pointer(view)
+        case ActionView():
+            return render_action(view)
+        case AnswerView():
+            return render_answer(view, hosts)
+        case ListView():
+            return render_list(view)
+        case TimelineView():
+            return render_timeline(view)
+        case CatchupView():
+            return render_catchup(view)
+        case RunbookView():
+            return render_runbooks(view, hosts)
+        case ConfirmView():
+            return render_confirm(view)
+        case DigestView():
+            return render_digest(view)
+        case NoteView():
+            return render_note(view)
+        case EvidenceView():
+            return render_evidence(view, hosts)
+        case _:
+            assert_never(view)

@@ -1,0 +1,114 @@
+"""The one message of an action: its plan, who decided, how it goes, how it ended. Rendered from what is stored, only."""
+
+from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, expired
+from bot.domain.change import Commit
+from bot.domain.request import Deed
+from bot.domain.view import ActionView
+from bot.slack.blocks import words
+from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, message, section
+from bot.slack.text import bold, clock, code, code_block, count, escape, plain, who
+
+LINES = 20
+
+
+def render_action(view: ActionView) -> Message:
+    """The buttons are there only while somebody may still decide."""
+    action = view.action
+    body = [_top(view), *_plan(action), *_progress(view)]
+    if action.output:
+        body.append(section(code_block(action.output[-LINES:])))
+    foot = [actions(*_buttons(action)), _rule(view)] if _open(view) else [_rule(view)]
+    return message(_fallback(view), body, foot)
+
+
+def _open(view: ActionView) -> bool:
+    waiting = view.action.status in (ActionStatus.PROPOSED, ActionStatus.AWAITING)
+    return waiting and not expired(view.action, view.as_of)
+
+
+def _name(action: Action) -> str:
+    where = f" ({plain(action.environment, 60)})" if action.environment else ""
+    return f"{action.kind.value.capitalize()} of {plain(action.service, 80)}{where} to {plain(action.target, 60)}"
+
+
+def _top(view: ActionView) -> Block:
+    action = view.action
+    asked = f"asked by {who(action.requested_by)} at {clock(action.created_at, view.as_of)}"
+    about = f"{bold(view.incident.key)} · {escape(view.incident.title, 150)}" if view.incident else ""
+    why = f"Why: {escape(action.reason, 300)}" if action.reason else ""
+    return section(f"{bold(_name(action))}  ·  {words.STATES[action.status]}", about, asked, why)
+
+
+def _plan(action: Action) -> list[Block]:
+    plan = action.plan
+    if plan is None:
+        return [section("No plan yet.")]
+    now = _version(plan.current_version, plan.current_commit)
+    lines = [f"*Plan:* {now} → {_version(plan.target_version, plan.target_commit)}", *_commits(action, plan)]
+    if plan.files:
+        named = ", ".join(code(f, 80) for f in plan.files[:8])
+        more = f" and {len(plan.files) - 8} more" if len(plan.files) > 8 else ""
+        lines.append(f"{count(len(plan.files), 'file')}: {named}{more}")
+    reasons = ": " + "; ".join(escape(r, 150) for r in plan.reasons[:5]) if plan.reasons else ""
+    lines.append(f"*Risk: {plan.risk.value}*{reasons}")
+    lines += [f"⚠️ {escape(w, 250)}" for w in plan.warnings[:5]]
+    return [section(*lines)]
+
+
+def _version(version: str, commit: str) -> str:
+    return f"{bold(version, 60) or 'unknown'}" + (f" ({code(commit[:7])})" if commit else "")
+
+
+def _commits(action: Action, plan: Plan) -> list[str]:
+    if not plan.commits:
+        return ["No commits are known between the two."]
+    effect = "taken out again" if action.kind is ActionKind.ROLLBACK else "shipped"
+    shown = [_commit(c) for c in plan.commits[:6]]
+    more = [f"      … and {len(plan.commits) - 6} more"] if len(plan.commits) > 6 else []
+    return [f"{count(len(plan.commits), 'commit')} {effect}:", *shown, *more]
+
+
+def _commit(commit: Commit) -> str:
+    first = next(iter(commit.message.strip().splitlines()), "")
+    return f"      • {code(commit.short)} {escape(commit.author, 60)}: {escape(first, 150)}"
+
+
+def _progress(view: ActionView) -> list[Block]:
+    action = view.action
+    lines = [_decision(d, view) for d in action.decisions[-8:]]
+    if action.run:
+        lines.append(f"Run: {code(action.run, 80)}" + (f" of {escape(action.deployer, 60)}" if action.deployer else ""))
+    if action.outcome:
+        lines.append(f"*{words.STATES[action.status].split(' ', 1)[0]}* {escape(action.outcome, 500)}")
+    if expired(action, view.as_of):
+        lines.append("Nobody decided in time; ask again for a fresh plan.")
+    return [section(*lines)] if lines else []
+
+
+def _decision(decision: Decision, view: ActionView) -> str:
+    said = "✅ Approved" if decision.approved else "🚫 Rejected"
+    note = f": {escape(decision.note, 200)}" if decision.note else ""
+    return f"{said} by {who(decision.by)} at {clock(decision.at, view.as_of)}{note}"
+
+
+def _buttons(action: Action) -> list[Block]:
+    ask = Confirm(
+        "Approve this?",
+        f"{_name(action)}. It starts as soon as enough people approved, exactly as the plan says.",
+        "Approve",
+    )
+    approve = button(Deed.ACTION_APPROVE, action.id, style="danger", confirm=ask)
+    return [approve, button(Deed.ACTION_REJECT, action.id)]
+
+
+def _rule(view: ActionView) -> Block:
+    action = view.action
+    parts = [f"policy: {escape(action.policy, 100) or 'default'}"]
+    parts.append(f"approvals {action.approvals} of {action.approvals_needed}")
+    if action.expires_at is not None and _open(view):
+        parts.append(f"expires {clock(action.expires_at, view.as_of)}")
+    return context(" · ".join([*parts, clock(view.as_of)]))
+
+
+def _fallback(view: ActionView) -> str:
+    return escape(f"{_name(view.action)}: {words.STATES[view.action.status]}", 400)

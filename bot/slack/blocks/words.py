@@ -1,0 +1,105 @@
+"""Phrases that several messages share: an incident's name, a suspect, a fact with its citations."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from bot.domain.action import ActionStatus
+from bot.domain.alert import Severity
+from bot.domain.evidence import Candidate, Fact
+from bot.domain.incident import Incident, Status
+from bot.slack.text import bold, clock, code, count, escape, plain, span, who
+
+MARKS: Mapping[Severity, str] = {Severity.SEV1: "🚨", Severity.SEV2: "🔴", Severity.SEV3: "🟠", Severity.SEV4: "🟡"}
+STATES: Mapping[ActionStatus, str] = {
+    ActionStatus.PROPOSED: "💡 proposed",
+    ActionStatus.AWAITING: "✋ awaiting approval",
+    ActionStatus.APPROVED: "👍 approved",
+    ActionStatus.EXECUTING: "⏳ running",
+    ActionStatus.VERIFYING: "🔎 verifying the effect",
+    ActionStatus.SUCCEEDED: "✅ succeeded",
+    ActionStatus.FAILED: "❌ failed",
+    ActionStatus.UNCERTAIN: "⚠️ uncertain: nobody knows whether it ran, a person must look",
+    ActionStatus.EXPIRED: "⌛ expired",
+    ActionStatus.REFUSED: "🚫 refused",
+}
+
+
+def mark(incident: Incident) -> str:
+    """The emoji of an incident: its severity while it lives, green afterwards."""
+    return MARKS[incident.severity] if incident.live else "🟢"
+
+
+def age(incident: Incident, as_of: datetime) -> str:
+    """How long it is open, or how long it took."""
+    if incident.live:
+        state = "open" if incident.status is Status.OPEN else "acknowledged, open"
+        return f"{state} {span(as_of - incident.opened_at)}"
+    end = incident.resolved_at or incident.updated_at
+    return f"{incident.status.value} after {span(end - incident.opened_at)}"
+
+
+def headline(incident: Incident, as_of: datetime) -> str:
+    """The first line of a card: who it is, where, how bad, how long."""
+    parts = (bold(incident.key), bold(incident.service, 80), incident.severity.value, age(incident, as_of))
+    return f"{mark(incident)} " + " · ".join(parts)
+
+
+def headline_plain(incident: Incident) -> str:
+    """The same without times and marks, for notifications."""
+    return f"{incident.key} · {plain(incident.service, 80)} · {incident.severity.value} · {incident.status.value}"
+
+
+def in_short(incident: Incident, as_of: datetime) -> str:
+    """One incident as one line of a list."""
+    state = "" if incident.live else " ✓"
+    owner = f" · ack: {who(incident.acknowledged_by)}" if incident.acknowledged_by and incident.live else ""
+    return f"{headline(incident, as_of)}{state}\n{escape(incident.title, 200)}{owner}"
+
+
+def cites(ids: Iterable[str], text: str = "") -> str:
+    """The marks " [E4] [E5]" of the evidence that a sentence rests on, unless it has them already."""
+    return "".join(f" [{escape(i, 12)}]" for i in ids if f"[{i}]" not in text)
+
+
+def fact(reason: Fact, limit: int = 200) -> str:
+    """A fact with its citations."""
+    return escape(reason.text, limit) + cites(reason.cites, reason.text)
+
+
+def strongest(facts: Sequence[Fact], most: int = 3) -> list[Fact]:
+    """The facts that speak for a candidate, the weightiest first."""
+    return sorted((f for f in facts if f.points > 0), key=lambda f: -f.points)[:most]
+
+
+def suspect(candidate: Candidate, near: datetime) -> str:
+    """A change as people name it: payments v43 at 14:02, "raise retries" (3f2c1a9)."""
+    name = " ".join(x for x in (escape(candidate.service, 80), escape(candidate.version, 40)) if x)
+    when = f" at {clock(candidate.shipped_at, near)}" if candidate.shipped_at else ""
+    title = f', "{escape(candidate.title, 120)}"' if candidate.title else ""
+    commit = f" ({code(candidate.commit[:7])})" if candidate.commit else ""
+    return f"{name or 'a change'}{when}{title}{commit}"
+
+
+def suspect_short(candidate: Candidate) -> str:
+    """A change in two words: checkout v18, or its title where it has no version."""
+    if candidate.version:
+        return f"{escape(candidate.service, 60)} {escape(candidate.version, 40)}".strip()
+    return escape(candidate.title, 60) or escape(candidate.service, 60) or "a change"
+
+
+def ruled_out(candidates: Sequence[Candidate], most: int = 3) -> str:
+    """Those that cannot be the cause, each with its reason; the rest as a number."""
+    named = [f"{suspect_short(c)} ({escape(c.ruled_out, 100)})" for c in candidates[:most]]
+    more = len(candidates) - len(named)
+    return "ruled out: " + ", ".join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def folded(incident: Incident) -> str:
+    """How many alerts one card stands for."""
+    return f"{count(incident.events, 'alert')} folded into this card"
+
+
+def people(ids: Sequence[str], nobody: str, most: int = 5) -> str:
+    """Mentions in a row, or the word for nobody."""
+    shown = ", ".join(who(i) for i in ids[:most])
+    return shown + (f" and {len(ids) - most} more" if len(ids) > most else "") or nobody

@@ -1,0 +1,270 @@
+"""Views as the stories make them, one for every kind of message: the shop whose payments retry too often."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, Risk
+from bot.domain.alert import Severity
+from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
+from bot.domain.document import Document, DocumentKind, Found, Tier
+from bot.domain.evidence import (
+    Candidate,
+    Confidence,
+    Diagnosis,
+    Evidence,
+    EvidenceKind,
+    Fact,
+    PastLink,
+    Remedy,
+    RunbookLink,
+    Verdict,
+)
+from bot.domain.incident import Entry, EntryKind, Incident, Member, Status
+from bot.domain.view import (
+    ActionView,
+    AnswerView,
+    CatchupView,
+    ConfirmView,
+    DigestView,
+    EvidenceView,
+    HomeView,
+    IncidentView,
+    ListView,
+    NoteView,
+    Place,
+    PointerView,
+    RunbookView,
+    Shown,
+    TimelineView,
+)
+
+HOSTS = ("runbooks.example.com", "github.com")
+OPENED = datetime(2026, 3, 2, 14, 9, tzinfo=UTC)
+NOW = OPENED + timedelta(minutes=12)
+SHA = "3f2c1a9d4b5e6f708192a3b4c5d6e7f801234567"
+RULES = "rules only (no model configured)"
+
+
+def _member(service: str, events: int) -> Member:
+    return Member(f"fp-{service}", "HighErrorRate", service, "calls payments", OPENED, Severity.SEV2, firing=2, events=events)
+
+
+INCIDENT = Incident(
+    id="0195a1b2-0000-7000-8000-00000000002a",
+    number=42,
+    title="High error rate on checkout",
+    service="payments",
+    environment="production",
+    severity=Severity.SEV2,
+    status=Status.OPEN,
+    opened_at=OPENED,
+    updated_at=NOW,
+    members=(_member("checkout", 20), _member("storefront", 14), _member("payments", 9)),
+    channel="C0PAYMENTS",
+    on_call=("U0ONCALL",),
+)
+GUILTY = Candidate(
+    change_id="deploy:payments:43",
+    service="payments",
+    title="raise retries",
+    version="v43",
+    commit=SHA,
+    author="dana",
+    shipped_at=OPENED - timedelta(minutes=7),
+    score=8.5,
+    facts=(
+        Fact("new log line “retry budget”", 1.5, ("E6",), "log"),
+        Fact("retries 2 → 10", 3.0, ("E4",), "retry"),
+        Fact("calls to the provider × 4.8 since 14:04", 2.5, ("E5",), "metric"),
+        Fact("two hops from the first alert", 0.5, ("E7",), "distance"),
+        Fact("the same file was changed last week", -0.5, ("E4",), "habit"),
+    ),
+)
+INNOCENT = (
+    Candidate("d1", "checkout", "new button", version="v18", ruled_out="shipped after the onset"),
+    Candidate("d2", "docs", "docs change", ruled_out="documentation only"),
+    Candidate("d3", "storefront", "storefront flag", ruled_out="no path to payments"),
+    Candidate("d4", "inventory", "log format", version="v7", ruled_out="no path to payments"),
+)
+EVIDENCE = (
+    Evidence("E1", EvidenceKind.ALERT, "HighErrorRate on checkout: 18 %", "alertmanager", OPENED, "checkout"),
+    Evidence(
+        "E4",
+        EvidenceKind.DIFF,
+        "settings.json: retries 2 → 10",
+        "git demo/shop",
+        service="payments",
+        link=f"https://github.com/demo/shop/commit/{SHA}",
+    ),
+    Evidence(
+        "E5",
+        EvidenceKind.METRIC,
+        "calls to acmepay 4.8 times the usual",
+        "prometheus",
+        OPENED - timedelta(minutes=5),
+        "payments",
+        query='sum(rate(http_client_requests_total{service="payments"}[1m]))',
+    ),
+    Evidence("E6", EvidenceKind.LOG, "retry budget exhausted <https://evil.example|here>", "loki", OPENED, "payments"),
+)
+CONVICTED = Diagnosis(
+    verdict=Verdict.CONVICTED,
+    confidence=Confidence.STRONG,
+    summary="payments v43 raised the retries and overloads the provider [E4] [E5]",
+    at=NOW,
+    symptom="Checkout, storefront and payments answer with errors (18 % of requests, was 0.2 %) [E1]",
+    onset=OPENED - timedelta(minutes=5),
+    cause=GUILTY,
+    suspects=(GUILTY,),
+    ruled_out=INNOCENT,
+    first_service="payments",
+    blast_radius=("checkout", "storefront"),
+    remedy=Remedy.ROLLBACK,
+    next_step="roll back payments to v42",
+    missing=("traces for payments",),
+    runbooks=(
+        RunbookLink(
+            "Payments retry storm",
+            "Step 2",
+            "runbooks/payments/retry-storm.md",
+            "https://runbooks.example.com/payments/retry-storm",
+            "same alert name",
+            "E8",
+        ),
+    ),
+    past=(PastLink("INC-17", "Retries overloaded the provider", "retries", "a rollback", "same alert", True, "E9"),),
+    evidence=EVIDENCE,
+)
+UNSURE = replace(
+    CONVICTED,
+    verdict=Verdict.UNDETERMINED,
+    confidence=Confidence.WEAK,
+    cause=None,
+    suspects=(GUILTY, replace(GUILTY, change_id="x", service="checkout", version="v17", title="cache size")),
+    next_step="look at the traces of payments",
+    past=(),
+)
+OUTSIDE = replace(
+    UNSURE,
+    verdict=Verdict.OPERATIONAL,
+    confidence=Confidence.LIKELY,
+    operational_cause=Fact("AcmePay answers 503 to 40 % of calls", 4.0, ("E5",), "provider"),
+    remedy=Remedy.ESCALATE_PROVIDER,
+    next_step="open a ticket with AcmePay",
+)
+ACTION = Action(
+    id="0195a1b2-0000-7000-8000-0000000000a1",
+    kind=ActionKind.ROLLBACK,
+    service="payments",
+    environment="production",
+    target="v42",
+    status=ActionStatus.AWAITING,
+    requested_by="U0ONCALL",
+    created_at=NOW,
+    updated_at=NOW,
+    plan=Plan(
+        current_version="v43",
+        current_commit=SHA,
+        target_version="v42",
+        target_commit="a" * 40,
+        commits=(Commit(SHA, "dana", OPENED, "raise retries\n\nThe provider was slow.", ("settings.json",)),),
+        files=("services/payments/settings.json",),
+        risk=Risk.LOW,
+        reasons=("one commit", "no migration among the files"),
+        warnings=("v42 is 9 days old",),
+        made_at=NOW,
+        hash="b" * 64,
+    ),
+    reason="payments v43 raised the retries",
+    incident_id=INCIDENT.id,
+    deployer="shop",
+    policy="production needs one approver",
+    approvals_needed=1,
+    expires_at=NOW + timedelta(minutes=30),
+)
+ACKED = replace(INCIDENT, status=Status.ACKNOWLEDGED, acknowledged_by="U0ONCALL")
+LATER = NOW + timedelta(minutes=2)
+DONE = replace(
+    ACTION,
+    status=ActionStatus.SUCCEEDED,
+    decisions=(Decision("U0APPROVER", True, LATER, "go"),),
+    run="run-7",
+    outcome="payments runs v42; errors are back to 0.2 %",
+    output=("switching payments to v42", "token=[redacted]", "healthy after 3 s"),
+)
+RESOLVED = replace(
+    INCIDENT,
+    status=Status.RESOLVED,
+    acknowledged_by="U0ONCALL",
+    resolved_at=OPENED + timedelta(minutes=18),
+    resolved_by="verified after the rollback",
+)
+CONFIRMED = replace(RESOLVED, confirmed_cause="retries 2 → 10 in payments v43", confirmed_by="U0ONCALL")
+ENTRIES = (
+    Entry(INCIDENT.id, OPENED, EntryKind.ALERT, "HighErrorRate on checkout", "alertmanager"),
+    Entry(INCIDENT.id, OPENED + timedelta(seconds=2), EntryKind.DIAGNOSIS, "likely cause: payments v43"),
+    Entry(INCIDENT.id, NOW, EntryKind.STATUS, "acknowledged", "U0ONCALL"),
+)
+CHANGE = Change(
+    "deploy:payments:43",
+    "github",
+    ChangeKind.DEPLOY,
+    ChangeStatus.SUCCEEDED,
+    OPENED - timedelta(minutes=7),
+    "raise retries",
+    ("payments",),
+    "production",
+    "v43",
+    SHA,
+    "demo/shop",
+    "dana",
+)
+CARD = IncidentView(INCIDENT, CONVICTED, None, "v42", NOW, notices=(RULES,))
+RUNBOOK = Document(
+    "payments/retry-storm",
+    DocumentKind.RUNBOOK,
+    "Payments retry storm",
+    "…",
+    "runbooks/payments/retry-storm.md",
+    "https://runbooks.example.com/payments/retry-storm",
+)
+FOUND = Found(RUNBOOK, "Step 2", "step-2", "Lower the retries, or roll the change back.", Tier.SEARCH, 0.81)
+
+VIEWS: Mapping[str, Shown] = {
+    "card": CARD,
+    "card_looking": IncidentView(INCIDENT, None, None, "", OPENED + timedelta(seconds=2), looking=True),
+    "card_unsure": replace(CARD, diagnosis=UNSURE, may_propose=""),
+    "card_operational": replace(CARD, diagnosis=OUTSIDE),
+    "card_acting": replace(CARD, incident=ACKED, action=ACTION),
+    "card_resolved": replace(CARD, incident=RESOLVED, action=DONE, may_propose="", as_of=NOW + timedelta(minutes=9)),
+    "card_confirmed": replace(CARD, incident=CONFIRMED, action=DONE, may_propose=""),
+    "pointer": PointerView(
+        INCIDENT,
+        "checkout is affected",
+        Place("C0PAYMENTS", "1767362940.000100"),
+        "https://example.slack.com/archives/C0PAYMENTS/p1767362940000100",
+    ),
+    "action": ActionView(ACTION, INCIDENT, NOW),
+    "action_done": ActionView(DONE, INCIDENT, LATER),
+    "action_expired": ActionView(ACTION, None, NOW + timedelta(hours=1)),
+    "answer": AnswerView(
+        "Two changes: **payments v43** [E4], see [the commit](https://github.com/demo/shop/commit/3f2c1a9).",
+        "rules (no model configured)",
+        "0195a1b2-0000-7000-8000-0000000000f1",
+        (("E4", "settings.json: retries 2 → 10", f"https://github.com/demo/shop/commit/{SHA}"),),
+    ),
+    "list": ListView("Open incidents", (INCIDENT, RESOLVED), "Nothing is open.", NOW),
+    "list_empty": ListView("Open incidents", (), "Nothing is open.", NOW),
+    "timeline": TimelineView(INCIDENT, ENTRIES),
+    "catchup": CatchupView(replace(CARD, action=ACTION), ENTRIES, (CHANGE,)),
+    "runbooks": RunbookView("payments retries", (FOUND,), "found by words only: the vectors are not ready yet"),
+    "runbooks_none": RunbookView("the printer is on fire", ()),
+    "confirm": ConfirmView(RESOLVED, CONVICTED),
+    "confirm_unknown": ConfirmView(RESOLVED, None),
+    "confirm_done": ConfirmView(CONFIRMED, CONVICTED),
+    "digest": DigestView("Yesterday in #payments", ("3 incidents, 2 resolved by themselves",), (INCIDENT,), NOW),
+    "note": NoteView("Only people of team-payments may approve this.", ("U0STRANGER",)),
+    "evidence": EvidenceView(INCIDENT, CONVICTED),
+}
+HOME = HomeView((INCIDENT,), (ACTION,), NOW)
