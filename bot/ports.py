@@ -125,7 +125,14 @@ class Run:
 
 
 class Deployer(Protocol):
-    """Changes what runs. Every method raises Unavailable when the deployer cannot be asked."""
+    """Changes what runs. Every method raises Unavailable when the deployer cannot be asked.
+
+    `start` raises Unavailable also where nobody knows whether it started; any other BotError means that nothing was started.
+    """
+
+    @property
+    def idempotent(self) -> bool:
+        """It promises that a key starts one run only, so that `start` may be repeated when its outcome is unknown."""
 
     async def current(self, service: str, environment: str) -> Version:
         """What runs now, asked, not assumed."""
@@ -138,6 +145,9 @@ class Deployer(Protocol):
 
     async def status(self, order: Order) -> Run:
         """What became of the order with this key; state UNKNOWN if it never arrived."""
+
+    def how_to_ask(self, order: Order) -> str:
+        """What a person can do to find out what became of an order: an imperative sentence without its full stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,29 +412,46 @@ class CardStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One problem (fingerprint) over time; `firing` maps instance keys to when they began."""
+    """One problem (fingerprint) over time.
+
+    A problem may have thousands of instances, so `firing` and `cleared` hold only those that were asked for: instance
+    keys with when they began, and with when they ended. `count` is how many fire in all.
+    """
 
     fingerprint: str
     name: str
     service: str
     incident_id: str = ""
     firing: Mapping[str, datetime] = field(default_factory=dict)
+    cleared: Mapping[str, datetime] = field(default_factory=dict)
+    count: int = 0
     events: int = 0
     last_at: datetime | None = None
     resolved_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One alert event as it is kept: whose it is, what was judged of it, which incident took it ("" for none)."""
+
+    alert: Alert
+    fingerprint: str
+    instance: str
+    verdict: str
+    incident_id: str = ""
+
+
 class AlertStore(Protocol):
     """What is known of each problem: which instances fire, which incident it belongs to. See `bot.incidents`."""
 
-    def known(self, tx: Transaction, fingerprints: Collection[str]) -> Mapping[str, Problem]:
-        """What is known of these problems."""
+    def known(self, tx: Transaction, instances: Collection[tuple[str, str]]) -> Mapping[str, Problem]:
+        """What is known of the problems of these (fingerprint, instance key) pairs, by fingerprint."""
 
     def save(self, tx: Transaction, problems: Iterable[Problem]) -> None:
-        """Insert or replace."""
+        """Insert or replace problems and the instances they hold; instances they do not hold stay as they are."""
 
-    def seen(self, tx: Transaction, alerts: Sequence[tuple[Alert, str, str]]) -> None:
-        """Keep alert events with their verdict and incident id ("" for none)."""
+    def seen(self, tx: Transaction, sightings: Sequence[Sighting]) -> None:
+        """Keep alert events."""
 
     def events(self, tx: Transaction, incident_id: str, limit: int = 500) -> tuple[Alert, ...]:
         """The alert events of an incident, oldest first."""

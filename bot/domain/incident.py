@@ -39,6 +39,7 @@ class Member:
     events: int = 0  # alert events seen, repeats included
     summary: str = ""
     cleared_at: datetime | None = None
+    hooks: tuple[str, ...] = ()  # what else it can be matched by: "node=n1", "alert=targetdown"
 
 
 @dataclass(frozen=True, slots=True)
