@@ -20,6 +20,7 @@ work = Table(
     Column("partition", String(200)),
     Column("state", String(10), nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("crashes", Integer, nullable=False, default=0),
     Column("run_at", Float(53), nullable=False),
     Column("created_at", Float(53), nullable=False),
     Column("started_at", Float(53)),
@@ -36,9 +37,10 @@ Index(
     sqlite_where=text("state = 'running'"),
     postgresql_where=text("state = 'running'"),
 )
+Index("ix_work_pace", work.c.queue, work.c.partition, work.c.started_at)
 for _name, _columns, _where in (
     ("ix_work_ready", (work.c.queue, work.c.run_at, work.c.seq), "state = 'ready'"),
-    ("ix_work_line", (work.c.queue, work.c.partition, work.c.seq), "state = 'ready'"),
+    ("ix_work_line", (work.c.queue, work.c.partition, work.c.seq, work.c.run_at, work.c.attempts), "state = 'ready'"),
     ("ix_work_owner", (work.c.owner,), "state = 'running'"),
     ("ix_work_done", (work.c.finished_at,), "state = 'done'"),
 ):
