@@ -1,0 +1,43 @@
+"""The command line: parse, call, print. One file per command group in `bot/commands/`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot import __version__
+from bot.commands import demo, doctor, evaluate, inbox, journal, knowledge, route, serve, workspace
+from bot.errors import BotError
+
+GROUPS = (serve, demo, workspace, doctor, knowledge, inbox, route, journal, evaluate)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command; `args.run(args)` carries one out and returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="tocsin", description="A Slack bot that turns alerts and deployments into explained incidents."
+    )
+    parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
+    parser.add_argument(
+        "--config", type=Path, default=Path(), metavar="FOLDER", help="folder with tocsin.toml and the rule files (default: here)"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for group in GROUPS:
+        group.register(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; an error that a person can act upon is one line on stderr and exit status 2."""
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except BotError as error:
+        print(f"tocsin: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

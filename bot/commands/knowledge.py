@@ -1,0 +1,48 @@
+"""tocsin index and tocsin search: what the bot knows, from the terminal."""
+
+import argparse
+import json
+import sys
+
+from bot.commands import Commands, runs
+from bot.domain.document import DocumentKind, Inquiry
+
+
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Add the commands."""
+    index = commands.add_parser("index", help="read runbooks and past incidents, embed what changed")
+    index.set_defaults(run=runs(_index))
+    search = commands.add_parser("search", help="search runbooks or past incidents")
+    search.add_argument("words", nargs="+")
+    search.add_argument("--incidents", action="store_true", help="search past incidents instead of runbooks")
+    search.add_argument("--json", action="store_true")
+    search.set_defaults(run=runs(_search))
+
+
+async def _index(args: argparse.Namespace) -> int:
+    from bot.wiring import library_of, load_settings  # slow: only commands that need the bot pay for it
+
+    library = library_of(load_settings(args.config))
+    await library.sync(lambda line: print(line, file=sys.stderr, flush=True))
+    print(library.state)
+    return 0
+
+
+async def _search(args: argparse.Namespace) -> int:
+    from bot.wiring import library_of, load_settings  # slow: only commands that need the bot pay for it
+
+    library = library_of(load_settings(args.config))
+    await library.sync(lambda line: print(line, file=sys.stderr, flush=True))
+    kind = DocumentKind.INCIDENT if args.incidents else DocumentKind.RUNBOOK
+    found = await library.find(Inquiry(text=" ".join(args.words)), kind)
+    if args.json:
+        rows = [
+            {"id": f.document.id, "title": f.document.title, "section": f.section, "tier": f.tier.value, "score": f.score}
+            for f in found.found
+        ]
+        print(json.dumps({"found": rows, "note": found.note}))
+        return 0
+    for f in found.found:
+        print(f"{f.score:.2f}  {f.document.title} › {f.section}  ({f.tier.value})  {f.document.path}")
+    print(found.note or ("" if found.found else "No runbook fits."))
+    return 0

@@ -1,0 +1,27 @@
+"""What keeps the house clean: knowledge synced, old things forgotten, long-resolved incidents closed."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from bot.flows.desk import Desk
+from bot.flows.settling import close_old
+from bot.ports import Scalar, Transaction
+
+Forget = Callable[[Transaction, datetime], int]
+
+
+async def sweep(args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, timedelta]) -> None:
+    """Each store forgets what is older than its span, and incidents out of the reopen window are closed."""
+    now = desk.clock()
+
+    def go(tx: Transaction) -> None:
+        for prune, age in forget.items():
+            prune(tx, now - age)
+        close_old(tx, desk)
+
+    await desk.db.write(go)
+
+
+async def sync_knowledge(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """Runbooks and past incidents are read again; only what changed is embedded anew."""
+    await desk.library.sync()

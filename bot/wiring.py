@@ -1,0 +1,250 @@
+"""Everything is assembled here, and only here are concrete classes and vendors picked."""
+
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+from uuid6 import uuid7
+
+from bot import __version__
+from bot.actions.policy import Policies, policies_file
+from bot.domain.document import Document, DocumentKind
+from bot.domain.service import Catalogue
+from bot.durable.work import DurableWork
+from bot.errors import BadSettings
+from bot.flows import alerts, announce, execution, feedback, housekeeping, investigation, question, report, settling
+from bot.flows.desk import Desk
+from bot.incidents.routing import Routing, routing_file
+from bot.knowledge.library import Library
+from bot.ports import ChangeSource, Channel, Connector, Deployer, EvidenceSource, Handler, Scalar, Transaction, WebhookSettings
+from bot.settings import Settings, load
+from bot.storage import alerts as alert_store
+from bot.storage import inbox as inbox_store
+from bot.storage import journal as journal_store
+from bot.storage.actions import SqlActionStore
+from bot.storage.alerts import SqlAlertStore
+from bot.storage.cards import SqlCardStore
+from bot.storage.changes import SqlChangeStore
+from bot.storage.database import SqlDatabase
+from bot.storage.diagnoses import SqlDiagnosisStore
+from bot.storage.inbox import SqlInboxStore
+from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
+from bot.storage.journal import SqlJournalStore
+from bot.storage.ledger import SqlLedger
+from bot.topology.catalogue import catalogue_file
+from bot.topology.rulefile import RuleFile
+from connectors import CONNECTORS
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of a folder and of this process's environment."""
+    return load(os.environ, folder.resolve())
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One store per aggregate, all on one database."""
+
+    inbox: SqlInboxStore = field(default_factory=SqlInboxStore)
+    alerts: SqlAlertStore = field(default_factory=SqlAlertStore)
+    incidents: SqlIncidentStore = field(default_factory=SqlIncidentStore)
+    timeline: SqlTimelineStore = field(default_factory=SqlTimelineStore)
+    changes: SqlChangeStore = field(default_factory=SqlChangeStore)
+    diagnoses: SqlDiagnosisStore = field(default_factory=SqlDiagnosisStore)
+    actions: SqlActionStore = field(default_factory=SqlActionStore)
+    ledger: SqlLedger = field(default_factory=SqlLedger)
+    journal: SqlJournalStore = field(default_factory=SqlJournalStore)
+    cards: SqlCardStore = field(default_factory=SqlCardStore)
+
+
+def rules(settings: Settings) -> tuple[RuleFile[Catalogue], RuleFile[Routing], RuleFile[Policies]]:
+    """The files that people review. Raises BadSettings with every fault and its line."""
+    return (
+        catalogue_file(settings.path("services.yaml")),
+        routing_file(settings.path("routing.yaml"), settings.zone),
+        policies_file(settings.path("policies.yaml")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """What the configured connectors can do; `doors` are those that receive webhooks."""
+
+    doors: Mapping[str, tuple[Connector, WebhookSettings]]
+    evidence: tuple[EvidenceSource, ...]
+    changes: tuple[ChangeSource, ...]
+    deployers: Mapping[str, Deployer]
+
+
+def vendors(settings: Settings) -> Vendors:
+    """Every connector with its own settings. Raises BadSettings naming the connector, the value and what would do."""
+    known = {c.name: c for c in CONNECTORS}
+    for name in settings.connectors:
+        if name not in known:
+            raise BadSettings(f"There is no connector {name!r}; there are {', '.join(known)}. See [connectors.*] in tocsin.toml.")
+    own = {name: _own_settings(c, settings.connectors.get(name, {})) for name, c in known.items()}
+    evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
+    changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
+    return Vendors(
+        doors={n: (c, s) for n, c in known.items() if c.webhook and isinstance(s := own[n], WebhookSettings)},
+        evidence=tuple(e for e in evidence if e is not None),
+        changes=tuple(c for c in changes if c is not None),
+        deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
+    )
+
+
+def _own_settings(connector: Connector, values: Mapping[str, object]) -> BaseModel:
+    try:
+        return connector.settings.model_validate(values) if values else connector.settings.model_construct()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadSettings(f"[connectors.{connector.name}] {where}: {first['msg']}. {connector.help}") from None
+
+
+def _deployer(name: str, values: Mapping[str, object], known: Mapping[str, Connector]) -> Deployer:
+    kind = str(values.get("kind", ""))
+    kinds = [n for n, c in known.items() if c.deployer]
+    if kind not in kinds:
+        raise BadSettings(f"[deployers.{name}] kind is {kind!r}; it has to be one of {', '.join(kinds)}.")
+    make = known[kind].deployer
+    assert make is not None  # noqa: S101  `kinds` holds only those that have one
+    return make({k: v for k, v in values.items() if k != "kind"})
+
+
+def library_of(settings: Settings, confirmed: Callable[[], list[Document]] | None = None) -> Library:
+    """The runbooks and past incidents of the settings' folders, with the incidents that people confirmed."""
+    runbooks = [settings.path(f) for f in settings.knowledge.runbooks]
+    incidents = [settings.path(f) for f in settings.knowledge.incidents]
+    return Library.open(
+        runbooks=runbooks,
+        incidents=incidents,
+        confirmed=confirmed,
+        embedder=settings.knowledge.embedder,
+        folder=settings.data / "vectors",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The assembled bot: the desk, its durable work and the handlers that wiring gave names to."""
+
+    settings: Settings
+    db: SqlDatabase
+    work: DurableWork
+    desk: Desk
+    doors: Mapping[str, tuple[Connector, WebhookSettings]]
+    handlers: Mapping[str, Handler]
+
+
+def build(settings: Settings, channel: Channel) -> Bot:
+    """The bot for these settings, speaking through this channel; opens (and migrates) the database.
+
+    Raises BadSettings for any wrong value before anything is started.
+    """
+    catalogue, routing, policies = rules(settings)
+    able = vendors(settings)
+    stores = Stores()
+    work = DurableWork()
+    db = SqlDatabase(settings.database)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    db.open()
+    desk = Desk(
+        db=db,
+        work=work,
+        clock=utc_now,
+        new_id=lambda: str(uuid7()),
+        channel=channel,
+        inbox=stores.inbox,
+        alerts=stores.alerts,
+        incidents=stores.incidents,
+        timeline=stores.timeline,
+        changes=stores.changes,
+        diagnoses=stores.diagnoses,
+        actions=stores.actions,
+        ledger=stores.ledger,
+        journal=stores.journal,
+        cards=stores.cards,
+        catalogue=lambda: catalogue.current,
+        routing=lambda: routing.current,
+        policies=lambda: policies.current,
+        library=library_of(settings, lambda: db.read_now(partial(confirmed_incidents, stores=stores))),
+        evidence_sources=able.evidence,
+        change_sources=able.changes,
+        deployers=able.deployers,
+        limits=settings.limits,
+        default_environment=settings.environment,
+        code_version=__version__,
+    )
+    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings))
+
+
+def confirmed_incidents(tx: Transaction, stores: Stores) -> list[Document]:
+    """The incidents whose cause a person confirmed, as knowledge."""
+    return [
+        feedback.past_document(tx, i, stores.diagnoses, stores.actions)
+        for i in stores.incidents.recent(tx, 5000)
+        if i.confirmed_cause
+    ]
+
+
+def _for(flow: Callable[[Mapping[str, Scalar], Desk], Awaitable[None]], desk: Desk) -> Handler:
+    return lambda args: flow(args, desk)
+
+
+def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, Handler]:
+    """The flows that durable work starts, by name."""
+    keep = settings.retention
+    forget: Mapping[housekeeping.Forget, timedelta] = {
+        inbox_store.prune: timedelta(days=keep.raw_days),
+        alert_store.prune: timedelta(days=keep.alert_days),
+        journal_store.prune: timedelta(days=keep.journal_days),
+        work.purge: timedelta(days=1),
+    }
+    return {
+        "refresh": _for(announce.refresh, desk),
+        "first_card": _for(announce.first_card, desk),
+        "investigate": _for(investigation.investigate, desk),
+        "answer": _for(question.answer, desk),
+        "settle": _for(settling.settle, desk),
+        "execute": _for(execution.execute, desk),
+        "verify_action": _for(execution.verify, desk),
+        "expire_action": _for(execution.expire, desk),
+        "digest": _for(report.digest, desk),
+        "remind": _for(report.remind, desk),
+        "sync_knowledge": _for(housekeeping.sync_knowledge, desk),
+        "sweep": lambda args: housekeeping.sweep(args, desk, forget),
+    }
+
+
+def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
+    """Read in one transaction, beside a running bot; for commands."""
+    return _beside(folder, lambda db: db.read_now(lambda tx: work(Stores(), tx)))
+
+
+def tell(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
+    """Write in one transaction, beside a running bot; for commands."""
+    return _beside(folder, lambda db: db.write_now(lambda tx: work(Stores(), tx)))
+
+
+def _beside(folder: Path, work: Callable[[SqlDatabase], T]) -> T:
+    db = SqlDatabase(load_settings(folder).database)
+    db.open(migrate=False, beside=True)
+    try:
+        return work(db)
+    finally:
+        db.close()
