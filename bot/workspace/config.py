@@ -43,6 +43,7 @@ class BotUser:
     app_id: str = "A0TOCSIN"
     name: str = "tocsin"
     real_name: str = "Tocsin"
+    icon: str = "🔔"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,12 +51,6 @@ def message_json(workspace: Workspace, message: Message) -> JsonObject:
     for key in ("blocks", "attachments", "files", "metadata"):
         if getattr(message, key):
             body[key] = getattr(message, key)
-    if message.thread_ts:
-        body["thread_ts"] = message.thread_ts
-    if message.is_reply:
-        parent = workspace.channels[message.channel].messages.get(str(message.thread_ts))
-        if parent:
-            body["parent_user_id"] = parent.user
     if message.edited_ts:
         body["edited"] = {"user": config.bot.bot_id if message.by_app else message.user, "ts": message.edited_ts}
     if message.reactions:
@@ -65,8 +59,6 @@ def message_json(workspace: Workspace, message: Message) -> JsonObject:
         ]
     if message.broadcast:
         body["subtype"] = "thread_broadcast"
-    elif message.files and not message.by_app:
-        body["subtype"] = "file_share"
     if message.only_for:
         body["is_ephemeral"] = True
     if message.stream is not None:
@@ -79,10 +71,11 @@ def message_json(workspace: Workspace, message: Message) -> JsonObject:
 
 def _thread_json(channel: Channel, message: Message) -> JsonObject:
     if message.is_reply:
-        return {}
+        parent = channel.messages.get(str(message.thread_ts))
+        return {"thread_ts": message.thread_ts, **({"parent_user_id": parent.user} if parent else {})}
     replies = [m for m in channel.replies(message.ts) if m.only_for is None]
     if not replies:
-        return {}
+        return {"thread_ts": message.thread_ts} if message.thread_ts else {}
     people = list(dict.fromkeys(m.user for m in replies))
     return {
         "thread_ts": message.ts,

@@ -15,7 +15,7 @@ from bot.workspace.site import Site
 from bot.workspace.state import Channel, JsonObject, Message, View
 from bot.workspace.typed import say
 
-Action = Callable[[Site, "Ask"], Awaitable[JsonObject]]
+Action = Callable[["Ask"], Awaitable[JsonObject]]
 MOST_BODY = 1_000_000
 
 
@@ -69,7 +69,7 @@ class Ask:
         return view
 
 
-async def post(site: Site, ask: Ask) -> JsonObject:
+async def post(ask: Ask) -> JsonObject:
     channel = ask.channel
     thread_ts = ask.text("thread_ts", "") or None
     if thread_ts and thread_ts not in channel.messages:
@@ -77,73 +77,73 @@ async def post(site: Site, ask: Ask) -> JsonObject:
     text = ask.text("text")
     if len(text) > 12_000:
         raise PersonaError("A person's message may have 12000 characters.")
-    message = say(site.workspace, ask.user, channel.id, text, thread_ts)
-    messages.tell_posted(site, message)
+    message = say(ask.site.workspace, ask.user, channel.id, text, thread_ts)
+    messages.tell_posted(ask.site, message)
     return {"channel": channel.id, "ts": message.ts}
 
 
-async def react(site: Site, ask: Ask) -> JsonObject:
+async def react(ask: Ask) -> JsonObject:
     deed = webapi_marks.unreact if ask.fields.get("remove") else webapi_marks.react
-    deed(site, ask.message, ask.user, ask.text("name").strip(":"))
+    deed(ask.site, ask.message, ask.user, ask.text("name").strip(":"))
     return {}
 
 
-async def press(site: Site, ask: Ask) -> JsonObject:
+async def press(ask: Ask) -> JsonObject:
     if ask.fields.get("view_id"):
-        return outcome_json(await interactions.press_in_view(site, ask.view, ask.fields))
-    return outcome_json(await interactions.press(site, ask.user, ask.message, ask.fields))
+        return outcome_json(await interactions.press_in_view(ask.site, ask.view, ask.fields))
+    return outcome_json(await interactions.press(ask.site, ask.user, ask.message, ask.fields))
 
 
-async def options(site: Site, ask: Ask) -> JsonObject:
+async def options(ask: Ask) -> JsonObject:
     blocks = ask.view.blocks if ask.fields.get("view_id") else ask.message.blocks
-    return {"options": await interactions.suggest(site, ask.user, blocks, ask.fields)}
+    return {"options": await interactions.suggest(ask.site, ask.user, blocks, ask.fields)}
 
 
-async def command(site: Site, ask: Ask) -> JsonObject:
+async def command(ask: Ask) -> JsonObject:
     name = ask.text("command")
     if not name.startswith("/"):
         raise PersonaError(f"A command starts with a slash; {name!r} does not.")
-    return outcome_json(await interactions.command(site, ask.user, ask.channel, name, ask.text("text", "")))
+    return outcome_json(await interactions.command(ask.site, ask.user, ask.channel, name, ask.text("text", "")))
 
 
-async def shortcut(site: Site, ask: Ask) -> JsonObject:
+async def shortcut(ask: Ask) -> JsonObject:
     message = ask.message if ask.fields.get("ts") else None
-    return outcome_json(await interactions.shortcut(site, ask.user, ask.text("callback_id"), message))
+    return outcome_json(await interactions.shortcut(ask.site, ask.user, ask.text("callback_id"), message))
 
 
-async def open_home(site: Site, ask: Ask) -> JsonObject:
+async def open_home(ask: Ask) -> JsonObject:
     """Opens the Home tab, or with `tab=messages` the direct message."""
     user = ask.user
-    home = site.workspace.homes.get(user)
-    direct = site.workspace.direct(user)
+    home = ask.site.workspace.homes.get(user)
+    direct = ask.site.workspace.direct(user)
     event: JsonObject = {
         "type": "app_home_opened",
         "user": user,
         "channel": direct.id if direct else "",
         "tab": ask.text("tab", "home"),
-        "event_ts": site.workspace.next_ts(),
+        "event_ts": ask.site.workspace.next_ts(),
     }
     if home and event["tab"] == "home":
         event["view"] = {**home.body, "id": home.id, "hash": home.hash}
-    site.delivery.event(event)
-    site.workspace.record("home_opened", user=user, tab=event["tab"])
+    ask.site.delivery.event(event)
+    ask.site.workspace.record("home_opened", user=user, tab=event["tab"])
     return {}
 
 
-async def submit(site: Site, ask: Ask) -> JsonObject:
+async def submit(ask: Ask) -> JsonObject:
     values = ask.fields.get("values") or {}
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise PersonaError("The field 'values' must be block_id -> action_id -> value.")
     view = ask.view
-    outcome = await interactions.submit(site, view, values)
+    outcome = await interactions.submit(ask.site, view, values)
     return {**outcome_json(outcome), "errors": view.errors}
 
 
-async def close(site: Site, ask: Ask) -> JsonObject:
-    return outcome_json(await interactions.close(site, ask.view, bool(ask.fields.get("all"))))
+async def close(ask: Ask) -> JsonObject:
+    return outcome_json(await interactions.close(ask.site, ask.view, bool(ask.fields.get("all"))))
 
 
-async def read(site: Site, ask: Ask) -> JsonObject:
+async def read(ask: Ask) -> JsonObject:
     """Everything in the channel counts as read."""
     channel = ask.channel
     shown = [m.ts for m in channel.messages.values()]
@@ -174,7 +174,7 @@ def endpoint(site: Site, action: Action) -> Callable[[Request], Awaitable[Respon
 
     async def answer(request: Request) -> Response:
         try:
-            return JSONResponse({"ok": True, **await action(site, Ask(site, await body_of(request)))})
+            return JSONResponse({"ok": True, **await action(Ask(site, await body_of(request)))})
         except PersonaError as refusal:
             return JSONResponse({"ok": False, "error": str(refusal)}, refusal.status)
         except SlackError as refusal:

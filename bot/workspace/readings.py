@@ -10,32 +10,32 @@ from bot.workspace.site import Site
 from bot.workspace.state import JsonObject
 
 
-async def overview(site: Site, ask: Ask) -> JsonObject:
-    config = site.config
+async def overview(ask: Ask) -> JsonObject:
+    config = ask.site.config
     return {
         "team": {"id": config.team_id, "name": config.team_name},
         "bot": {"user_id": config.bot.user_id, "bot_id": config.bot.bot_id, "name": config.bot.name},
         "personas": [{"id": p.id, "name": p.name, "real_name": p.real_name, "title": p.title} for p in config.personas],
-        "channels": [{"id": c.id, "name": c.name, "im_with": c.im_with} for c in site.workspace.channels.values()],
+        "channels": [{"id": c.id, "name": c.name, "im_with": c.im_with} for c in ask.site.workspace.channels.values()],
         "commands": [{"name": c.name, "description": c.description, "usage": c.usage} for c in config.commands],
         "shortcuts": [{"callback_id": s.callback_id, "name": s.name, "kind": s.kind} for s in config.shortcuts],
-        "connected_sockets": site.sockets.connected,
+        "connected_sockets": ask.site.sockets.connected,
         "mode": "http" if config.events_url else "socket",
     }
 
 
-async def channels(site: Site, ask: Ask) -> JsonObject:
+async def channels(ask: Ask) -> JsonObject:
     user = ask.user
     return {
         "channels": [
-            {**messages.channel_json(site.workspace, c), "unread": c.unread(user)}
-            for c in site.workspace.channels.values()
+            {**messages.channel_json(ask.site.workspace, c), "unread": c.unread(user)}
+            for c in ask.site.workspace.channels.values()
             if c.visible_to(user)
         ]
     }
 
 
-async def read_messages(site: Site, ask: Ask) -> JsonObject:
+async def read_messages(ask: Ask) -> JsonObject:
     """Oldest first, as this persona sees them; with `thread_ts` the thread with its parent."""
     channel, user = ask.channel, ask.user
     thread_ts = ask.text("thread_ts", "")
@@ -44,15 +44,15 @@ async def read_messages(site: Site, ask: Ask) -> JsonObject:
         found = ([parent] if parent else []) + channel.replies(thread_ts)
     else:
         found = list(channel.top())
-    shown = [messages.message_json(site.workspace, m) for m in found if m.visible_to(user)]
+    shown = [messages.message_json(ask.site.workspace, m) for m in found if m.visible_to(user)]
     return {"channel": channel.id, "messages": shown}
 
 
-async def ephemerals(site: Site, ask: Ask) -> JsonObject:
+async def ephemerals(ask: Ask) -> JsonObject:
     user = ask.user
     found = [
-        {"channel": c.id, **messages.message_json(site.workspace, m)}
-        for c in site.workspace.channels.values()
+        {"channel": c.id, **messages.message_json(ask.site.workspace, m)}
+        for c in ask.site.workspace.channels.values()
         for m in c.messages.values()
         if m.only_for == user
     ]
@@ -60,61 +60,61 @@ async def ephemerals(site: Site, ask: Ask) -> JsonObject:
     return {"messages": [m for m in found if not wanted or m["channel"] == wanted]}
 
 
-async def modals(site: Site, ask: Ask) -> JsonObject:
+async def modals(ask: Ask) -> JsonObject:
     """The persona's open modals; the last one is on top."""
-    stack = site.workspace.modals[ask.user]
-    return {"modals": [{**views.view_json(site, v), "errors": v.errors} for v in stack]}
+    stack = ask.site.workspace.modals[ask.user]
+    return {"modals": [{**views.view_json(ask.site, v), "errors": v.errors} for v in stack]}
 
 
-async def home(site: Site, ask: Ask) -> JsonObject:
-    view = site.workspace.homes.get(ask.user)
-    return {"view": views.view_json(site, view) if view else None}
+async def home(ask: Ask) -> JsonObject:
+    view = ask.site.workspace.homes.get(ask.user)
+    return {"view": views.view_json(ask.site, view) if view else None}
 
 
-async def transcript(site: Site, ask: Ask) -> JsonObject:
+async def transcript(ask: Ask) -> JsonObject:
     """Everything that happened, oldest first; with `after` only the entries from that number on."""
     try:
         after = int(ask.text("after", "0"))
     except ValueError:
         raise PersonaError("'after' must be a number.") from None
-    log = site.workspace.log
+    log = ask.site.workspace.log
     return {"entries": log[after:], "next": len(log)}
 
 
-async def add_fault(site: Site, ask: Ask) -> JsonObject:
+async def add_fault(ask: Ask) -> JsonObject:
     kind = ask.text("kind")
     if kind not in KINDS:
         raise PersonaError(f"There is no fault {kind!r}. The faults are: {', '.join(KINDS)}.")
     numbers = {key: ask.fields.get(key, 1) for key in ("times", "retry_after")}
     if not all(isinstance(n, int) and 1 <= n <= 10_000 for n in numbers.values()):
         raise PersonaError("'times' and 'retry_after' must be whole numbers from 1 to 10000.")
-    site.faults.add(Fault(ask.text("method", "*"), kind, **numbers))
-    return await list_faults(site, ask)
+    ask.site.faults.add(Fault(ask.text("method", "*"), kind, **numbers))
+    return await list_faults(ask.site, ask)
 
 
-async def list_faults(site: Site, ask: Ask) -> JsonObject:
+async def list_faults(ask: Ask) -> JsonObject:
     return {
         "waiting": [
-            {"method": f.method, "kind": f.kind, "times": f.times, "retry_after": f.retry_after} for f in site.faults.waiting
+            {"method": f.method, "kind": f.kind, "times": f.times, "retry_after": f.retry_after} for f in ask.site.faults.waiting
         ]
     }
 
 
-async def clear_faults(site: Site, ask: Ask) -> JsonObject:
-    site.faults.clear()
+async def clear_faults(ask: Ask) -> JsonObject:
+    ask.site.faults.clear()
     return {"waiting": []}
 
 
-async def disconnect(site: Site, ask: Ask) -> JsonObject:
-    count = await site.sockets.disconnect(ask.text("reason", "refresh_requested"), abrupt=bool(ask.fields.get("abrupt")))
+async def disconnect(ask: Ask) -> JsonObject:
+    count = await ask.site.sockets.disconnect(ask.text("reason", "refresh_requested"), abrupt=bool(ask.fields.get("abrupt")))
     return {"disconnected": count}
 
 
-async def refuse(site: Site, ask: Ask) -> JsonObject:
+async def refuse(ask: Ask) -> JsonObject:
     seconds = ask.fields.get("seconds")
     if not isinstance(seconds, int | float) or not 0 <= seconds <= 3600:
         raise PersonaError("'seconds' must be a number from 0 to 3600.")
-    site.sockets.refuse(float(seconds))
+    ask.site.sockets.refuse(float(seconds))
     return {"seconds": seconds}
 
 

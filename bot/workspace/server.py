@@ -75,7 +75,7 @@ def create_app(config: WorkspaceConfig, clock: Clock = utc_now) -> Starlette:
     site = build_site(config, clock)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await site.delivery.close()
 
@@ -107,6 +107,7 @@ async def serve(config: WorkspaceConfig, on_ready: OnReady | None = None, clock:
         real = replace(config, port=listener.getsockname()[1])
         app = create_app(real, clock)
         server = _Server(
+            app.state.site,
             uvicorn.Config(
                 app,
                 http=DroppableProtocol,
@@ -116,13 +117,13 @@ async def serve(config: WorkspaceConfig, on_ready: OnReady | None = None, clock:
                 lifespan="on",
                 timeout_graceful_shutdown=1,
                 timeout_keep_alive=30,
-            )
+            ),
         )
-        server.site = app.state.site
         running = asyncio.create_task(server.serve(sockets=[listener]))
         try:
-            while not server.started and not running.done():
-                await asyncio.sleep(0.01)
+            listening = asyncio.create_task(server.listening.wait())
+            await asyncio.wait([running, listening], return_when=asyncio.FIRST_COMPLETED)
+            listening.cancel()
             if on_ready is not None and server.started:
                 told = on_ready(real)
                 if inspect.isawaitable(told):
@@ -136,15 +137,22 @@ async def serve(config: WorkspaceConfig, on_ready: OnReady | None = None, clock:
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers, which ends pages and sockets before it waits for them."""
 
-    site: Site
+    def __init__(self, site: Site, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._site = site
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self.site.workspace.close()
-        await self.site.sockets.disconnect("link_disabled", abrupt=True)
+        self._site.workspace.close()
+        await self._site.sockets.disconnect("link_disabled", abrupt=True)
         await super().shutdown(sockets)
 
 
