@@ -196,8 +196,11 @@ class Channel(Protocol):
     async def whisper(self, place: Place, user: str, view: Shown) -> None:
         """Show it to one person only."""
 
-    async def find(self, channel: str, key: str) -> Place | None:
-        """The message of ours that carries `key`, if it was posted after all; asked after a broken connection."""
+    async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
+        """The message of ours that carries `key`, if it was posted after all; asked after a broken connection.
+
+        Name the thread if it was meant for one: only that thread is read then.
+        """
 
     async def permalink(self, place: Place) -> str:
         """A link to the message, or ""."""

@@ -86,7 +86,7 @@ class FakeChannel:
         self._answer()
         self.whispers.append((place, user, view))
 
-    async def find(self, channel: str, key: str) -> Place | None:
+    async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
         """The message that carries the key."""
         self._answer()
         return next((p.place for p in self.posts if p.key == key and p.place.channel == channel), None)

@@ -109,7 +109,7 @@ async def _put(card: Card, view: Shown, home: Place, desk: Desk) -> Place:
         await desk.channel.edit(card.place, view)
         return card.place
     place = card.place if card.place.channel else await _settle(home, desk)
-    if card.place.channel and (found := await desk.channel.find(place.channel, card.key)):
+    if card.place.channel and (found := await desk.channel.find(place.channel, card.key, place.thread)):
         await desk.channel.edit(found, view)  # an earlier attempt posted it and died before it could say so
         return found
     if not card.place.channel:

@@ -37,7 +37,7 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     began = time.perf_counter()
     place = Place(str(args["channel"]), "", str(args["thread"]))
     key = f"answer:{args['id']}"
-    if await desk.channel.find(place.channel, key) is not None:
+    if await desk.channel.find(place.channel, key, place.thread) is not None:
         return
     text = str(args["text"])
     incident, diagnosis = await desk.db.read(lambda tx: about(tx, place, str(args["hint"]), desk))

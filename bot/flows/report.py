@@ -48,7 +48,7 @@ async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
     stale = await desk.db.write(lambda tx: _stale(tx, age, desk))
     for incident, place in stale:
         key = f"remind:{incident.id}:{args['slot']}"
-        if await desk.channel.find(place.channel, key) is None:
+        if await desk.channel.find(place.channel, key, place.thread) is None:
             await desk.channel.post(place, NoteView(_reminder(incident), incident.on_call), key=key)
 
 

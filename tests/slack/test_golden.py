@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from bot.slack.blocks import render, render_home
 from tests.slack.samples import HOME, HOSTS, VIEWS
 

@@ -1,0 +1,193 @@
+"""Slack as the flows see it: post, edit, whisper, find. One message carries one key in its metadata."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.view import Place, Shown
+from bot.errors import NotAllowed, NotFound
+from bot.slack.blocks import Message, render
+from bot.slack.refusals import call
+from bot.slack.vocabulary import METADATA_EVENT
+
+Record = Mapping[str, object]
+_ID = re.compile(r"[CDGUW][A-Z0-9]{2,}\Z")
+RECENT = 200  # messages looked at when a post may have been lost
+THREADS = 10  # threads looked into when nobody says which
+
+
+class SlackChannel:
+    """ports.Channel over the Web API. Links in messages lead only to `link_hosts` and their subdomains."""
+
+    def __init__(self, client: AsyncWebClient, link_hosts: Collection[str] = ()) -> None:
+        self._client = client
+        self._hosts = frozenset(link_hosts)
+        self._ids: dict[str, str] = {}
+        self._me: Record = {}
+
+    async def post(self, place: Place, view: Shown, *, key: str) -> Place:
+        """Post a new message (in `place.thread` if set) that carries `key`; the returned place has its ts."""
+        message = render(view, self._hosts)
+        body = await call(
+            "chat.postMessage",
+            place.channel,
+            self._client.chat_postMessage(
+                channel=place.channel,
+                thread_ts=place.thread or None,
+                text=message.text,
+                blocks=list(message.blocks),
+                metadata={"event_type": METADATA_EVENT, "event_payload": {"key": key}},
+                unfurl_links=False,
+                unfurl_media=False,
+            ),
+        )
+        return Place(_text(body, "channel") or place.channel, _text(body, "ts"), place.thread)
+
+    async def edit(self, place: Place, view: Shown) -> None:
+        """Replace the message at `place`. Raises NotFound if it is gone."""
+        message = render(view, self._hosts)
+        blocks = list(message.blocks)
+        changed = self._client.chat_update(channel=place.channel, ts=place.ts, text=message.text, blocks=blocks)
+        await call("chat.update", place.channel, changed)
+
+    async def whisper(self, place: Place, user: str, view: Shown) -> None:
+        """Show it to one person only: where they are, or in a direct message where the bot may not speak."""
+        message = render(view, self._hosts)
+        if not place.channel:
+            return await self._tell(user, message)
+        try:
+            await call(
+                "chat.postEphemeral",
+                place.channel,
+                self._client.chat_postEphemeral(
+                    channel=place.channel,
+                    user=user,
+                    thread_ts=place.thread or None,
+                    text=message.text,
+                    blocks=list(message.blocks),
+                ),
+            )
+        except (NotAllowed, NotFound):
+            await self._tell(user, message)
+
+    async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
+        """The message of ours that carries `key`, if it was posted after all.
+
+        With `thread` only that thread is read. Without, the latest messages of the channel and the latest threads in
+        which the bot speaks.
+        """
+        me = await self._myself()
+        if thread:
+            return _carrying(await self._replies(channel, thread), channel, key, me, thread)
+        recent = await self._history(channel)
+        found = _carrying(recent, channel, key, me, "")
+        if found is not None:
+            return found
+        threads = [m for m in recent if _text(me, "user_id") in _texts(m, "reply_users")]
+        threads.sort(key=lambda m: _text(m, "latest_reply"), reverse=True)
+        for parent in threads[:THREADS]:
+            ts = _text(parent, "ts")
+            found = _carrying(await self._replies(channel, ts), channel, key, me, ts)
+            if found is not None:
+                return found
+        return None
+
+    async def permalink(self, place: Place) -> str:
+        """A link to the message, or "" if Slack knows no such message."""
+        try:
+            asked = self._client.chat_getPermalink(channel=place.channel, message_ts=place.ts)
+            return _text(await call("chat.getPermalink", place.channel, asked), "permalink")
+        except NotFound:
+            return ""
+
+    async def channel_id(self, name: str) -> str:
+        """The id of "#name"; an id is returned as it is. Raises NotFound, which says what to do."""
+        if _ID.match(name):
+            return name
+        wanted = name.lstrip("#").strip().lower()
+        if wanted not in self._ids:
+            await self._list_channels()
+        if wanted not in self._ids:
+            raise NotFound(
+                f"Slack shows the bot no channel #{wanted}. Create it or correct the name in routing.yaml;"
+                " a private channel must have the bot in it: /invite @tocsin"
+            )
+        return self._ids[wanted]
+
+    async def _tell(self, user: str, message: Message) -> None:
+        blocks = list(message.blocks)
+        posted = self._client.chat_postMessage(
+            channel=user, text=message.text, blocks=blocks, unfurl_links=False, unfurl_media=False
+        )
+        await call("chat.postMessage", user, posted)
+
+    async def _myself(self) -> Record:
+        if not self._me:
+            self._me = await call("auth.test", "this workspace", self._client.auth_test())
+        return self._me
+
+    async def _history(self, channel: str) -> list[Record]:
+        asked = self._client.conversations_history(channel=channel, limit=RECENT, include_all_metadata=True)
+        return _records(await call("conversations.history", channel, asked), "messages")
+
+    async def _replies(self, channel: str, thread: str) -> list[Record]:
+        found: list[Record] = []
+        cursor = ""
+        for _ in range(5):
+            asked = self._client.conversations_replies(
+                channel=channel, ts=thread, limit=RECENT, include_all_metadata=True, cursor=cursor or None
+            )
+            try:
+                body = await call("conversations.replies", channel, asked)
+            except NotFound:
+                break
+            found += _records(body, "messages")
+            cursor = _cursor(body)
+            if not cursor:
+                break
+        return found
+
+    async def _list_channels(self) -> None:
+        cursor = ""
+        for _ in range(50):
+            asked = self._client.conversations_list(
+                types="public_channel,private_channel", exclude_archived=True, limit=1000, cursor=cursor or None
+            )
+            body = await call("conversations.list", "this workspace", asked)
+            self._ids |= {_text(c, "name").lower(): _text(c, "id") for c in _records(body, "channels")}
+            cursor = _cursor(body)
+            if not cursor:
+                return
+
+
+def _carrying(messages: list[Record], channel: str, key: str, me: Record, thread: str) -> Place | None:
+    """The place of the message that is ours and carries the key; another app's metadata proves nothing."""
+    for message in messages:
+        metadata = message.get("metadata")
+        payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
+        ours = bool(_text(me, "bot_id")) and _text(message, "bot_id") == _text(me, "bot_id")
+        if ours and isinstance(payload, Mapping) and payload.get("key") == key:
+            return replace(Place(channel, _text(message, "ts")), thread=thread)
+    return None
+
+
+def _text(record: Record, name: str) -> str:
+    value = record.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(record: Record, name: str) -> list[str]:
+    value = record.get(name)
+    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
+
+
+def _records(body: Record, name: str) -> list[Record]:
+    value = body.get(name)
+    return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list) else []
+
+
+def _cursor(body: Record) -> str:
+    metadata = body.get("response_metadata")
+    return _text(metadata, "next_cursor") if isinstance(metadata, Mapping) else ""

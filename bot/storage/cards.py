@@ -1,0 +1,61 @@
+"""Which message of ours shows what, so that it is edited and never posted twice."""
+
+from sqlalchemy import Column, Index, Integer, String, Table, Text, delete, insert, select
+
+from bot.domain.view import Place
+from bot.ports import Card, Transaction
+from bot.storage.database import metadata, sql
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("key", String(255), primary_key=True),
+    Column("channel", String(64), nullable=False),
+    Column("ts", String(32), nullable=False),
+    Column("thread", String(32), nullable=False),
+    Column("shown", Text, nullable=False),
+    Column("pending", Text, nullable=False),
+    Column("posts", Integer, nullable=False),
+    Index("ix_cards_channel_ts", "channel", "ts"),
+)
+
+
+class SqlCardStore:
+    """ports.CardStore in SQL."""
+
+    def get(self, tx: Transaction, key: str) -> Card | None:
+        """The card of this key."""
+        row = sql(tx).execute(select(cards).where(cards.c.key == key)).mappings().first()
+        return _card(**row) if row is not None else None
+
+    def put(self, tx: Transaction, card: Card) -> None:
+        """Insert or replace."""
+        sql(tx).execute(delete(cards).where(cards.c.key == card.key))
+        sql(tx).execute(
+            insert(cards).values(
+                key=card.key,
+                channel=card.place.channel,
+                ts=card.place.ts,
+                thread=card.place.thread,
+                shown=card.shown,
+                pending=card.pending,
+                posts=card.posts,
+            )
+        )
+
+    def like(self, tx: Transaction, prefix: str) -> tuple[Card, ...]:
+        """All cards whose key begins so, by key."""
+        begun = select(cards).where(cards.c.key.startswith(prefix, autoescape=True)).order_by(cards.c.key)
+        return tuple(_card(**row) for row in sql(tx).execute(begun).mappings())
+
+    def at(self, tx: Transaction, channel: str, ts: str) -> Card | None:
+        """The card that stands at this message; a card that was never posted stands nowhere."""
+        if not ts:
+            return None
+        here = select(cards).where(cards.c.channel == channel, cards.c.ts == ts).order_by(cards.c.key)
+        row = sql(tx).execute(here).mappings().first()
+        return _card(**row) if row is not None else None
+
+
+def _card(*, key: str, channel: str, ts: str, thread: str, shown: str, pending: str, posts: int) -> Card:
+    return Card(key, Place(channel, ts, thread), shown, pending, posts)
