@@ -25,7 +25,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     diagnosis.add_argument("--cases", type=Path, required=True)
     diagnosis.add_argument("--truth", type=Path, required=True)
     diagnosis.add_argument("--classes", type=Path, help="class tag of each case")
-    diagnosis.add_argument("--leave-one-class-out", action="store_true", help="switch off the rules that carry a case's class tag")
+    diagnosis.add_argument(
+        "--leave-one-class-out", action="store_true", help="switch off the rules that carry a case's class tag"
+    )
     diagnosis.add_argument("--json", action="store_true", help="one JSON object on stdout")
     diagnosis.set_defaults(run=_diagnosis)
 

@@ -27,7 +27,9 @@ def _list(args: argparse.Namespace) -> int:
     rows = ask(args.config, lambda stores, tx: stores.inbox.recent(tx, state=args.state, limit=args.limit))
     for row in rows:
         said = row.error or row.outcome
-        print(f"{row.id:>6}  {row.delivery.received_at:%Y-%m-%d %H:%M:%S}  {row.delivery.connector:14} {row.state:10} {said[:80]}")
+        print(
+            f"{row.id:>6}  {row.delivery.received_at:%Y-%m-%d %H:%M:%S}  {row.delivery.connector:14} {row.state:10} {said[:80]}"
+        )
     if not rows:
         print("Nothing has come in yet." if args.state is None else f"No delivery is {args.state}.")
     return 0

@@ -108,12 +108,28 @@ async def _put(card: Card, view: Shown, home: Place, desk: Desk) -> Place:
     if card.place.ts:
         await desk.channel.edit(card.place, view)
         return card.place
-    place = card.place if card.place.channel else await _settle(home, desk)
-    if card.place.channel and (found := await desk.channel.find(place.channel, card.key, place.thread)):
-        await desk.channel.edit(found, view)  # an earlier attempt posted it and died before it could say so
+    tried = bool(card.place.channel)
+    place = card.place if tried else await _settle(home, desk)
+    return await _post_or_find(card, place, view, tried, desk)
+
+
+async def post_once(key: str, place: Place, view: Shown, desk: Desk) -> Place:
+    """A message that is never edited stands once, however often this is tried."""
+    card = await desk.db.read(lambda tx: desk.cards.get(tx, key))
+    if card is not None and card.place.ts:
+        return card.place
+    stands = await _post_or_find(card or Card(key, place), place, view, card is not None, desk)
+    await desk.db.write(lambda tx: desk.cards.put(tx, Card(key, stands, posts=1)))
+    return stands
+
+
+async def _post_or_find(card: Card, place: Place, view: Shown, tried: bool, desk: Desk) -> Place:
+    """Post it; if an earlier attempt may have posted it and died before it could say so, look for it first."""
+    if tried and (found := await desk.channel.find(place.channel, card.key, place.thread)):
+        await desk.channel.edit(found, view)
         return found
-    if not card.place.channel:
-        await desk.db.write(lambda tx: desk.cards.put(tx, replace(card, place=place)))
+    if not tried:
+        await desk.db.write(lambda tx: desk.cards.put(tx, replace(desk.cards.get(tx, card.key) or card, place=place)))
     return await desk.channel.post(place, view, key=card.key)
 
 

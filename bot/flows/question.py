@@ -10,6 +10,7 @@ from bot.domain.incident import Incident
 from bot.domain.interaction import Feature, Interaction
 from bot.domain.request import Question
 from bot.domain.view import AnswerView, Place
+from bot.flows.announce import post_once
 from bot.flows.desk import Desk
 from bot.investigation import answers
 from bot.investigation.answers import Answer, Topic
@@ -36,7 +37,6 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The answer is worked out and posted; a second run finds the first one's message."""
     began = time.perf_counter()
     place = Place(str(args["channel"]), "", str(args["thread"]))
-    key = f"answer:{args['id']}"
     if await desk.channel.find(place.channel, key, place.thread) is not None:
         return
     text = str(args["text"])
@@ -58,7 +58,7 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
         latency_ms=1000 * (time.perf_counter() - began),
     )
     view = AnswerView(said.markdown, engine="rules", interaction_id=interaction.id, evidence=said.evidence)
-    await desk.channel.post(place, view, key=key)
+    await post_once(f"answer:{args['id']}", place, view, desk)
     await desk.db.write(lambda tx: desk.journal.add(tx, interaction))
 
 

@@ -7,7 +7,7 @@ from bot.domain.action import ActionStatus
 from bot.domain.incident import Incident, Status
 from bot.domain.request import Person
 from bot.domain.view import DigestView, HomeView, NoteView, Place
-from bot.flows.announce import want
+from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.ports import Scalar, Transaction
 
@@ -18,8 +18,7 @@ async def digest(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The day's summary appears once per slot in the default channel, with the head of the audit chain as an outside anchor."""
     key = f"digest:{args['slot']}"
     channel = await desk.channel.channel_id(desk.routing().default.channel)
-    if await desk.channel.find(channel, key) is None:
-        await desk.channel.post(Place(channel), await desk.db.read(lambda tx: digest_view(tx, desk)), key=key)
+    await post_once(key, Place(channel), await desk.db.read(lambda tx: digest_view(tx, desk)), desk)
 
 
 def digest_view(tx: Transaction, desk: Desk) -> DigestView:

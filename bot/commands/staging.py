@@ -1,0 +1,142 @@
+"""The stage of the demo: workspace, estate and bot started as a user would, stopped without a trace.
+
+The workspace and the bot are child processes (`tocsin workspace`, `tocsin serve`) whose standard input is a pipe from here: when
+this process ends, however it ends, the pipe closes and they end too.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.demo.estate import Estate, EstateConfig, start_estate
+from bot.demo.setup import write_configuration
+from bot.errors import BadSettings
+
+Say = Callable[[str], None]
+STARTING = 60.0  # seconds until a child has to be there
+SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TOCSIN_SLACK_API_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs: the workspace's address, the estate, the bot's own address."""
+
+    page: str
+    estate: Estate
+    bot: str
+    children: tuple[asyncio.subprocess.Process, ...]
+
+
+@contextlib.asynccontextmanager
+async def staged(folder: Path, port: int, seed: int, say: Say, environ: Mapping[str, str]) -> AsyncIterator[Stage]:
+    """Everything is up when this is entered and gone when it is left. `folder` is made anew; port 0 takes a free one."""
+    refuse_busy(port)
+    bot_port = free_port()
+    tokens = {name: secrets.token_urlsafe(24) for name in ("TOCSIN_ALERTMANAGER_SECRET", "TOCSIN_GITHUB_SECRET")}
+    config = EstateConfig(
+        folder=folder / "estate",
+        tocsin_url=f"http://127.0.0.1:{bot_port}",
+        alertmanager_token=tokens["TOCSIN_ALERTMANAGER_SECRET"],
+        github_secret=tokens["TOCSIN_GITHUB_SECRET"],
+        seed=seed,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        say("starting the shop: five services and a card provider, each from a commit of a local git repository")
+        estate = await stack.enter_async_context(start_estate(config))
+        say("starting the workspace")
+        page, slack = await _workspace(stack, port or free_port(), estate.url, folder, environ)
+        await write_configuration(folder / "bot", estate)
+        say("starting the bot")
+        own = {**tokens, **slack, "TOCSIN_PORT": str(bot_port), "TOCSIN_HOST": "127.0.0.1"}
+        bot = await _child(
+            stack, ["--config", str(folder / "bot"), "serve", "--until-stdin-closes"], {**environ, **own}, folder / "bot.log"
+        )
+        await _first_line(bot, "The bot is up", folder / "bot.log")
+        yield Stage(page, estate, config.tocsin_url, (bot,))
+
+
+async def _workspace(
+    stack: contextlib.AsyncExitStack, port: int, panel: str, folder: Path, environ: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    command = ["workspace", "--port", str(port), "--panel-url", panel, "--until-stdin-closes"]
+    child = await _child(stack, command, environ, folder / "workspace.log")
+    found: dict[str, str] = {}
+    while not all(name in found for name in SLACK):
+        line = (await _first_line(child, "export ", folder / "workspace.log")).removeprefix("export ")
+        name, _, value = line.partition("=")
+        found[name] = value
+    return f"http://127.0.0.1:{port}/", found
+
+
+async def _child(
+    stack: contextlib.AsyncExitStack, words: list[str], environ: Mapping[str, str], log: Path
+) -> asyncio.subprocess.Process:
+    with log.open("wb") as errors:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bot",
+            *words,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env=dict(environ),
+            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends its children in order
+        )
+    stack.push_async_callback(_end, child)
+    return child
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is not None:
+        return
+    child.terminate()
+    try:
+        await asyncio.wait_for(child.wait(), 8)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+
+
+async def _first_line(child: asyncio.subprocess.Process, beginning: str, log: Path) -> str:
+    """The next line of its output that begins so; raises BadSettings with the end of its log if it dies or takes too long."""
+    assert child.stdout is not None  # noqa: S101  it was made with a pipe
+    try:
+        async with asyncio.timeout(STARTING):
+            while line := (await child.stdout.readline()).decode():
+                if line.startswith(beginning):
+                    return line.strip()
+    except TimeoutError:
+        pass
+    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+    raise BadSettings(f"A part of the demo did not start; the end of {log}:\n" + "\n".join(tail))
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def refuse_busy(port: int) -> None:
+    """Raise BadSettings if somebody has the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise BadSettings(f"Port {port} is in use. Choose another: `tocsin demo --port {port + 1}`.") from None
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without settings of a bot that it may hold, and without proxies (everything is on loopback)."""
+    ours = ("TOCSIN_", "SLACK_")
+    return {k: v for k, v in os.environ.items() if not k.startswith(ours) and not k.lower().endswith("_proxy")}
