@@ -1,0 +1,119 @@
+"""An approved action reaches its deployer once: asked to start once, then only asked what became of it.
+
+The record that a start was attempted is the status `executing`, written before the call. Whoever finds an action in it
+after a crash does not know whether the call went out, and asks. Only a deployer that promises one run per key is started
+again when it never heard of the key; with any other, nobody knows, and a person is asked to look.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.action import Action, ActionStatus
+from bot.errors import BotError, Unavailable
+from bot.ports import Deployer, Order, Run, RunState
+
+PATIENCE = 12  # looks at a deployer that does not answer or never heard of the order, before a person is asked
+SETTLED = timedelta(minutes=10)  # an order unheard of for so long, with the old version running, never arrived
+LONGEST = timedelta(minutes=30)  # a run that takes longer is looked at by a person
+FIRST_WAIT, SLOWEST_WAIT = 0.5, 15.0  # seconds between two looks, growing
+UNCERTAIN_WAIT = timedelta(seconds=30)  # an uncertain action is asked about for as long as it takes
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of one look: the next status (None: look again later), one sentence for people, the vendor's run."""
+
+    to: ActionStatus | None
+    text: str = ""
+    run: Run | None = None
+
+
+def order_of(action: Action) -> Order:
+    """What the deployer is asked to do; the action's id is the idempotency key."""
+    return Order(action.service, action.environment, action.target, action.id)
+
+
+def wait_before(action: Action, look: int) -> timedelta:
+    """How long to wait before this look."""
+    if action.status is ActionStatus.UNCERTAIN:
+        return UNCERTAIN_WAIT
+    return timedelta(seconds=min(SLOWEST_WAIT, FIRST_WAIT * 1.4 ** min(look, 40)))
+
+
+async def still_true(action: Action, deployer: Deployer) -> str:
+    """Why the plan that people approved no longer fits the world, or ""; nothing was started yet. Raises Unavailable."""
+    current = await deployer.current(action.service, action.environment)
+    if current.version == action.target:
+        return f"{action.target} runs in {action.environment} already. Nothing was started."
+    if action.plan is not None and current.version != action.plan.current_version:
+        return (
+            f"Since the plan was made, {current.version} came in place of {action.plan.current_version}. "
+            f"Nothing was started; ask again for a fresh plan."
+        )
+    return ""
+
+
+async def begin(action: Action, deployer: Deployer) -> Step:
+    """The deployer is asked to start. Called only by whoever has just moved the action to `executing`."""
+    try:
+        run = await deployer.start(order_of(action))
+    except Unavailable as error:
+        return Step(None, f"The deployer did not confirm the start ({error.for_people}). It is asked what became of it.")
+    except BotError as error:
+        return Step(ActionStatus.FAILED, f"Nothing was started: {error.for_people}")
+    return _judge(action, run)
+
+
+async def follow(action: Action, deployer: Deployer, look: int, now: datetime) -> Step:
+    """The deployer is asked what became of the order; `look` counts from 0, `action.updated_at` is when it began."""
+    try:
+        run = await deployer.status(order_of(action))
+    except BotError as error:
+        why = f"the deployer cannot be asked: {error.for_people.rstrip('.')}"
+        return _uncertain(action, deployer, why) if look >= PATIENCE else Step(None)
+    if run.state is not RunState.UNKNOWN:
+        step = _judge(action, run)
+        late = step.to is None and now - action.updated_at > LONGEST
+        minutes = int(LONGEST.total_seconds() // 60)
+        return _uncertain(action, deployer, f"it still runs after {minutes} min", run) if late else step
+    if action.run:  # it had a run and knows it no more: the key may be forgotten too, so starting again might run twice
+        return _uncertain(action, deployer, f"the deployer no longer knows its run {action.run}")
+    if deployer.idempotent and look < PATIENCE:
+        return await begin(action, deployer)
+    if look < PATIENCE:
+        return Step(None)
+    return _uncertain(action, deployer, "the deployer never heard of it, or does not tell")
+
+
+async def settle(action: Action, deployer: Deployer, now: datetime) -> Step:
+    """An uncertain action becomes certain as soon as the deployer can tell; nothing is started."""
+    try:
+        run = await deployer.status(order_of(action))
+        current = await deployer.current(action.service, action.environment)
+    except BotError:
+        return Step(None)
+    if run.state is not RunState.UNKNOWN:
+        return _judge(action, run)
+    if current.version == action.target:
+        return Step(ActionStatus.VERIFYING, f"{action.target} runs after all; its effect is watched.")
+    before = action.plan.current_version if action.plan else ""
+    if not action.run and current.version == before and now - action.updated_at > SETTLED:
+        return Step(ActionStatus.FAILED, f"It never arrived: the deployer does not know it, and {before} still runs.")
+    return Step(None)
+
+
+def _judge(action: Action, run: Run) -> Step:
+    if run.state is RunState.SUCCEEDED:
+        return Step(ActionStatus.VERIFYING, f"{action.target} was deployed; its effect is watched.", run)
+    if run.state is RunState.FAILED:
+        last = f": {run.output[-1]}" if run.output else ""
+        return Step(ActionStatus.FAILED, f"The deployer says that it failed{last}", run)
+    return Step(None, "", run)
+
+
+def _uncertain(action: Action, deployer: Deployer, why: str, run: Run | None = None) -> Step:
+    how = deployer.how_to_ask(order_of(action))
+    text = (
+        f"Nobody knows whether {action.service} {action.target} was deployed: {why}. It is not tried again. To find out, {how}."
+    )
+    return Step(ActionStatus.UNCERTAIN, text, run)

@@ -1,0 +1,60 @@
+"""Did it help? The version that runs is asked, the alerts that motivated it are watched, for a limited time."""
+
+from datetime import datetime, timedelta
+
+from bot.actions.execute import Step
+from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.change import Version
+from bot.domain.incident import Incident
+
+FIRST_WAIT, SLOWEST_WAIT = 1.0, 5.0  # seconds between two looks, growing
+
+
+def wait_before(look: int) -> timedelta:
+    """How long to wait before this look."""
+    return timedelta(seconds=min(SLOWEST_WAIT, FIRST_WAIT * 1.2 ** min(look, 40)))
+
+
+def still_firing(action: Action, incident: Incident | None, live: tuple[Incident, ...]) -> tuple[str, ...]:
+    """The alerts that should clear and have not: those of the incident, else those on the service."""
+    if incident is not None:
+        return tuple(f"{m.name} on {m.service}" for m in incident.members if m.firing)
+    here = [i for i in live if i.environment == action.environment]
+    return tuple(f"{m.name} on {m.service}" for i in here for m in i.members if m.firing and m.service == action.service)
+
+
+def judge(
+    action: Action, current: Version | None, firing: tuple[str, ...], now: datetime, watch: timedelta, limit: timedelta
+) -> Step:
+    """What is known so far; `current` None means that the deployer cannot be asked, `action.updated_at` is when watching began.
+
+    `watch` is how long nothing may fire before that counts as good, `limit` how long is waited for it.
+    """
+    spent = now - action.updated_at
+    there = current is not None and current.version == action.target
+    if there and not firing and spent >= watch:
+        calm = f"no alert fires on {action.service}" if action.incident_id == "" else "its alerts have cleared"
+        seconds = int(spent.total_seconds())
+        return Step(ActionStatus.SUCCEEDED, f"Verified: {action.target} runs and {calm} ({seconds} s after).")
+    if spent < limit:
+        return Step(None)
+    waited = f"after {int(limit.total_seconds())} s"
+    if current is None:
+        return Step(
+            ActionStatus.UNCERTAIN, f"The deployer cannot be asked what runs {waited}; look at {action.service} yourself."
+        )
+    if not there:
+        text = f"The deployer says that it succeeded, but {current.version} runs in place of {action.target} {waited}."
+        return Step(ActionStatus.FAILED, text)
+    named = ", ".join(firing[:3]) + (f" and {len(firing) - 3} more" if len(firing) > 3 else "")
+    if not firing:  # the watch is longer than the limit: nothing fired all the time
+        return Step(ActionStatus.SUCCEEDED, f"Verified: {action.target} runs and nothing fires {waited}.")
+    return Step(ActionStatus.FAILED, f"It did not help: {action.target} runs, but {waited} still fires: {named}. {_back(action)}")
+
+
+def _back(action: Action) -> str:
+    before = action.plan.current_version if action.plan else ""
+    if not before:
+        return ""
+    command = "deploy" if action.kind is ActionKind.ROLLBACK else "rollback"
+    return f"The way back: /{command} {action.service} {before} {action.environment}"
