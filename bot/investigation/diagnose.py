@@ -1,0 +1,99 @@
+"""Case in, diagnosis out: pure and deterministic, every sentence rests on numbered evidence."""
+
+from collections.abc import Collection, Sequence
+
+from bot.domain.change import ChangeKind
+from bot.domain.document import Found
+from bot.domain.evidence import Candidate, Diagnosis, EvidenceKind, PastLink, Remedy, RunbookLink
+from bot.investigation.case import Case
+from bot.investigation.exhibits import Exhibits
+from bot.investigation.missing import missing, say_failures
+from bot.investigation.operational import operational
+from bot.investigation.picture import Picture, paint
+from bot.investigation.rank import Scored, rank
+from bot.investigation.sentences import next_step, summary, symptom
+from bot.investigation.verdict import Judgement, judge
+
+SUSPECTS = 5
+RULED_OUT = 8
+
+
+def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
+    """What the evidence of a case says; rules of the classes `without` are switched off."""
+    picture, exhibits = paint(case), Exhibits()
+    hurts = symptom(case, picture, exhibits)
+    ranked = rank(case, picture, exhibits, without=without)
+    suspects = [s for s in ranked if not s.candidate.ruled_out]
+    findings = operational(case, picture, exhibits)
+    judgement = judge(suspects, [f for f in findings if f.name not in without])
+    say_failures(case, exhibits)
+    runbooks = tuple(_runbook(f, exhibits) for f in case.runbooks)
+    past = tuple(_past(f, exhibits) for f in case.past)
+    first = _first(picture, judgement, case)
+    return Diagnosis(
+        verdict=judgement.verdict,
+        confidence=judgement.confidence,
+        summary=summary(judgement, [s.candidate for s in suspects]),
+        at=case.now,
+        symptom=hurts,
+        onset=picture.onset,
+        cause=judgement.guilty.candidate if judgement.guilty else None,
+        operational_cause=judgement.finding.fact if judgement.finding else None,
+        suspects=tuple(s.candidate for s in suspects[:SUSPECTS]),
+        ruled_out=_ruled_out(ranked, case),
+        first_service=first,
+        blast_radius=tuple(s for s in picture.affected if s != first),
+        remedy=_remedy(judgement),
+        next_step=next_step(case, judgement, [s.candidate for s in suspects], _remedy(judgement)),
+        missing=missing(case, picture, judgement),
+        runbooks=runbooks,
+        past=past,
+        evidence=exhibits.all,
+    )
+
+
+def _first(picture: Picture, judgement: Judgement, case: Case) -> str:
+    """Where it began; an outside service is named by the finding, ours is who calls it."""
+    return picture.first or (case.services[0] if case.services else "")
+
+
+def _ruled_out(ranked: Sequence[Scored], case: Case) -> tuple[Candidate, ...]:
+    """Those ruled out whom somebody might suspect: shipped ones first, the newest first."""
+    out = [s for s in ranked if s.candidate.ruled_out]
+    out.sort(key=lambda s: (s.shipment.change is None, -(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
+    return tuple(s.candidate for s in out[:RULED_OUT])
+
+
+def _remedy(judgement: Judgement) -> Remedy:
+    if judgement.finding:
+        return judgement.finding.remedy
+    if not judgement.guilty:
+        return Remedy.INVESTIGATE
+    shipment = judgement.guilty.shipment
+    if shipment.change and shipment.change.kind in (ChangeKind.CONFIG, ChangeKind.FLAG):
+        return Remedy.CONFIG_REVERT
+    if any(f.rule == "schema" and f.text.startswith("migration") for f in judgement.guilty.candidate.facts):
+        return Remedy.ROLL_FORWARD
+    return Remedy.ROLLBACK
+
+
+def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
+    document = found.document
+    cite = exhibits.cite(
+        EvidenceKind.RUNBOOK,
+        f"{document.title} › {found.section}: {found.passage}",
+        "runbooks",
+        link=document.link,
+        trusted=document.trusted,
+    )
+    return RunbookLink(document.title, found.section, document.path, document.link, found.tier.value, cite)
+
+
+def _past(found: Found, exhibits: Exhibits) -> PastLink:
+    document = found.document
+    cite = exhibits.cite(
+        EvidenceKind.PAST, f"{document.id} {document.title}", "past incidents", link=document.link, trusted=document.trusted
+    )
+    facts = document.facts
+    confirmed = bool(facts.get("confirmed_by")) and document.trusted
+    return PastLink(document.id, document.title, facts.get("cause", ""), facts.get("fix", ""), found.tier.value, confirmed, cite)

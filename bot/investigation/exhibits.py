@@ -1,0 +1,41 @@
+"""The numbered list of evidence of one diagnosis: E1, E2 ... A thing that is cited twice is one exhibit."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.domain.evidence import Evidence, EvidenceKind
+
+LONGEST = 400  # characters of one exhibit's text
+
+
+@dataclass(slots=True)
+class Exhibits:
+    """Collects evidence while a diagnosis is made and gives out the ids."""
+
+    _by_key: dict[tuple[EvidenceKind, str, str], Evidence] = field(default_factory=dict)
+
+    def cite(
+        self,
+        kind: EvidenceKind,
+        text: str,
+        source: str,
+        *,
+        at: datetime | None = None,
+        service: str = "",
+        link: str = "",
+        query: str = "",
+        trusted: bool = False,
+    ) -> str:
+        """The id of this exhibit, which is added if it is new."""
+        text = " ".join(text.split())
+        text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+        key = (kind, text, service)
+        if key not in self._by_key:
+            id = f"E{len(self._by_key) + 1}"
+            self._by_key[key] = Evidence(id, kind, text, source, at, service, link, query, trusted)
+        return self._by_key[key].id
+
+    @property
+    def all(self) -> tuple[Evidence, ...]:
+        """Every exhibit in order."""
+        return tuple(self._by_key.values())

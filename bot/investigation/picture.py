@@ -1,0 +1,217 @@
+"""The picture of the trouble: every sign that something is wrong, since when, where first, and who suffers."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.evidence import EvidenceKind
+from bot.domain.service import ServiceGraph
+from bot.domain.telemetry import Span
+from bot.investigation.case import Case
+from bot.investigation.exhibits import Exhibits
+from bot.investigation.vocabulary import Kind, kinds_of_metric, kinds_of_text
+from bot.investigation.wording import plain, told
+from bot.signals.direction import counts_traffic
+from bot.signals.onset import Deviation, deviations
+from bot.signals.steps import Step, steps
+from bot.signals.templates import Growth, growth
+
+GROWN = 3.0  # a template that comes this many times as often has grown
+TELEMETRY_KINDS = frozenset({EvidenceKind.METRIC, EvidenceKind.LOG, EvidenceKind.TRACE})
+SUFFERS = frozenset({Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT, Kind.REJECTED, Kind.QUEUE})
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One sign of trouble: what it says, where, since when, which kinds of trouble it speaks of, how loud it is (0-1)."""
+
+    what: EvidenceKind
+    text: str
+    source: str
+    service: str
+    at: datetime | None
+    kinds: frozenset[Kind]
+    weight: float
+    raw: str = ""  # the text whose words are compared with diffs
+    query: str = ""
+    link: str = ""
+
+    def cite(self, exhibits: Exhibits) -> str:
+        """Its evidence id."""
+        return exhibits.cite(
+            self.what, self.text, self.source, at=self.at, service=self.service, query=self.query, link=self.link
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """All signs of a case. `onset` is when it began to hurt; `earliest` when anything at all went the wrong way."""
+
+    signs: tuple[Sign, ...]
+    deviations: tuple[Deviation, ...]
+    steps: tuple[Step, ...]
+    growths: tuple[Growth, ...]
+    onset: datetime
+    earliest: datetime
+    step: timedelta
+    first: str
+    affected: tuple[str, ...]
+    graph: ServiceGraph
+
+    @property
+    def blast(self) -> tuple[str, ...]:
+        """Who suffers besides the first."""
+        return tuple(s for s in self.affected if s != self.first)
+
+    def weight(self, kind: Kind) -> float:
+        """How loudly the signs speak of a kind of trouble, in [0, 1]."""
+        return max((s.weight for s in self.signs if kind in s.kinds), default=0.0)
+
+    def speaking_of(self, kinds: Iterable[Kind]) -> tuple[Sign, ...]:
+        """The signs of these kinds, the loudest first; telemetry before the alert's own words."""
+        wanted = frozenset(kinds)
+        found = [s for s in self.signs if s.kinds & wanted]
+        return tuple(sorted(found, key=lambda s: (s.what is EvidenceKind.ALERT, -s.weight)))
+
+
+def paint(case: Case) -> Picture:
+    """The picture of a case."""
+    found = deviations(case.series, case.alert_at, healthy_until=case.healthy_until)
+    quiet_until = case.healthy_until or _first_quarter(case)
+    grown = tuple(g for g in (*growth(case.logs, quiet_until), *_patterns(case)) if g.during)
+    graph = case.known_graph
+    bad = [d for d in found if d.bad]
+    onset = _onset(case, bad, grown)
+    first = _first(case, bad, grown, graph)
+    signs = (*_alert_signs(case), *_metric_signs(case, found, first), *_log_signs(case, grown, first), *_span_signs(case, first))
+    affected = _affected(case, bad, grown, first)
+    earliest = min([onset, *(d.onset for d in bad)])
+    step = min((d.step for d in found), default=timedelta(minutes=1))
+    return Picture(signs, found, steps(case.series), grown, onset, earliest, step, first, affected, graph)
+
+
+def deepest_failures(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The spans that failed by themselves: no failed child, and not merely cancelled by their caller."""
+    every = [s for s in spans if s.failed]
+    parents = {(s.trace_id, s.parent_id) for s in every if not _cancelled(s)}
+    return tuple(s for s in every if not _cancelled(s) and (s.trace_id, s.span_id) not in parents)
+
+
+def _cancelled(span: Span) -> bool:
+    return "cancel" in span.error.lower()
+
+
+def _first_quarter(case: Case) -> datetime:
+    starts = [s.points[0][0] for s in case.series if s.points] + [line.at for line in case.logs[:1]]
+    start = min(starts, default=case.alert_at)
+    return start + max(case.alert_at - start, timedelta(0)) / 4
+
+
+def _patterns(case: Case) -> tuple[Growth, ...]:
+    return tuple(
+        Growth(p.service, p.text, "ERROR" if p.negative else "INFO", p.before, p.during, p.first, p.text, p.negative)
+        for p in case.patterns
+    )
+
+
+def _notable(g: Growth) -> bool:
+    return g.new or g.during >= GROWN * (g.before + 1)
+
+
+def _onset(case: Case, bad: list[Deviation], grown: tuple[Growth, ...]) -> datetime:
+    """The earlier of the alerting services' own onset and their first new warning or error line."""
+    alerting = frozenset(case.services)
+    times = [d.onset for d in bad if d.service in alerting and d.onset <= case.alert_at]
+    times += [g.first for g in grown if g.first and g.negative and g.new and g.service in alerting and g.during >= 2]
+    return min([case.alert_at, *times])
+
+
+def _first(case: Case, bad: list[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph) -> str:
+    """The service that failed first: the deepest failing span, else the deepest dependency that began earliest."""
+    votes = Counter(s.service for s in deepest_failures(case.spans) if s.service not in case.external)
+    if votes:
+        return max(votes, key=lambda s: (votes[s], s))
+    alerting = case.services
+    reach: dict[str, int] = {}
+    for service in alerting:
+        for name, hops in graph.upstreams(service).items():
+            reach[name] = max(hops, reach.get(name, 0))
+    began: dict[str, datetime] = {}
+    for service, at in [(d.service, d.onset) for d in bad] + [
+        (g.service, g.first) for g in grown if g.negative and g.new and g.first
+    ]:
+        began[service] = min(at, began.get(service, at))
+    hurt = {d.service for d in bad if kinds_of_metric(d.metric, rising=d.rising) & SUFFERS} | {
+        g.service for g in grown if g.negative and _notable(g)
+    }
+    known = [s for s in hurt if s in began and s not in case.external]
+    if len(reach) > len(alerting):
+        known = [s for s in known if s in reach] or known
+        return max(known, key=lambda s: (reach.get(s, 0), -began[s].timestamp(), s), default=alerting[0] if alerting else "")
+    if alerting and alerting[0] in known:
+        return alerting[0]
+    return min(known, key=lambda s: (began[s], s), default=alerting[0] if alerting else "")
+
+
+def _affected(case: Case, bad: list[Deviation], grown: tuple[Growth, ...], first: str) -> tuple[str, ...]:
+    hurt = [first, *case.services]
+    hurt += [d.service for d in bad]
+    hurt += [g.service for g in grown if g.negative and _notable(g)]
+    return tuple(dict.fromkeys(s for s in hurt if s and s not in case.external))
+
+
+def _alert_signs(case: Case) -> list[Sign]:
+    found = []
+    for a in sorted(case.alerts, key=lambda a: (a.started_at, a.service, a.name))[:12]:
+        raw = " ".join([a.name, a.summary, a.description, a.labels.get("metric", "")])
+        text = plain(f"{a.name}: {a.summary or a.description}", 200)
+        kinds = kinds_of_text(raw) | kinds_of_metric(a.labels.get("metric", a.name), rising=True)
+        found.append(Sign(EvidenceKind.ALERT, text, a.connector, a.service, a.started_at, kinds, 0.8, raw, link=a.link))
+    return found
+
+
+def _metric_signs(case: Case, found: tuple[Deviation, ...], first: str) -> list[Sign]:
+    asked = {(s.service, s.metric): r for r in case.readings for s in r.series}
+    signs = []
+    for d in found:
+        if not d.bad and not (counts_traffic(d.metric) and d.rising):
+            continue
+        reading = asked.get((d.service, d.metric))
+        text = f"{d.service}: {told(d)}"
+        kinds = kinds_of_metric(d.metric, rising=d.rising)
+        raw = f"{d.metric} {' '.join(d.labels.values())}"
+        weight = 1.0 if d.service == first else 0.7
+        source, query, link = (reading.source, reading.query, reading.link) if reading else ("metrics", "", "")
+        signs.append(Sign(EvidenceKind.METRIC, text, source, d.service, d.onset, kinds, weight, raw, query, link))
+    return signs
+
+
+def _log_signs(case: Case, grown: tuple[Growth, ...], first: str) -> list[Sign]:
+    source = next(((r.source, r.query, r.link) for r in case.readings if r.logs), ("logs", "", ""))
+    signs = []
+    for g in grown:
+        if not _notable(g):
+            continue
+        kinds = kinds_of_text(f"{g.text} {g.example}")
+        if not g.negative and not kinds - {Kind.ERRORS, Kind.LATENCY}:
+            continue
+        weight = (1.0 if g.service == first else 0.7) * (1.0 if g.negative else 0.5)
+        said = f'{g.service}: {"new log line" if g.new else "log line grew"} "{plain(g.example or g.text, 160)}" ({g.during} ×, was {g.before})'
+        raw = f"{g.text} {g.example}"
+        signs.append(Sign(EvidenceKind.LOG, said, source[0], g.service, g.first, kinds, weight, raw, source[1], source[2]))
+    return signs[:60]
+
+
+def _span_signs(case: Case, first: str) -> list[Sign]:
+    signs: dict[tuple[str, str, str], Sign] = {}
+    source = next(((r.source, r.query, r.link) for r in case.readings if r.spans), ("traces", "", ""))
+    for s in deepest_failures(case.spans):
+        key = (s.service, s.name, s.error)
+        if key not in signs:
+            raw = f"{s.name} {s.error} {' '.join(s.attributes.values())}"
+            text = plain(f"{s.service}: span {s.name} failed{': ' + s.error if s.error else ''}", 200)
+            weight = 1.0 if s.service == first else 0.7
+            kinds = kinds_of_text(raw) | {Kind.ERRORS}
+            signs[key] = Sign(EvidenceKind.TRACE, text, source[0], s.service, s.start, kinds, weight, raw, source[1], source[2])
+    return list(signs.values())[:20]

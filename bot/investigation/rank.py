@@ -1,0 +1,296 @@
+"""Which change did it: filters first, then points for content that fits the signs, each with its reason and its evidence."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from bot.domain.evidence import Candidate, EvidenceKind, Fact
+from bot.investigation.case import Case
+from bot.investigation.diff import number
+from bot.investigation.exhibits import Exhibits
+from bot.investigation.nature import harmless, moved_share, removed_share
+from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
+from bot.investigation.picture import Picture, Sign
+from bot.investigation.rules import RULES, ChangeFact, read
+from bot.investigation.shipments import Shipment, shared, shipments
+from bot.investigation.vocabulary import Kind
+from bot.investigation.wording import clock, plain
+from bot.signals.direction import words
+
+CONTENT = 4.0  # the most that one rule gives
+OVERLAP = 4.0  # the most that shared words give
+
+_COMMON = frozenset(
+    "error errors return func self this context string const void await async import from with time data value values result request "
+    "response null none true false class type struct public private static else case default print service services server client "
+    "handler call calls code http https name path json list dict array float double bool byte count total main init test config "
+    "status message info warn debug level when then that have been were will into over after before every each only more less "
+    "github golang google rate ratio seconds second minute milliseconds duration p99 p95 failed failure failing new get set".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A candidate with what the verdict needs to know of it. `content` are the points of rules, `heard` the points that
+    telemetry itself vouches for; `explained` the kinds of trouble that its facts explain and the signs show."""
+
+    candidate: Candidate
+    shipment: Shipment
+    content: float = 0.0
+    heard: float = 0.0
+    explained: frozenset[Kind] = field(default_factory=frozenset)
+
+
+def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collection[str] = ()) -> tuple[Scored, ...]:
+    """Every shipment as a scored candidate: suspects best first, then those ruled out, newest first."""
+    every = shipments(case, picture)
+    rarity = _rarity(every)
+    scored = [_judge(s, case, picture, rarity, exhibits, without) for s in every]
+    suspects = [s for s in scored if not s.candidate.ruled_out]
+    out = [s for s in scored if s.candidate.ruled_out]
+    suspects.sort(key=lambda s: (-s.candidate.score, -(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
+    out.sort(key=lambda s: (-(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
+    return (*suspects, *out)
+
+
+def _judge(
+    shipment: Shipment,
+    case: Case,
+    picture: Picture,
+    rarity: Mapping[str, float],
+    exhibits: Exhibits,
+    without: Collection[str],
+) -> Scored:
+    bare = _bare(shipment)
+    reason = _ruled_out(shipment, case, picture)
+    if reason:
+        return Scored(replace(bare, ruled_out=reason), shipment)
+    facts: list[Fact] = []
+    content, heard, explained = _content(shipment, picture, exhibits, without, facts)
+    heard += _overlap(shipment, picture, rarity, exhibits, facts)
+    heard += _named_in_trace(shipment, picture, exhibits, facts)
+    heard += _stepped(shipment, picture, exhibits, facts)
+    _place(shipment, picture, facts)
+    _shape(shipment, facts)
+    _timing(shipment, picture, exhibits, facts)
+    score = round(sum(f.points for f in facts), 3)
+    facts.sort(key=lambda f: -f.points)
+    return Scored(replace(bare, score=score, facts=tuple(facts)), shipment, content, heard, explained)
+
+
+def _bare(shipment: Shipment) -> Candidate:
+    change, commit = shipment.change, shipment.commit
+    return Candidate(
+        change_id=shipment.id,
+        service=shipment.services[0] if shipment.services else "",
+        title=plain(shipment.title, 160),
+        version=change.version if change else "",
+        commit=commit.sha if commit else (change.commit if change else ""),
+        author=commit.author if commit else (change.author if change else ""),
+        shipped_at=shipment.at,
+    )
+
+
+def _ruled_out(shipment: Shipment, case: Case, picture: Picture) -> str:
+    """The reason why it cannot be the cause, or ""."""
+    reason = harmless(shipment.text, shipment.title)
+    if reason:
+        return reason
+    if shipment.at is None:
+        return "not shipped by any known deployment"
+    if shipment.at > picture.onset + picture.step:
+        return "shipped after the onset"
+    targets = [s for s in shipment.services if s]
+    if targets and picture.graph.calls and not shared(shipment.text.files):
+        known = {*picture.graph.calls, *(c for cs in picture.graph.calls.values() for c in cs)}
+        related = {n for s in picture.affected for n in (*picture.graph.upstreams(s), *picture.graph.dependants(s))}
+        if any(t in known for t in targets) and not set(targets) & {*related, *picture.affected}:
+            return f"no path to {picture.first or picture.affected[0]}"
+    return ""
+
+
+def _content(
+    shipment: Shipment, picture: Picture, exhibits: Exhibits, without: Collection[str], facts: list[Fact]
+) -> tuple[float, float, frozenset[Kind]]:
+    """Points of the change facts that explain signs: the best counts in full, the second by a third."""
+    found = []
+    for fact in read(shipment.text, RULES, without=without):
+        signs = picture.speaking_of(fact.explains)
+        points = CONTENT * fact.strength * _fit(fact, signs, picture)
+        if points > 0.3:
+            found.append((points, fact, signs))
+    found.sort(key=lambda f: (-f[0], f[1].rule, f[1].text))
+    distinct = list({f[1].rule: f for f in reversed(found)}.values())
+    distinct.sort(key=lambda f: (-f[0], f[1].rule))
+    total, heard, explained = 0.0, 0.0, set[Kind]()
+    for i, (points, fact, signs) in enumerate(distinct[:3]):
+        points = points * (1.0, 0.34, 0.1)[i]
+        cites = (_cite_diff(shipment, fact.text, exhibits), *(s.cite(exhibits) for s in signs[:2]))
+        facts.append(Fact(_sentence(fact, signs), round(points, 3), tuple(dict.fromkeys(cites)), fact.rule))
+        total += points
+        if signs and any(s.what in TELEMETRY for s in signs):
+            heard += points
+            explained |= {k for k in fact.explains if picture.weight(k)}
+    return total, heard, frozenset(explained)
+
+
+def _fit(fact: ChangeFact, signs: Sequence[Sign], picture: Picture) -> float:
+    """How well a change fact fits the signs, in [0, 1]: loud signs of its kinds, and the names that it must share with them."""
+    loud = max((s.weight * (1.0 if s.what in TELEMETRY else 0.8) for s in signs), default=0.0)
+    if not fact.named:
+        return loud
+    said = " ".join(s.raw for s in picture.signs).lower()
+    named = any(re.search(rf"(?<![a-z0-9]){re.escape(n.lower())}(?![a-z0-9])", said) for n in fact.named)
+    return max(loud, 0.8) if named else 0.25 * loud
+
+
+def _sentence(fact: ChangeFact, signs: Sequence[Sign]) -> str:
+    if not signs:
+        return fact.text
+    told = signs[0].text.split(": ", 1)[-1]
+    return f"{fact.text} · {plain(told, 110)}"
+
+
+def _cite_diff(shipment: Shipment, text: str, exhibits: Exhibits) -> str:
+    commit = shipment.commit
+    where = f"{commit.short} " if commit else ""
+    link = shipment.change.url if shipment.change else ""
+    service = shipment.services[0] if shipment.services else ""
+    source = f"commit {commit.short}" if commit else "change"
+    return exhibits.cite(EvidenceKind.DIFF, f"{where}{text}", source, at=shipment.at, service=service, link=link)
+
+
+def _overlap(shipment: Shipment, picture: Picture, rarity: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points for rare words that the diff shares with what telemetry says."""
+    mine = _words_of(shipment)
+    best: dict[str, tuple[float, Sign]] = {}
+    for sign in picture.signs:
+        for token in _tokens(sign.raw) & mine:
+            weight = sign.weight * rarity.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
+            if weight > best.get(token, (0.0, sign))[0]:
+                best[token] = (weight, sign)
+    total = sum(w for w, _ in best.values())
+    points = OVERLAP * (1 - math.exp(-total / 2.5))
+    if points < 0.3:
+        return 0.0
+    top = sorted(best.items(), key=lambda b: (-b[1][0], b[0]))[:3]
+    cites = tuple(dict.fromkeys(sign.cite(exhibits) for _, (_, sign) in top))
+    text = "speaks of " + ", ".join(t for t, _ in top) + ", as the signs do"
+    facts.append(Fact(text, round(points, 3), cites, "overlap"))
+    return points if any(s.what in TELEMETRY for _, (_, s) in top) else 0.0
+
+
+def _named_in_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if a stack trace or an error names a file of the change, or a function that it touched."""
+    names = {
+        f.rsplit("/", 1)[-1]
+        for f in shipment.text.files
+        if f.endswith((".py", ".go", ".js", ".ts", ".java", ".rb", ".rs", ".cpp", ".cs", ".kt", ".php"))
+    }
+    for sign in picture.signs:
+        if sign.what not in TELEMETRY:
+            continue
+        for name in sorted(names):
+            if re.search(rf"(?<![\w.]){re.escape(name)}\b", sign.raw) and (
+                "line" in sign.raw or re.search(rf"{re.escape(name)}:\d", sign.raw)
+            ):
+                facts.append(Fact(f"{name} is in the stack trace", 3.0, (sign.cite(exhibits),), "stack_trace"))
+                return 3.0
+    return 0.0
+
+
+def _stepped(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if a metric stepped from the old value of an edit to the new one, after it shipped."""
+    for edit in shipment.text.edits:
+        old, new = number(edit.old), number(edit.new)
+        for step in picture.steps:
+            if old is None or new is None or (step.old, step.new) != (old, new) or old == new:
+                continue
+            if shipment.at and step.at < shipment.at - timedelta(minutes=1):
+                continue
+            text = f"{step.metric} stepped from {step.old:g} to {step.new:g} at {clock(step.at)}"
+            metric = exhibits.cite(EvidenceKind.METRIC, f"{step.service}: {text}", "metrics", at=step.at, service=step.service)
+            facts.append(Fact(f"{edit.text} · {text}", 3.0, (_cite_diff(shipment, edit.text, exhibits), metric), "stepped"))
+            return 3.0
+    return 0.0
+
+
+def _place(shipment: Shipment, picture: Picture, facts: list[Fact]) -> None:
+    """Points for being where the trouble began, or upstream of it."""
+    targets = set(shipment.services)
+    if picture.first in targets:
+        facts.append(Fact(f"on {picture.first}, which failed first", 1.5, (), "place"))
+        return
+    upstream = {n for s in (picture.first, *picture.affected) if s for n in picture.graph.upstreams(s) if n != s}
+    if targets & upstream:
+        facts.append(
+            Fact(f"{sorted(targets & upstream)[0]} is something that {picture.first} or its callers depend on", 1.0, (), "place")
+        )
+    elif targets & set(picture.affected):
+        facts.append(Fact(f"on {sorted(targets & set(picture.affected))[0]}, which suffers", 0.5, (), "place"))
+    elif shared(shipment.text.files) and shipment.commit:
+        facts.append(Fact("in code that several services share", 0.5, (), "place"))
+
+
+def _shape(shipment: Shipment, facts: list[Fact]) -> None:
+    """Points for changing behaviour, and against merely moving code."""
+    turned = [e for e in shipment.text.edits if e.ratio and max(e.ratio, 1 / e.ratio) >= 3]
+    if turned and "overlap" in {f.rule for f in facts}:
+        facts.append(Fact(f"a value changed by a large factor: {turned[0].text}", 1.0, (), "large_factor"))
+    if removed_share(shipment.text) > 0.5 and not turned and moved_share(shipment.text) < 0.5:
+        facts.append(Fact("takes code away without replacing it", 0.5, (), "removal"))
+    if moved_share(shipment.text) > 0.7 and not shipment.text.edits:
+        facts.append(Fact("mostly moves code", -1.5, (), "moved"))
+    if shipment.commit is None:
+        facts.append(Fact("nothing is known of its content", -0.5, (), "no_diff"))
+
+
+def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> None:
+    """Time gives no points; shipping after the first deviation, or very long ago, takes some."""
+    if shipment.at is None:
+        return
+    cite = exhibits.cite(
+        EvidenceKind.CHANGE,
+        f"{'/'.join(shipment.services) or 'a change'} {shipment.change.version if shipment.change else ''}: {plain(shipment.title, 120)}",
+        shipment.change.connector if shipment.change else "commit",
+        at=shipment.at,
+        service=shipment.services[0] if shipment.services else "",
+        link=shipment.change.url if shipment.change else "",
+    )
+    when = f"shipped {clock(shipment.at, picture.step)}, onset {clock(picture.onset, picture.step)}"
+    if shipment.at > picture.earliest + 2 * picture.step:
+        facts.append(Fact(f"{when}, but something deviated before", -1.5, (cite,), "after_earliest"))
+    elif picture.onset - shipment.at > timedelta(hours=24):
+        facts.append(Fact(f"{when}, more than a day later", -1.0, (cite,), "long_ago"))
+    else:
+        facts.append(Fact(when, 0.0, (cite,), "shipped"))
+
+
+def _rarity(every: Sequence[Shipment]) -> dict[str, float]:
+    """How rare each word is among the changes: 1 for a word of one change, towards 0 for a word of all."""
+    counts = Counter(t for s in every for t in _words_of(s))
+    most = math.log(len(every) + 1) or 1.0
+    return {t: math.log((len(every) + 1) / n) / most for t, n in counts.items()}
+
+
+def _words_of(shipment: Shipment) -> set[str]:
+    """The words of the changed lines, and of the files' names."""
+    text = " ".join(t for h in shipment.text.hunks for s, t in h.lines if s != " ")
+    return (
+        _tokens(text)
+        | {w for f in shipment.text.files for w in words(f.rsplit("/", 1)[-1].rsplit(".", 1)[0]) if len(w) > 3} - _COMMON
+    )
+
+
+def _tokens(text: str) -> set[str]:
+    """Identifiers as a whole and their parts, long enough to mean something."""
+    found: set[str] = set()
+    for name in re.findall(r"[A-Za-z][\w]*", text):
+        parts = [w for w in words(name) if len(w) > 3 and w not in _COMMON]
+        found.update(p.rstrip("s") if len(p) > 4 else p for p in parts)
+        if "_" in name and len(name) > 8:
+            found.add(name.lower())
+    return found

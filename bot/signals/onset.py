@@ -1,0 +1,121 @@
+"""When a metric began to deviate. Method: robust z-scores against the healthy beginning, walked back from the peak."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from bot.domain.telemetry import Series
+from bot.signals.direction import bad_direction, is_share
+
+PEAK = 5.0  # a deviation must reach this many scales
+STAY = 4.0  # and is walked back while it stays above this
+NEAR = timedelta(minutes=3)  # the peak lies this close to the alert
+GAP_POINTS = 2  # a walk back forgives this many quiet points
+GAP_TIME = timedelta(seconds=3)  # or this much quiet time, whichever is more
+FEWEST = 4  # points of a baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One metric that left its normal range: from `baseline` to `peak`, since `onset`. `score` is in baseline scales, signed."""
+
+    service: str
+    metric: str
+    baseline: float
+    peak: float
+    score: float
+    onset: datetime
+    peak_at: datetime
+    step: timedelta  # the time between samples
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def rising(self) -> bool:
+        """The values went up."""
+        return self.score > 0
+
+    @property
+    def bad(self) -> bool:
+        """It went the way that the metric's name calls bad."""
+        return bad_direction(self.metric) == (1 if self.rising else -1)
+
+    @property
+    def factor(self) -> float:
+        """Peak over baseline; 0 where the baseline is zero."""
+        return self.peak / self.baseline if self.baseline else 0.0
+
+
+def deviations(series: Iterable[Series], alert_at: datetime, *, healthy_until: datetime | None = None) -> tuple[Deviation, ...]:
+    """The deviation of each series that has one near the alert, the earliest onset first."""
+    found = (deviation(s, alert_at, healthy_until=healthy_until) for s in series)
+    return tuple(sorted((d for d in found if d), key=lambda d: (d.onset, d.service, d.metric)))
+
+
+def deviation(series: Series, alert_at: datetime, *, healthy_until: datetime | None = None) -> Deviation | None:
+    """How and since when a series deviates near the alert, or None if it does not or has too few points.
+
+    The baseline is what came before `healthy_until`, or else the first quarter of the points up to the alert.
+    """
+    points = [(t, v) for t, v in series.points if np.isfinite(v)]
+    quiet = _baseline_length(points, alert_at, healthy_until)
+    if quiet < FEWEST or len(points) <= quiet:
+        return None
+    values = np.array([v for _, v in points], dtype=float)
+    middle, scale = _normal(values[:quiet], values, share=is_share(series.metric))
+    scores = (values - middle) / scale
+    near = [i for i, (t, _) in enumerate(points) if abs(t - alert_at) <= NEAR and i >= quiet]
+    if not near:
+        return None
+    peak = max(near, key=lambda i: abs(scores[i]))
+    if abs(scores[peak]) < PEAK:
+        return None
+    start = _walk_back(points, scores * np.sign(scores[peak]), peak)
+    return Deviation(
+        series.service,
+        series.metric,
+        float(middle),
+        float(values[peak]),
+        float(scores[peak]),
+        points[start][0],
+        points[peak][0],
+        _step(points),
+        series.labels,
+    )
+
+
+def _baseline_length(points: Sequence[tuple[datetime, float]], alert_at: datetime, until: datetime | None) -> int:
+    if until is not None:
+        before = sum(t < until for t, _ in points)
+        if before >= FEWEST:
+            return before
+    before_alert = sum(t <= alert_at for t, _ in points)
+    return max(FEWEST, before_alert // 4) if before_alert > FEWEST else 0
+
+
+def _normal(quiet: np.ndarray, every: np.ndarray, *, share: bool) -> tuple[float, float]:
+    """The median of the baseline and the scale of its noise, never zero."""
+    middle = float(np.median(quiet))
+    mad = 1.48 * float(np.median(np.abs(quiet - middle)))
+    spread = float(np.quantile(quiet, 0.9) - np.quantile(quiet, 0.1)) / 2.56
+    floor = 0.02 * float(np.max(every) - np.min(every))
+    least = 0.002 if share and float(np.max(np.abs(every))) <= 1 else 1e-9
+    return middle, max(mad, spread, 0.05 * abs(middle), floor, least)
+
+
+def _walk_back(points: Sequence[tuple[datetime, float]], signed: np.ndarray, peak: int) -> int:
+    start, at = peak, peak
+    forgiven = max(GAP_POINTS, int(GAP_TIME / _step(points))) if len(points) > 1 else GAP_POINTS
+    while at > 0 and start - at < forgiven + 1:
+        at -= 1
+        if signed[at] > STAY:
+            start = at
+    return start
+
+
+def _step(points: Sequence[tuple[datetime, float]]) -> timedelta:
+    if len(points) < 2:
+        return timedelta(seconds=1)
+    gaps = sorted(b[0] - a[0] for a, b in zip(points, points[1:], strict=False))
+    return max(gaps[len(gaps) // 2], timedelta(milliseconds=1))
