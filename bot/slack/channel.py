@@ -1,18 +1,17 @@
 """Slack as the flows see it: post, edit, whisper, find. One message carries one key in its metadata."""
 
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.view import Place, Shown
 from bot.errors import NotAllowed, NotFound
 from bot.slack.blocks import Message, render
+from bot.slack.payload import Record, records, text, texts
 from bot.slack.refusals import call
 from bot.slack.vocabulary import METADATA_EVENT
 
-Record = Mapping[str, object]
 _ID = re.compile(r"[CDGUW][A-Z0-9]{2,}\Z")
 RECENT = 200  # messages looked at when a post may have been lost
 THREADS = 10  # threads looked into when nobody says which
@@ -43,7 +42,7 @@ class SlackChannel:
                 unfurl_media=False,
             ),
         )
-        return Place(_text(body, "channel") or place.channel, _text(body, "ts"), place.thread)
+        return Place(text(body, "channel") or place.channel, text(body, "ts"), place.thread)
 
     async def edit(self, place: Place, view: Shown) -> None:
         """Replace the message at `place`. Raises NotFound if it is gone."""
@@ -85,10 +84,10 @@ class SlackChannel:
         found = _carrying(recent, channel, key, me, "")
         if found is not None:
             return found
-        threads = [m for m in recent if _text(me, "user_id") in _texts(m, "reply_users")]
-        threads.sort(key=lambda m: _text(m, "latest_reply"), reverse=True)
+        threads = [m for m in recent if text(me, "user_id") in texts(m, "reply_users")]
+        threads.sort(key=lambda m: text(m, "latest_reply"), reverse=True)
         for parent in threads[:THREADS]:
-            ts = _text(parent, "ts")
+            ts = text(parent, "ts")
             found = _carrying(await self._replies(channel, ts), channel, key, me, ts)
             if found is not None:
                 return found
@@ -98,7 +97,7 @@ class SlackChannel:
         """A link to the message, or "" if Slack knows no such message."""
         try:
             asked = self._client.chat_getPermalink(channel=place.channel, message_ts=place.ts)
-            return _text(await call("chat.getPermalink", place.channel, asked), "permalink")
+            return text(await call("chat.getPermalink", place.channel, asked), "permalink")
         except NotFound:
             return ""
 
@@ -130,7 +129,7 @@ class SlackChannel:
 
     async def _history(self, channel: str) -> list[Record]:
         asked = self._client.conversations_history(channel=channel, limit=RECENT, include_all_metadata=True)
-        return _records(await call("conversations.history", channel, asked), "messages")
+        return records(await call("conversations.history", channel, asked), "messages")
 
     async def _replies(self, channel: str, thread: str) -> list[Record]:
         found: list[Record] = []
@@ -143,7 +142,7 @@ class SlackChannel:
                 body = await call("conversations.replies", channel, asked)
             except NotFound:
                 break
-            found += _records(body, "messages")
+            found += records(body, "messages")
             cursor = _cursor(body)
             if not cursor:
                 break
@@ -156,7 +155,7 @@ class SlackChannel:
                 types="public_channel,private_channel", exclude_archived=True, limit=1000, cursor=cursor or None
             )
             body = await call("conversations.list", "this workspace", asked)
-            self._ids |= {_text(c, "name").lower(): _text(c, "id") for c in _records(body, "channels")}
+            self._ids |= {text(c, "name").lower(): text(c, "id") for c in records(body, "channels")}
             cursor = _cursor(body)
             if not cursor:
                 return
@@ -165,29 +164,11 @@ class SlackChannel:
 def _carrying(messages: list[Record], channel: str, key: str, me: Record, thread: str) -> Place | None:
     """The place of the message that is ours and carries the key; another app's metadata proves nothing."""
     for message in messages:
-        metadata = message.get("metadata")
-        payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
-        ours = bool(_text(me, "bot_id")) and _text(message, "bot_id") == _text(me, "bot_id")
-        if ours and isinstance(payload, Mapping) and payload.get("key") == key:
-            return replace(Place(channel, _text(message, "ts")), thread=thread)
+        ours = bool(text(me, "bot_id")) and text(message, "bot_id") == text(me, "bot_id")
+        if ours and text(message, "metadata", "event_payload", "key") == key:
+            return Place(channel, text(message, "ts"), thread)
     return None
 
 
-def _text(record: Record, name: str) -> str:
-    value = record.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _texts(record: Record, name: str) -> list[str]:
-    value = record.get(name)
-    return [v for v in value if isinstance(v, str)] if isinstance(value, list) else []
-
-
-def _records(body: Record, name: str) -> list[Record]:
-    value = body.get(name)
-    return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list) else []
-
-
 def _cursor(body: Record) -> str:
-    metadata = body.get("response_metadata")
-    return _text(metadata, "next_cursor") if isinstance(metadata, Mapping) else ""
+    return text(body, "response_metadata", "next_cursor")

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Mapping
 import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from bot.errors import BotError, NotAllowed, NotFound, Unavailable
 
@@ -27,6 +28,16 @@ async def call(method: str, where: str, answer: Awaitable[AsyncSlackResponse]) -
             for_people="Slack did not answer. Try again in a moment.",
         ) from error
     return body if isinstance(body, Mapping) else {}
+
+
+async def send(answer: Awaitable[WebhookResponse]) -> None:
+    """One message to the address that came with a command. Raises Unavailable if it was not taken."""
+    try:
+        response = await answer
+    except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError) as error:
+        raise Unavailable(f"Slack did not take an answer to a command ({type(error).__name__}).") from error
+    if response.status_code != 200:
+        raise Unavailable(f"Slack did not take an answer to a command (HTTP {response.status_code}).")
 
 
 def translate(error: SlackApiError, method: str, where: str) -> BotError:

@@ -1,0 +1,99 @@
+"""What every Slack handler has at hand, and the edge at which their errors end."""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from bot.domain.request import CommandRequest, Person, Press, Question
+from bot.domain.view import HomeView, NoteView, Place, Shown
+from bot.errors import BotError
+from bot.flows.desk import Desk
+from bot.slack.blocks import Block, render
+from bot.slack.client import TIMEOUT, is_loopback
+from bot.slack.refusals import call, send
+
+log = logging.getLogger(__name__)
+Tell = Callable[[Shown], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stories:
+    """The flows that Slack's requests lead to, picked by the wiring."""
+
+    on_command: Callable[[CommandRequest, Desk], Awaitable[Shown]]
+    on_question: Callable[[Question, Desk], Awaitable[None]]
+    on_approval: Callable[[Press, Desk], Awaitable[Shown | None]]
+    on_feedback: Callable[[Press, Desk], Awaitable[Shown | None]]
+    on_card: Callable[[Press, Desk], Awaitable[Shown | None]]
+    home: Callable[[Person, Desk], Awaitable[HomeView]]
+
+
+def new_reference() -> str:
+    """A short random word that a person can quote and the log can be searched for."""
+    return secrets.token_hex(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """One per app. `link_hosts` are the hosts that links may lead to."""
+
+    desk: Desk
+    stories: Stories
+    client: AsyncWebClient
+    link_hosts: frozenset[str] = frozenset()
+    reference: Callable[[], str] = new_reference
+
+    async def serve(self, story: Awaitable[Shown | None], tell: Tell) -> None:
+        """Run a story and show its outcome to the person; whatever goes wrong is told as a sentence."""
+        try:
+            shown = await story
+            if shown is not None:
+                await tell(shown)
+            return
+        except BotError as error:
+            log.info("slack request refused kind=%s why=%s", type(error).__name__, error)
+            sorry = NoteView(error.for_people)
+        except Exception:  # one of the three edges: nothing may end a Slack handler unanswered
+            reference = self.reference()
+            log.exception("slack request broke ref=%s", reference)
+            sorry = NoteView(f"Something broke inside Tocsin (ref {reference}). The incident itself is unaffected.")
+        try:
+            await tell(sorry)
+        except BotError as error:
+            log.warning("the person could not be told why=%s", error)
+
+    def whisper(self, place: Place, person: Person) -> Tell:
+        """Tells one person where they are."""
+
+        async def tell(shown: Shown) -> None:
+            await self.desk.channel.whisper(place, person.id, shown)
+
+        return tell
+
+    def respond(self, url: str, place: Place, person: Person) -> Tell:
+        """Tells one person through the address that came with a command: works where the bot is no member."""
+
+        if not url:
+            return self.whisper(place, person)
+
+        async def tell(shown: Shown) -> None:
+            message = render(shown, self.link_hosts)
+            webhook = AsyncWebhookClient(url, timeout=TIMEOUT, retry_handlers=[])
+            if is_loopback(url):
+                webhook.proxy = None
+            blocks = list(message.blocks)
+            await send(webhook.send(text=message.text, blocks=blocks, response_type="ephemeral"))
+
+        return tell
+
+    async def open_modal(self, trigger_id: str, view: Block) -> None:
+        """Show a modal to the person behind the trigger, which lives for three seconds."""
+        await call("views.open", "a modal", self.client.views_open(trigger_id=trigger_id, view=view))
+
+    async def publish_home(self, person: Person, view: Block) -> None:
+        """Show a person their home page."""
+        await call("views.publish", person.id, self.client.views_publish(user_id=person.id, view=view))

@@ -1,0 +1,152 @@
+"""Slack's payloads as requests of ours: pure, total, nothing looked up."""
+
+import html
+import json
+import re
+import shlex
+
+from bot.domain.request import CommandRequest, Deed, More, Person, Press, Question
+from bot.domain.view import Place
+from bot.slack.payload import Record, record, records, text
+from bot.slack.vocabulary import INPUT_ACTION, INPUT_BLOCK
+
+LONGEST = 3000
+_INCIDENT = re.compile(r"\bINC-(\d{1,9})\b", re.IGNORECASE)
+_REFERENCE = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+_QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
+_SPOKEN = frozenset({"", "file_share", "thread_broadcast"})
+
+
+def command_request(body: Record) -> CommandRequest:
+    """A slash command as it was typed."""
+    said = readable(text(body, "text"))
+    return CommandRequest(
+        person=Person(text(body, "user_id"), text(body, "user_name"), text(body, "team_id")),
+        channel=text(body, "channel_id"),
+        command=text(body, "command").lstrip("/").lower(),
+        words=words(said),
+        text=said,
+        trigger_id=text(body, "trigger_id"),
+        id=text(body, "trigger_id"),
+    )
+
+
+def question(body: Record, bot_user: str) -> Question | None:
+    """Words for the bot, or None: its own messages, other bots', edits and notices are no questions.
+
+    A mention arrives as `app_mention` and may arrive as `message` too; both have the same id.
+    """
+    event = record(body, "event")
+    channel, ts, user = text(event, "channel"), text(event, "ts"), text(event, "user")
+    if text(event, "subtype") not in _SPOKEN or event.get("bot_id") or not (user and channel and ts):
+        return None
+    if user == bot_user:
+        return None
+    said = readable(text(event, "text"), bot_user)
+    named = _INCIDENT.search(said)
+    return Question(
+        person=Person(user, "", text(body, "team_id") or text(event, "team")),
+        place=Place(channel, ts, text(event, "thread_ts") or ts),
+        text=said,
+        incident_hint=f"INC-{named[1]}" if named else "",
+        id=f"{channel}:{ts}",
+    )
+
+
+def press(body: Record) -> Press | None:
+    """The button or menu entry that was pressed, or None if it is none of ours."""
+    action = next(iter(records(body, "actions")), {})
+    name, value = text(action, "action_id"), text(action, "value")
+    if name not in list(Deed):
+        return None
+    deed, choice = Deed(name), None
+    if deed is Deed.INCIDENT_MORE:
+        chosen, _, value = text(action, "selected_option", "value").partition(":")
+        if chosen not in list(More):
+            return None
+        choice = More(chosen)
+        deed = {More.RESOLVE: Deed.INCIDENT_RESOLVE, More.SILENCE: Deed.INCIDENT_SILENCE}.get(choice, deed)
+    person = _person(body)
+    return Press(
+        person=person,
+        place=_place(body),
+        action_id=deed,
+        value=value,
+        trigger_id=text(body, "trigger_id"),
+        id=f"{person.id}:{text(action, 'action_ts') or text(body, 'trigger_id')}",
+        choice=choice if deed is Deed.INCIDENT_MORE else None,
+    )
+
+
+def press_behind(body: Record) -> Press | None:
+    """The press that opened a modal, with the words that the person sent; None if the modal is none of ours."""
+    view = record(body, "view")
+    origin = _remembered(text(view, "private_metadata"))
+    name = text(origin, "deed")
+    if name not in list(Deed):
+        return None
+    said = text(view, "state", "values", INPUT_BLOCK, INPUT_ACTION, "value")
+    return Press(
+        person=_person(body),
+        place=Place(text(origin, "channel"), text(origin, "ts"), text(origin, "thread")),
+        action_id=Deed(name),
+        value=text(origin, "value"),
+        trigger_id=text(body, "trigger_id"),
+        id=f"view:{text(view, 'id')}",
+        text=said.strip()[:LONGEST],
+    )
+
+
+def remember(asked: Press) -> str:
+    """What a modal carries along, so that its answer finds the press it belongs to."""
+    place = asked.place
+    origin = {"deed": asked.action_id.value, "value": asked.value, "channel": place.channel}
+    return json.dumps({**origin, "ts": place.ts, "thread": place.thread})
+
+
+def readable(said: str, bot_user: str = "") -> str:
+    """Text as the person saw it: no entities, no <...> references, without the mention of the bot."""
+    if bot_user:
+        said = re.sub(rf"<@{re.escape(bot_user)}(?:\|[^<>]*)?>[,:]?", " ", said)
+    plain = html.unescape(_REFERENCE.sub(_shown, said[: 4 * LONGEST])).translate(_QUOTES)
+    return re.sub(r"[ \t]+", " ", plain).strip()[:LONGEST]
+
+
+def words(said: str) -> tuple[str, ...]:
+    """The words of a command; those in double quotes belong together."""
+    lexer = shlex.shlex(said, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.quotes, lexer.escape = True, "", '"', ""
+    try:
+        return tuple(lexer)
+    except ValueError:  # a quote that nobody closed
+        return tuple(said.split())
+
+
+def _shown(found: re.Match[str]) -> str:
+    sign, target, label = found[1], found[2], found[3]
+    if sign in ("@", "#"):
+        return f"{sign}{label or target}"
+    if sign == "!":
+        return label or f"@{target.partition('^')[0]}"
+    return target.removeprefix("mailto:")
+
+
+def _person(body: Record) -> Person:
+    user = record(body, "user")
+    team = text(body, "team", "id") or text(user, "team_id")
+    return Person(text(user, "id"), text(user, "name") or text(user, "username"), team)
+
+
+def _place(body: Record) -> Place:
+    ts = text(body, "message", "ts") or text(body, "container", "message_ts")
+    thread = text(body, "message", "thread_ts") or text(body, "container", "thread_ts")
+    channel = text(body, "channel", "id") or text(body, "container", "channel_id")
+    return Place(channel, ts, "" if thread == ts else thread)
+
+
+def _remembered(metadata: str) -> Record:
+    try:
+        origin = json.loads(metadata or "{}")
+    except ValueError:
+        return {}
+    return origin if isinstance(origin, dict) else {}
