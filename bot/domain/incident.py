@@ -27,7 +27,10 @@ LEGAL: dict[Status, frozenset[Status]] = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One problem folded into an incident, and why it belongs there."""
+    """One problem folded into an incident, and why it belongs there.
+
+    `joined_at` is when it began, by its sender's clock; when it fires again after it cleared, it begins anew.
+    """
 
     fingerprint: str
     name: str

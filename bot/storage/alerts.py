@@ -1,0 +1,166 @@
+"""Problems, their instances one row each, and every alert event with its verdict; a batch is a handful of statements."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bot.domain.alert import Alert
+from bot.ports import Problem, Sighting, Transaction
+from bot.storage.codec import dump, load
+from bot.storage.database import UtcDateTime, metadata, sql
+
+T = TypeVar("T")
+CHUNK = 400  # values in one IN list
+
+problems = Table(
+    "problems",
+    metadata,
+    Column("fingerprint", String(16), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("service", String(200), nullable=False),
+    Column("incident_id", String(64), nullable=False, index=True),
+    Column("firing", Integer, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("last_at", UtcDateTime),
+    Column("resolved_at", UtcDateTime, index=True),
+)
+instances = Table(
+    "instances",
+    metadata,
+    Column("key", String(16), primary_key=True),  # the digest covers the problem's fingerprint too
+    Column("fingerprint", String(16), nullable=False),
+    Column("began_at", UtcDateTime),  # set while it fires
+    Column("ended_at", UtcDateTime, index=True),  # set once it is cleared
+)
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("fingerprint", String(16), nullable=False),
+    Column("instance", String(16), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("service", String(200), nullable=False),
+    Column("environment", String(100), nullable=False),
+    Column("severity", String(4), nullable=False),
+    Column("resolved", Boolean, nullable=False),
+    Column("verdict", String(40), nullable=False),
+    Column("incident_id", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+)
+Index("ix_alerts_incident_id_id", alerts.c.incident_id, alerts.c.id)
+
+
+class SqlAlertStore:
+    """ports.AlertStore in SQL."""
+
+    def known(self, tx: Transaction, pairs: Collection[tuple[str, str]]) -> Mapping[str, Problem]:
+        """What is known of the problems of these (fingerprint, instance key) pairs, by fingerprint."""
+        firing: dict[str, dict[str, datetime]] = {}
+        cleared: dict[str, dict[str, datetime]] = {}
+        for some in _chunks(sorted({key for _, key in pairs})):
+            for row in sql(tx).execute(select(instances).where(instances.c.key.in_(some))):
+                if row.began_at is not None:
+                    firing.setdefault(row.fingerprint, {})[row.key] = row.began_at
+                elif row.ended_at is not None:
+                    cleared.setdefault(row.fingerprint, {})[row.key] = row.ended_at
+        found: dict[str, Problem] = {}
+        for some in _chunks(sorted({fingerprint for fingerprint, _ in pairs})):
+            for row in sql(tx).execute(select(problems).where(problems.c.fingerprint.in_(some))):
+                found[row.fingerprint] = Problem(
+                    fingerprint=row.fingerprint,
+                    name=row.name,
+                    service=row.service,
+                    incident_id=row.incident_id,
+                    firing=firing.get(row.fingerprint, {}),
+                    cleared=cleared.get(row.fingerprint, {}),
+                    count=row.firing,
+                    events=row.events,
+                    last_at=row.last_at,
+                    resolved_at=row.resolved_at,
+                )
+        return found
+
+    def save(self, tx: Transaction, kept: Iterable[Problem]) -> None:
+        """Insert or replace problems and the instances they hold; instances they do not hold stay as they are."""
+        kept = list(kept)
+        _upsert(tx, problems, "fingerprint", [_row(problem) for problem in kept])
+        _upsert(tx, instances, "key", [row for problem in kept for row in _instances(problem)])
+
+    def seen(self, tx: Transaction, sightings: Sequence[Sighting]) -> None:
+        """Keep alert events."""
+        rows = [
+            {
+                "at": one.alert.ended_at or one.alert.started_at,
+                "fingerprint": one.fingerprint,
+                "instance": one.instance,
+                "name": one.alert.name,
+                "service": one.alert.service,
+                "environment": one.alert.environment,
+                "severity": one.alert.severity.value,
+                "resolved": one.alert.resolved,
+                "verdict": one.verdict,
+                "incident_id": one.incident_id,
+                "body": dump(one.alert),
+            }
+            for one in sightings
+        ]
+        if rows:
+            sql(tx).execute(insert(alerts), rows)
+
+    def events(self, tx: Transaction, incident_id: str, limit: int = 500) -> tuple[Alert, ...]:
+        """The first alert events of an incident, oldest first."""
+        found = select(alerts.c.body).where(alerts.c.incident_id == incident_id).order_by(alerts.c.id).limit(limit)
+        return tuple(load(Alert, body) for body in sql(tx).execute(found).scalars())
+
+    def forget(self, tx: Transaction, before: datetime) -> int:
+        """Delete alert events older than this, and instances that cleared and problems that ended before it; how many events."""
+        gone = sql(tx).execute(delete(alerts).where(alerts.c.at < before)).rowcount
+        sql(tx).execute(delete(instances).where(instances.c.ended_at < before, instances.c.began_at.is_(None)))
+        sql(tx).execute(delete(problems).where(problems.c.resolved_at < before, problems.c.firing == 0))
+        return gone
+
+
+def _row(problem: Problem) -> dict[str, object]:
+    return {
+        "fingerprint": problem.fingerprint,
+        "name": problem.name,
+        "service": problem.service,
+        "incident_id": problem.incident_id,
+        "firing": problem.count,
+        "events": problem.events,
+        "last_at": problem.last_at,
+        "resolved_at": problem.resolved_at,
+    }
+
+
+def _instances(problem: Problem) -> Iterator[dict[str, object]]:
+    for key, began in problem.firing.items():
+        yield {"key": key, "fingerprint": problem.fingerprint, "began_at": began, "ended_at": None}
+    for key, ended in problem.cleared.items():
+        yield {"key": key, "fingerprint": problem.fingerprint, "began_at": None, "ended_at": ended}
+
+
+def _upsert(tx: Transaction, table: Table, key: str, rows: list[dict[str, object]]) -> None:
+    if not rows:
+        return
+    connection = sql(tx)
+    others = [column.name for column in table.columns if column.name != key]
+    if connection.dialect.name == "postgresql":
+        on_postgres = postgresql.insert(table)
+        change = {name: on_postgres.excluded[name] for name in others}
+        connection.execute(on_postgres.on_conflict_do_update(index_elements=[key], set_=change), rows)
+    else:
+        on_sqlite = sqlite.insert(table)
+        change = {name: on_sqlite.excluded[name] for name in others}
+        connection.execute(on_sqlite.on_conflict_do_update(index_elements=[key], set_=change), rows)
+
+
+def _chunks(values: Sequence[T]) -> Iterator[list[T]]:
+    left = iter(values)
+    while some := list(islice(left, CHUNK)):
+        yield some

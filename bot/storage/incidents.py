@@ -1,0 +1,114 @@
+"""Incidents, written by compare-and-set on their version, and their timelines."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bot.domain.incident import Entry, EntryKind, Incident, Status
+from bot.errors import IllegalMove
+from bot.ports import Transaction
+from bot.storage.codec import dump, load
+from bot.storage.database import UtcDateTime, metadata, sql
+
+LIVE = (Status.OPEN.value, Status.ACKNOWLEDGED.value)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("status", String(20), nullable=False, index=True),
+    Column("service", String(200), nullable=False),
+    Column("environment", String(100), nullable=False),
+    Column("severity", String(4), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("resolved_at", UtcDateTime),
+    Column("version", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+)
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("incident_id", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", String(100), nullable=False),
+)
+Index("ix_timeline_incident_id_at", timeline.c.incident_id, timeline.c.at, timeline.c.id)
+
+
+class SqlIncidentStore:
+    """ports.IncidentStore in SQL."""
+
+    def save(self, tx: Transaction, incident: Incident) -> Incident:
+        """Insert (version 0) or replace; returns it with the next version. Raises IllegalMove if somebody was faster."""
+        kept = replace(incident, version=incident.version + 1)
+        if incident.version == 0:
+            try:
+                sql(tx).execute(insert(incidents).values(id=kept.id, number=kept.number, **_columns(kept)))
+            except IntegrityError as error:
+                raise IllegalMove(f"{kept.key} exists already; read it again and retry.") from error
+            return kept
+        unchanged = (incidents.c.id == incident.id) & (incidents.c.version == incident.version)
+        if sql(tx).execute(update(incidents).where(unchanged).values(**_columns(kept))).rowcount != 1:
+            raise IllegalMove(f"{kept.key} was changed by somebody else just now; look at it again and retry.")
+        return kept
+
+    def get(self, tx: Transaction, id: str) -> Incident | None:
+        """By internal id, or by people's "INC-42"."""
+        digits = id[4:] if id[:4].upper() == "INC-" else ""
+        by_number = digits.isascii() and digits.isdigit() and len(digits) < 10
+        which = incidents.c.number == int(digits) if by_number else incidents.c.id == id
+        body = sql(tx).execute(select(incidents.c.body).where(which)).scalar_one_or_none()
+        return None if body is None else load(Incident, body)
+
+    def live(self, tx: Transaction, resolved_since: datetime | None = None) -> tuple[Incident, ...]:
+        """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones)."""
+        wanted = incidents.c.status.in_(LIVE)
+        if resolved_since is not None:
+            resolved = incidents.c.status == Status.RESOLVED.value
+            wanted = or_(wanted, resolved & (incidents.c.resolved_at >= resolved_since))
+        found = select(incidents.c.body).where(wanted).order_by(incidents.c.opened_at, incidents.c.number)
+        return tuple(load(Incident, body) for body in sql(tx).execute(found).scalars())
+
+    def recent(self, tx: Transaction, limit: int = 20) -> tuple[Incident, ...]:
+        """The newest, whatever their status."""
+        found = select(incidents.c.body).order_by(incidents.c.number.desc()).limit(limit)
+        return tuple(load(Incident, body) for body in sql(tx).execute(found).scalars())
+
+    def next_number(self, tx: Transaction) -> int:
+        """One more than the highest number so far."""
+        return (sql(tx).execute(select(func.max(incidents.c.number))).scalar() or 0) + 1
+
+
+def _columns(incident: Incident) -> dict[str, object]:
+    return {
+        "status": incident.status.value,
+        "service": incident.service,
+        "environment": incident.environment,
+        "severity": incident.severity.value,
+        "opened_at": incident.opened_at,
+        "resolved_at": incident.resolved_at,
+        "version": incident.version,
+        "body": dump(incident),
+    }
+
+
+class SqlTimelineStore:
+    """ports.TimelineStore in SQL."""
+
+    def add(self, tx: Transaction, entries: Iterable[Entry]) -> None:
+        """Keep entries."""
+        rows = [{"incident_id": e.incident_id, "at": e.at, "kind": e.kind.value, "text": e.text, "by": e.by} for e in entries]
+        if rows:
+            sql(tx).execute(insert(timeline), rows)
+
+    def of(self, tx: Transaction, incident_id: str) -> tuple[Entry, ...]:
+        """The entries of one incident, oldest first."""
+        mine = select(timeline).where(timeline.c.incident_id == incident_id).order_by(timeline.c.at, timeline.c.id)
+        return tuple(Entry(r.incident_id, r.at, EntryKind(r.kind), r.text, r.by) for r in sql(tx).execute(mine))
