@@ -29,7 +29,6 @@ MOST_STDOUT = 1_000_000  # bytes; a list of versions is never longer
 MOST_STDERR = 64_000
 LAST_LINES = 20
 LINE = 500
-LOOK = 0.02  # seconds between two looks whether a program has ended
 DRAIN = 1.0  # seconds that a program's own children may hold its output open after it ended
 
 
@@ -164,49 +163,50 @@ class CommandDeployer:
         return ended
 
     async def _run(self, words: tuple[str, ...]) -> _Ended:
-        settings = self._settings
+        out, err = _Kept(MOST_STDOUT), _Kept(MOST_STDERR)
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = await self._spawn(words, await out.open(), await err.open())
+            try:
+                async with asyncio.timeout(self._settings.timeout_seconds):
+                    code = await process.wait()
+            except TimeoutError as error:
+                limit = f"{self._settings.timeout_seconds:g} s"
+                raise Unavailable(f"{_program(words)} did not end within {limit} and was killed.") from error
+            finally:
+                if process.returncode is None:
+                    _kill_group(process.pid)
+                    await process.wait()
+            await asyncio.wait({out.ended, err.ended}, timeout=DRAIN)
+        finally:
+            out.close()
+            err.close()
+        lines = _last_lines(bytes(err.said), b"" if code == 0 else bytes(out.said))
+        return _Ended(code, bytes(out.said), lines, out.cut)
+
+    async def _spawn(self, words: tuple[str, ...], stdout: int, stderr: int) -> asyncio.subprocess.Process:
+        """The program, started with two write ends of pipes, which are closed here afterwards.
+
+        They are pipes of our own: asyncio's would make `wait()` wait for everybody who holds them, the program's children too.
+        """
+        try:
+            return await asyncio.create_subprocess_exec(
                 *words,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={"PATH": os.defpath, "LANG": "C.UTF-8", **settings.environment},
-                cwd=settings.folder or None,
+                stdout=stdout,
+                stderr=stderr,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8", **self._settings.environment},
+                cwd=self._settings.folder or None,
                 start_new_session=True,
             )
         except OSError as error:
             reason = error.strerror or "it cannot be run"
             raise BadSettings(
-                f"The deployer's program {words[0]!r} did not start: {reason}. Give its full path or set PATH in the deployer's "
-                f"`environment`."
+                f"The deployer's program {words[0]!r} did not start: {reason}. Give its full path or set PATH in the "
+                f"deployer's `environment`."
             ) from error
-        assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018  both are PIPE
-        out, err = _Kept(MOST_STDOUT, bytearray()), _Kept(MOST_STDERR, bytearray())
-        readers = {asyncio.create_task(out.read(process.stdout)), asyncio.create_task(err.read(process.stderr))}
-        try:
-            async with asyncio.timeout(settings.timeout_seconds):
-                code = await _exit_code(process)
-            await asyncio.wait(readers, timeout=DRAIN)
-        except TimeoutError as error:
-            raise Unavailable(f"{_program(words)} did not end within {settings.timeout_seconds:g} s and was killed.") from error
         finally:
-            if process.returncode is None:
-                _kill_group(process.pid)
-                await _exit_code(process)
-            for reader in readers:
-                reader.cancel()
-        return _Ended(code, bytes(out.said), _last_lines(bytes(err.said), b"" if code == 0 else bytes(out.said)), out.cut)
-
-
-async def _exit_code(process: asyncio.subprocess.Process) -> int:
-    """The code with which the program itself ended.
-
-    Not `process.wait()`: that also waits until nobody holds the pipes open, and a program may leave children behind.
-    """
-    while process.returncode is None:  # noqa: ASYNC110  asyncio has no event for the end of the process alone
-        await asyncio.sleep(LOOK)
-    return process.returncode
+            os.close(stdout)
+            os.close(stderr)
 
 
 def _kill_group(pid: int) -> None:
@@ -216,20 +216,36 @@ def _kill_group(pid: int) -> None:
         return
 
 
-@dataclass(slots=True)
-class _Kept:
-    """The end of what a stream said; readable even while something still holds the stream open."""
+class _Kept(asyncio.Protocol):
+    """The end of what comes out of a pipe; it can be left while something still holds the other end."""
 
-    most: int
-    said: bytearray
-    cut: bool = False
+    def __init__(self, most: int) -> None:
+        self.said = bytearray()
+        self.cut = False
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._most = most
+        self._pipe: asyncio.ReadTransport | None = None
 
-    async def read(self, stream: asyncio.StreamReader) -> None:
-        while chunk := await stream.read(65536):
-            self.said += chunk
-            if len(self.said) > self.most:
-                del self.said[: -self.most]
-                self.cut = True
+    async def open(self) -> int:
+        """A new pipe that is read from now on; the descriptor to write to, which belongs to the caller."""
+        read, write = os.pipe()
+        self._pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: self, os.fdopen(read, "rb", 0))
+        return write
+
+    def close(self) -> None:
+        """Nothing more is read."""
+        if self._pipe is not None:
+            self._pipe.close()
+
+    def data_received(self, data: bytes) -> None:
+        self.said += data
+        if len(self.said) > self._most:
+            del self.said[: -self._most]
+            self.cut = True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the signature is asyncio's
+        if not self.ended.done():
+            self.ended.set_result(None)
 
 
 def _last_lines(*texts: bytes) -> tuple[str, ...]:
