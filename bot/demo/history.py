@@ -11,6 +11,9 @@ from bot.demo.changes import INES, MAREK, PRIYA, TOM, YUKI, Author, Change, Edit
 FIRST_VERSION = {"storefront": 113, "checkout": 61, "payments": 37, "inventory": 27, "store": 11}
 """The version that the root commit is of each service; every later commit to a service is its next version."""
 
+RETRIES_RAISED_AGO = timedelta(hours=511)
+"""When payments retried too often, and was rolled back: three weeks before the demo's start."""
+
 ROOT_AGO = timedelta(days=34)
 ROOT_AUTHOR = INES
 ROOT_MESSAGE = "The shop: five services and a small library"
@@ -42,8 +45,14 @@ HISTORY = (
         "storefront: twelve products per page",
         Edit("services/storefront/settings.json", '"page_size": 9', '"page_size": 12'),
     ),
-    _past(24 * 21.3, "payments", TOM, "payments: be more patient with acmepay", _MORE_RETRIES),
-    _past(24 * 21.2, "payments", PRIYA, 'Revert "payments: be more patient with acmepay"', undone(_MORE_RETRIES)),
+    _past(RETRIES_RAISED_AGO / timedelta(hours=1), "payments", TOM, "payments: be more patient with acmepay", _MORE_RETRIES),
+    _past(
+        RETRIES_RAISED_AGO / timedelta(hours=1) - 3,
+        "payments",
+        PRIYA,
+        'Revert "payments: be more patient with acmepay"',
+        undone(_MORE_RETRIES),
+    ),
     _past(
         24 * 17,
         "inventory",

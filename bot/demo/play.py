@@ -1,0 +1,307 @@
+"""Plays stories without a page, through the doors that people use: reads the card, presses the buttons, looks at the shop.
+
+All that is known here of the bot is what its messages say.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import aiohttp
+
+from bot.demo.director import Performance
+from bot.demo.estate import Estate
+from bot.demo.persona import Person
+from bot.demo.reading import Said, Seen, cause_said, folded, is_card, is_resolved, names
+from bot.demo.shop import SERVICES
+from bot.demo.stories import STORIES, STORY_1, STORY_2, Story, seeded
+from bot.demo.table import Row, blames_newest
+
+Say = Callable[[str], None]
+T = TypeVar("T")
+
+ON_CALL, APPROVER, OUTSIDER = "U0ONCALL", "U0APPROVER", "U0OUTSIDER"
+ROLL_BACK, APPROVE, CONFIRM = "Roll back", "Approve", "Yes"
+POLL_SECONDS = 0.3
+ALERT_WITHIN, CARD_WITHIN, VERDICT_WITHIN = 60.0, 20.0, 30.0
+PLAN_WITHIN, RUN_WITHIN, HEALTHY_WITHIN, RESOLVED_WITHIN = 15.0, 40.0, 45.0, 60.0
+__all__ = ["STORIES", "Outcome", "play_seed", "play_stories", "play_story"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a story ended. It went as told if there are no `faults`."""
+
+    story: str
+    faults: list[str] = field(default_factory=list)
+    alerts: int = 0
+    cards: int = 0
+    vendor_runs: int = 0
+    seconds: float = 0.0
+    card_after: float | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.faults
+
+
+class TooLate(Exception):
+    """Something that had to happen did not happen in time; the text says what."""
+
+
+class Play:
+    """One story being played: the people, the estate, and what was seen so far."""
+
+    def __init__(self, session: aiohttp.ClientSession, workspace_url: str, estate: Estate, say: Say) -> None:
+        self.on_call = Person(session, workspace_url, ON_CALL)
+        self.approver = Person(session, workspace_url, APPROVER)
+        self.outsider = Person(session, workspace_url, OUTSIDER)
+        self.estate = estate
+        self.known: set[tuple[str, str]] = set()
+        self._say = say
+        self._began = time.monotonic()
+
+    def tell(self, words: str) -> None:
+        """One line of the transcript."""
+        first, *rest = words.splitlines() or [""]
+        self._say(f"{self.elapsed:6.1f} s  {first}")
+        for line in rest:
+            self._say(f"          {line}")
+
+    @property
+    def elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+    async def begin(self, story: Story) -> Performance:
+        """The story has begun; cards that exist already belong to others."""
+        self.known = {(seen.channel, seen.ts) for seen in await self.on_call.read_all()}
+        self._began = time.monotonic()
+        self.tell(f"{story.title}. The shop is healthy; people ship changes.")
+        return await self.estate.director.start(story)
+
+    async def cards(self) -> list[Seen]:
+        """The cards that appeared since the story began."""
+        seen = await self.on_call.read_all()
+        return [one for one in seen if is_card(one) and (one.channel, one.ts) not in self.known]
+
+    async def again(self, card: Seen) -> Seen:
+        """The card as it reads now."""
+        return next((seen for seen in await self.on_call.read(card.channel) if seen.ts == card.ts), card)
+
+    async def around(self, card: Seen) -> list[Seen]:
+        """Every message that belongs to the card: its thread, and what stands beside it."""
+        thread = await self.on_call.read(card.channel, card.ts)
+        beside = [seen for seen in await self.on_call.read_all() if (seen.channel, seen.ts) not in self.known]
+        return [*thread, *(seen for seen in beside if seen.ts != card.ts)]
+
+    async def until(self, look: Callable[[], Awaitable[T | None]], seconds: float, missing: str) -> T:
+        """What `look` finds, asked again and again. Raises TooLate with the words of what is missing."""
+        deadline = time.monotonic() + seconds
+        while True:
+            if (found := await look()) is not None:
+                return found
+            if time.monotonic() > deadline:
+                raise TooLate(f"{missing} within {seconds:.0f} s")
+            await asyncio.sleep(POLL_SECONDS)
+
+
+async def play_stories(workspace_url: str, estate: Estate, say: Say) -> list[Outcome]:
+    """Both stories, one after the other."""
+    return [await play_story(workspace_url, estate, story, say) for story in (STORY_1, STORY_2)]
+
+
+async def play_story(workspace_url: str, estate: Estate, story: Story, say: Say) -> Outcome:
+    """One story to its end, with what a person on call and an approver do in it."""
+    outcome = Outcome(story.name)
+    runs, events = estate.grounds.deploys.vendor_runs, estate.grounds.alertmanager.events
+    async with _played(workspace_url, estate, say) as play:
+        try:
+            performance = await play.begin(story)
+            card = await _card(play, performance, outcome)
+            card, said = await _verdict(play, card, story)
+            if story.guilty:
+                await _roll_back(play, performance, card, said, outcome)
+            else:
+                _check_no_blame(card, said, outcome)
+            await _ends_well(play, card, outcome)
+            if not story.guilty:
+                _check_no_blame(await play.again(card), said, outcome)
+        except TooLate as late:
+            outcome.faults.append(str(late))
+        outcome.seconds = play.elapsed
+        outcome.cards = len(await play.cards())
+        outcome.vendor_runs = estate.grounds.deploys.vendor_runs - runs
+        outcome.alerts = estate.grounds.alertmanager.events - events
+        _check_counts(outcome, 1 if story.guilty else 0)
+        play.tell(f"{outcome.alerts} alerts -> {outcome.cards} card{'' if outcome.cards == 1 else 's'}")
+        play.tell(f"vendor runs: {outcome.vendor_runs}")
+        play.tell("as told" if outcome.ok else "NOT as told: " + "; ".join(outcome.faults))
+    return outcome
+
+
+async def play_seed(workspace_url: str, estate: Estate, seed: int, say: Say) -> Row:
+    """A story of the seed's choice up to the verdict on the card, compared with the truth; nothing is repaired."""
+    story, said = seeded(seed), Said("", (), "")
+    async with _played(workspace_url, estate, say) as play:
+        performance = await play.begin(story)
+        try:
+            card = await _card(play, performance, Outcome(story.name))
+            card, said = await _verdict(play, card, story)
+        except TooLate as late:
+            play.tell(str(late))
+        return _row(seed, performance, said)
+
+
+def _row(seed: int, performance: Performance, said: Said) -> Row:
+    guilty = performance.guilty
+    sha = guilty.sha if guilty else ""
+    right = names(said, sha) if guilty else said.verdict == "operational"
+    label = performance.story.guilty.key if performance.story.guilty else "no guilty change"
+    return Row(seed, label, said.verdict, said.first, sha, right, blames_newest(performance))
+
+
+@contextlib.asynccontextmanager
+async def _played(workspace_url: str, estate: Estate, say: Say) -> AsyncIterator[Play]:
+    async with aiohttp.ClientSession(trust_env=False, timeout=aiohttp.ClientTimeout(total=15)) as session:
+        yield Play(session, workspace_url, estate, say)
+
+
+async def _card(play: Play, performance: Performance, outcome: Outcome) -> Seen:
+    async def alert() -> str | None:
+        return performance.first_alert_service if performance.first_alert else None
+
+    service = await play.until(alert, ALERT_WITHIN, "no alert fired")
+    alerted = time.monotonic()
+    play.tell(f"the first alert fires: {service}")
+
+    async def card() -> Seen | None:
+        return next(iter(await play.cards()), None)
+
+    found = await play.until(card, CARD_WITHIN, "no card appeared")
+    outcome.card_after = time.monotonic() - alerted
+    play.tell(f"a card appears in #{(await play.on_call.channels())[found.channel]}: {found.key}")
+    return found
+
+
+async def _verdict(play: Play, card: Seen, story: Story) -> tuple[Seen, Said]:
+    """The card with its verdict; an undetermined one is given time to become better."""
+    wanted = "convicted" if story.guilty else "operational"
+    latest = card
+
+    async def decided() -> Seen | None:
+        nonlocal latest
+        latest = await play.again(card)
+        return latest if cause_said(latest).verdict == wanted else None
+
+    with contextlib.suppress(TooLate):
+        await play.until(decided, VERDICT_WITHIN, "no verdict")
+    said = cause_said(latest)
+    play.tell(f"the card says ({folded(latest)} alerts folded so far):\n{latest.text}")
+    return latest, said
+
+
+async def _roll_back(play: Play, performance: Performance, card: Seen, said: Said, outcome: Outcome) -> None:
+    guilty = performance.guilty
+    if guilty is None or guilty.change.service is None:
+        raise TooLate("the guilty change did not ship")
+    if not names(said, guilty.sha):
+        outcome.faults.append(f"the card names {said.first or 'no commit'}, the cause is {guilty.sha[:7]}")
+    service, grounds = guilty.change.service, play.estate.grounds
+    button = card.button(ROLL_BACK)
+    if button is None:
+        raise TooLate("the card offers no rollback")
+    play.tell(f"{ON_CALL} presses {button.label!r}")
+    await play.on_call.press(card, button)
+
+    async def plan() -> Seen | None:
+        return next((seen for seen in await play.around(card) if seen.button(APPROVE)), None)
+
+    proposal = await play.until(plan, PLAN_WITHIN, "no plan to approve appeared")
+    play.tell(f"the plan:\n{proposal.text}")
+    approve = proposal.button(APPROVE)
+    if approve is None:
+        raise TooLate("the plan has no button to approve")
+    await _outsider_is_refused(play, proposal, outcome)
+    play.tell(f"{APPROVER} presses {approve.label!r}")
+    await play.approver.press(proposal, approve)
+
+    async def switched() -> str | None:
+        current = grounds.deploys.current(service)
+        return current.version if current and current.version != guilty.version else None
+
+    version = await play.until(switched, RUN_WITHIN, f"{service} still runs {guilty.version}")
+    play.tell(f"{service} runs {version} again")
+
+
+async def _outsider_is_refused(play: Play, proposal: Seen, outcome: Outcome) -> None:
+    button = proposal.button(APPROVE)
+    before = len(await play.outsider.whispers())
+    if button is None:
+        return
+    await play.outsider.press(proposal, button)
+
+    async def refusal() -> str | None:
+        whispers = await play.outsider.whispers()
+        return whispers[-1] if len(whispers) > before else None
+
+    try:
+        words = await play.until(refusal, 5.0, "the outsider was not told why")
+        play.tell(f"{OUTSIDER} presses {button.label!r} and is refused: {words}")
+    except TooLate as late:
+        outcome.faults.append(str(late))
+
+
+def _check_no_blame(card: Seen, said: Said, outcome: Outcome) -> None:
+    if said.verdict != "operational":
+        outcome.faults.append(f"the card does not say that no change is to blame: {said.words or 'nothing'}")
+    if card.button(ROLL_BACK):
+        outcome.faults.append("the card offers a rollback although no change is guilty")
+
+
+async def _ends_well(play: Play, card: Seen, outcome: Outcome) -> None:
+    async def healthy() -> bool | None:
+        return True if is_healthy(play.estate) else None
+
+    await play.until(healthy, HEALTHY_WITHIN, "the shop is not healthy")
+    play.tell("the shop is healthy; the alerts have cleared")
+
+    async def resolved() -> Seen | None:
+        latest = await play.again(card)
+        return latest if is_resolved(latest) else None
+
+    ended = await play.until(resolved, RESOLVED_WITHIN, "the incident is not resolved")
+    play.tell(f"the card ends:\n{ended.text}")
+
+    async def question() -> Seen | None:
+        return next((seen for seen in await play.around(card) if seen.button(CONFIRM)), None)
+
+    asked = await play.until(question, PLAN_WITHIN, "nobody is asked for the actual cause")
+    button = asked.button(CONFIRM)
+    if button is None:
+        raise TooLate("the question for the cause has no button")
+    play.tell(f"{ON_CALL} is asked for the cause and presses {button.label!r}")
+    await play.on_call.press(asked, button)
+
+    async def confirmed() -> bool | None:
+        seen = [await play.again(card), *await play.around(card)]
+        return True if any("Cause, confirmed" in one.text for one in seen) else None
+
+    await play.until(confirmed, PLAN_WITHIN, "the confirmed cause is not written down")
+    play.tell("the cause is confirmed and kept as a past incident")
+
+
+def _check_counts(outcome: Outcome, runs: int) -> None:
+    if outcome.cards != 1:
+        outcome.faults.append(f"{outcome.cards} cards appeared, expected 1")
+    if outcome.vendor_runs != runs:
+        outcome.faults.append(f"{outcome.vendor_runs} vendor runs, expected {runs}")
+
+
+def is_healthy(estate: Estate) -> bool:
+    """Whether no alert fires and no service answers with errors."""
+    grounds = estate.grounds
+    ratios = [grounds.telemetry.value("http_request_error_ratio", service) for service in SERVICES]
+    return not grounds.prober.firing and all((ratio or 0.0) <= 0.05 for ratio in ratios)

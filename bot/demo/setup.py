@@ -1,0 +1,166 @@
+"""The files that a user of the bot would write for this shop: settings, catalogue, routes, policies, past incidents."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.demo import deployctl
+from bot.demo.estate import Estate
+from bot.demo.github import FULL_NAME
+from bot.demo.past import past_incidents
+
+RUNBOOKS = Path(__file__).parents[2] / "runbooks"
+DEPLOYCTL = Path(deployctl.__file__)
+KEY = ("--idempotency-key", "{key}")
+SETTLE_SECONDS = 3
+VERIFY_SECONDS = 40
+
+SERVICES_YAML = f"""\
+# The shop, as its owners describe it.
+services:
+  - name: storefront
+    title: Storefront
+    owner: team-storefront
+    tier: 1
+    depends_on: [checkout, inventory]
+    repository: {FULL_NAME}
+    paths: [services/storefront, lib]
+    environments: [production]
+    deployer: shop
+  - name: checkout
+    title: Checkout
+    owner: team-checkout
+    tier: 1
+    depends_on: [payments, inventory]
+    repository: {FULL_NAME}
+    paths: [services/checkout, lib]
+    environments: [production]
+    deployer: shop
+  - name: payments
+    title: Payments
+    owner: team-payments
+    tier: 1
+    aliases: [payments-api]
+    depends_on: [acmepay]
+    repository: {FULL_NAME}
+    paths: [services/payments, lib]
+    environments: [production]
+    deployer: shop
+  - name: inventory
+    title: Inventory
+    owner: team-inventory
+    tier: 2
+    depends_on: [store]
+    repository: {FULL_NAME}
+    paths: [services/inventory, lib]
+    environments: [production]
+    deployer: shop
+  - name: store
+    title: Store
+    owner: team-platform
+    tier: 2
+    repository: {FULL_NAME}
+    paths: [services/store, lib]
+    environments: [production]
+    deployer: shop
+  - name: acmepay
+    title: AcmePay (card provider)
+    external: true
+"""
+
+ROUTING_YAML = """\
+default:
+  channel: "#incidents"
+  on_call: [U0ONCALL]
+overview: "#alerts"
+routes:
+  - name: payments team
+    match: {owner: team-payments}
+    channel: "#payments"
+    on_call: [U0ONCALL]
+"""
+
+POLICIES_YAML = """\
+groups:
+  on-call: [U0ONCALL]
+  approvers: [U0APPROVER]
+rules:
+  - name: production
+    actions: [deploy, rollback]
+    environments: [production]
+    services: ["*"]
+    request: [on-call, approvers]
+    approve: [approvers]
+    approvals: 1
+    self_approval: false
+    expires_minutes: 30
+"""
+
+
+async def write_configuration(folder: Path, estate: Estate) -> None:
+    """The folder holds everything that `tocsin --config FOLDER serve` reads; secrets are not among it."""
+    await asyncio.to_thread(_write, folder, estate)
+
+
+def _write(folder: Path, estate: Estate) -> None:
+    (folder / "incidents").mkdir(parents=True, exist_ok=True)
+    texts = {
+        "tocsin.toml": tocsin_toml(folder, estate.url, estate.repository, estate.control_file),
+        "services.yaml": SERVICES_YAML,
+        "routing.yaml": ROUTING_YAML,
+        "policies.yaml": POLICIES_YAML,
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for name, text in past_incidents(estate.grounds.started_at).items():
+        (folder / "incidents" / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) -> str:
+    """The settings: short patience, because everything in the demo happens within a minute."""
+    tool = [sys.executable, "-I", "-S", str(DEPLOYCTL), "--config", str(control_file)]
+    commands = {
+        "current": ["current", "--service", "{service}", "--environment", "{environment}"],
+        "versions": ["versions", "--service", "{service}"],
+        "start": ["deploy", "--service", "{service}", "--version", "{version}", "--environment", "{environment}", *KEY],
+        "status": ["status", *KEY],
+    }
+    lines = [
+        f"data_dir = {_quoted(str(folder / '.tocsin'))}",
+        'environment = "production"',
+        "",
+        "[knowledge]",
+        f"runbooks = {_listed([str(RUNBOOKS)] if RUNBOOKS.is_dir() else [])}",
+        f"incidents = {_listed([str(folder / 'incidents')])}",
+        "",
+        "[incidents]",
+        "reopen_minutes = 0                   # two stories within a minute are two incidents",
+        f"settle_seconds = {SETTLE_SECONDS}",
+        f"verify_seconds = {VERIFY_SECONDS}",
+        "",
+        "[connectors.alertmanager]",
+        "[connectors.github]",
+        "[connectors.git]",
+        f"repositories = {{ {_quoted(FULL_NAME)} = {_quoted(str(repository))} }}",
+        "[connectors.prometheus]",
+        f"url = {_quoted(url)}",
+        "[connectors.loki]",
+        f"url = {_quoted(url)}",
+        "",
+        "[deployers.shop]",
+        'kind = "command"',
+        *(f"{name} = {_listed([*tool, *words])}" for name, words in commands.items()),
+        "timeout_seconds = 60",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's escapes are a subset of TOML's."""
+    return json.dumps(text)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "[" + ", ".join(_quoted(text) for text in texts) + "]"
