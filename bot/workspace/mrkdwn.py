@@ -181,7 +181,7 @@ def date(target: str, fallback: str) -> Markup | None:
 def link(url: str, label: Markup | None = None) -> Markup:
     """An anchor for a web or mail address; anything else (javascript:, data:, file:) stays text."""
     if not url.lower().startswith(SAFE_SCHEMES):
-        return Markup("{}").format(label or url)
+        return Markup("{}").format(label or f"<{url}>")
     shown = label or plain(url.removeprefix("mailto:"), emoji=False)
     return Markup('<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>').format(url, shown)
 

@@ -89,7 +89,7 @@ async def add_fault(ask: Ask) -> JsonObject:
     if not all(isinstance(n, int) and 1 <= n <= 10_000 for n in numbers.values()):
         raise PersonaError("'times' and 'retry_after' must be whole numbers from 1 to 10000.")
     ask.site.faults.add(Fault(ask.text("method", "*"), kind, **numbers))
-    return await list_faults(ask.site, ask)
+    return await list_faults(ask)
 
 
 async def list_faults(ask: Ask) -> JsonObject:

@@ -1,0 +1,196 @@
+"""The Web API answers as Slack does, with Slack's error words."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.workspace.server import ChannelSpec
+from tests.workspace.card import CARD, CARD_TEXT
+from tests.workspace.conftest import SCHEMA, Running, block_schema, running
+
+
+async def refused(call: Any) -> str:
+    with pytest.raises(SlackApiError) as refusal:
+        await call
+    return str(refusal.value.response["error"])
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2025, 11, 24, 14, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+async def test_tokens_are_checked(workspace: Running) -> None:
+    base = f"{workspace.config.base_url}/api/"
+    assert await refused(AsyncWebClient("xoxb-wrong", base_url=base).auth_test()) == "invalid_auth"
+    assert await refused(AsyncWebClient(base_url=base).auth_test()) == "not_authed"
+    wrong_kind = AsyncWebClient(workspace.config.app_token, base_url=base)
+    assert await refused(wrong_kind.auth_test()) == "not_allowed_token_type"
+    assert (await AsyncWebClient(base_url=base).api_test())["ok"]
+
+
+async def test_posts_are_refused_with_the_words_of_slack() -> None:
+    channels = (ChannelSpec("C1", "open"), ChannelSpec("C2", "closed", bot_is_member=False))
+    async with running(channels=channels) as workspace:
+        slack = workspace.slack
+        assert await refused(slack.chat_postMessage(channel="C9", text="x")) == "channel_not_found"
+        assert await refused(slack.chat_postMessage(channel="C2", text="x")) == "not_in_channel"
+        assert await refused(slack.chat_postMessage(channel="C1", text="")) == "no_text"
+        assert await refused(slack.chat_postMessage(channel="C1", text="x" * 40_001)) == "msg_too_long"
+        assert await refused(slack.chat_postMessage(channel="C1", text="x", thread_ts="1.2")) == "thread_not_found"
+        assert await refused(slack.chat_update(channel="C1", ts="1.2", text="x")) == "message_not_found"
+        assert await refused(slack.api_call("chat.nonsense")) == "unknown_method"
+        person = await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C1", text="mine")
+        assert await refused(slack.chat_update(channel="C1", ts=person["ts"], text="x")) == "cant_update_message"
+        assert await refused(slack.chat_delete(channel="C1", ts=person["ts"])) == "cant_delete_message"
+        await slack.conversations_join(channel="C2")
+        await slack.chat_postMessage(channel="C2", text="now it goes")
+
+
+async def test_bad_blocks_are_refused_with_their_path(workspace: Running) -> None:
+    header = {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}
+    with pytest.raises(SlackApiError) as refusal:
+        await workspace.slack.chat_postMessage(channel="C0ALERTS", text="x", blocks=[header])
+    assert refusal.value.response["error"] == "invalid_blocks"
+    [says] = refusal.value.response["response_metadata"]["messages"]
+    assert says == "[ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text]"
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SCHEMA.exists(), reason="the block schema beside the project is absent")
+async def test_with_a_schema_unknown_fields_are_refused_and_the_card_is_taken() -> None:
+    async with running(block_schema=block_schema()) as workspace:
+        await workspace.slack.chat_postMessage(channel="C0ALERTS", text=CARD_TEXT, blocks=CARD)
+        odd = [{"type": "divider", "colour": "red"}]
+        assert await refused(workspace.slack.chat_postMessage(channel="C0ALERTS", text="x", blocks=odd)) == "invalid_blocks"
+
+
+async def test_metadata_is_kept_and_shown_on_request(workspace: Running) -> None:
+    metadata = {"event_type": "incident", "event_payload": {"id": "INC-42"}}
+    slack = workspace.slack
+    posted = await slack.chat_postMessage(channel="C0INCIDENTS", text="card", metadata=metadata)
+    whole = await slack.conversations_history(channel="C0INCIDENTS", include_all_metadata=True)
+    assert whole["messages"][0]["metadata"] == metadata
+    brief = await slack.conversations_history(channel="C0INCIDENTS")
+    assert brief["messages"][0]["metadata"] == {"event_type": "incident"}
+    await slack.chat_update(channel="C0INCIDENTS", ts=posted["ts"], text="card, newer")
+    again = await slack.conversations_history(channel="C0INCIDENTS", include_all_metadata=True, latest=posted["ts"], inclusive=True)
+    assert [(m["text"], m["metadata"]) for m in again["messages"]] == [("card, newer", metadata)]
+
+
+async def test_history_is_newest_first_in_pages_and_replies_are_oldest_first(workspace: Running) -> None:
+    slack = workspace.slack
+    stamps = [(await slack.chat_postMessage(channel="C0ALERTS", text=str(n)))["ts"] for n in range(5)]
+    assert stamps == sorted(set(stamps))
+    first = await slack.conversations_history(channel="C0ALERTS", limit=3)
+    rest = await slack.conversations_history(channel="C0ALERTS", limit=3, cursor=first["response_metadata"]["next_cursor"])
+    assert [m["text"] for m in [*first["messages"], *rest["messages"]]] == ["4", "3", "2", "1", "0"]
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+    for text in ("a", "b"):
+        await slack.chat_postMessage(channel="C0ALERTS", text=text, thread_ts=stamps[0])
+    thread = await slack.conversations_replies(channel="C0ALERTS", ts=stamps[0])
+    assert [m["text"] for m in thread["messages"]] == ["0", "a", "b"]
+    assert thread["messages"][0]["reply_count"] == 2
+    assert len((await slack.conversations_history(channel="C0ALERTS"))["messages"]) == 5
+
+
+async def test_an_ephemeral_is_seen_by_its_person_only(workspace: Running) -> None:
+    await workspace.slack.chat_postEphemeral(channel="C0ALERTS", user="U0OUTSIDER", text="for you")
+    assert [m["text"] for m in await workspace.messages("C0ALERTS", "U0OUTSIDER")] == ["for you"]
+    assert await workspace.messages("C0ALERTS", "U0ONCALL") == []
+    assert (await workspace.slack.conversations_history(channel="C0ALERTS"))["messages"] == []
+
+
+async def test_a_direct_message_is_opened_by_the_person(workspace: Running) -> None:
+    opened = await workspace.slack.conversations_open(users="U0APPROVER")
+    await workspace.slack.chat_postMessage(channel=opened["channel"]["id"], text="psst")
+    await workspace.slack.chat_postMessage(channel="U0APPROVER", text="again")
+    seen = await workspace.messages(opened["channel"]["id"], "U0APPROVER")
+    assert [m["text"] for m in seen] == ["psst", "again"]
+    other = await workspace.see("messages", **{"as": "U0ONCALL"}, channel=opened["channel"]["id"])
+    assert not other["ok"]
+
+
+async def test_reactions_and_pins(workspace: Running) -> None:
+    slack = workspace.slack
+    where = {"channel": "C0ALERTS", "timestamp": (await slack.chat_postMessage(channel="C0ALERTS", text="x"))["ts"]}
+    await slack.reactions_add(name="eyes", **where)
+    assert await refused(slack.reactions_add(name="eyes", **where)) == "already_reacted"
+    assert await refused(slack.reactions_add(name="no-such-emoji", **where)) == "invalid_name"
+    got = await slack.reactions_get(**where)
+    assert got["message"]["reactions"] == [{"name": "eyes", "users": ["U0TOCSIN"], "count": 1}]
+    await slack.reactions_remove(name="eyes", **where)
+    await slack.pins_add(**where)
+    assert len((await slack.pins_list(channel="C0ALERTS"))["items"]) == 1
+    await slack.pins_remove(**where)
+    assert await refused(slack.pins_remove(**where)) == "no_pin"
+
+
+async def test_people_and_groups_are_known(workspace: Running) -> None:
+    slack = workspace.slack
+    assert (await slack.users_info(user="U0ONCALL"))["user"]["real_name"] == "Olivia"
+    assert (await slack.users_lookupByEmail(email="amir@example.com"))["user"]["id"] == "U0APPROVER"
+    assert await refused(slack.users_info(user="U9")) == "user_not_found"
+    assert {m["id"] for m in (await slack.users_list())["members"]} >= {"U0ONCALL", "U0TOCSIN"}
+    group = (await slack.usergroups_list())["usergroups"][0]
+    assert (await slack.usergroups_users_list(usergroup=group["id"]))["users"] == ["U0ONCALL"]
+    assert len((await slack.users_conversations(types="public_channel"))["channels"]) == 3
+    assert "U0TOCSIN" in (await slack.conversations_members(channel="C0ALERTS"))["members"]
+
+
+async def test_a_file_is_uploaded_shared_and_handed_out(workspace: Running) -> None:
+    slack = workspace.slack
+    await slack.files_upload_v2(channel="C0ALERTS", filename="log.txt", content="line 1\n<b>", title="Output")
+    [message] = await workspace.messages("C0ALERTS")
+    [file] = message["files"]
+    answer = await workspace.http.get(file["url_private"])
+    assert (answer.text, answer.headers["content-type"]) == ("line 1\n<b>", "text/plain; charset=utf-8")
+    await slack.files_upload_v2(channel="C0ALERTS", filename="evil.html", content="<script>1</script>")
+    page = (await workspace.messages("C0ALERTS"))[1]["files"][0]
+    assert (await workspace.http.get(page["url_private"])).headers["content-type"] == "application/octet-stream"
+
+
+async def test_a_stream_is_written_stopped_and_dies_after_five_minutes() -> None:
+    clock = Hand()
+    async with running(clock=clock) as workspace:
+        slack = workspace.slack
+        asked = await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0ALERTS", text="why?")
+        thread = {"channel": "C0ALERTS", "thread_ts": asked["ts"]}
+        to = {"recipient_team_id": "T0TOCSIN", "recipient_user_id": "U0ONCALL"}
+        assert await refused(slack.chat_startStream(**thread)) == "missing_recipient_team_id"
+        stream = await slack.chat_stream(**thread, **to)
+        await stream.append(markdown_text="**be" + "c" * 300)
+        await stream.append(markdown_text="ause**")
+        await stream.stop(blocks=[{"type": "divider"}])
+        reply = (await workspace.messages("C0ALERTS", thread=asked["ts"]))[1]
+        assert [b["type"] for b in reply["blocks"]] == ["markdown", "divider"]
+        assert reply["blocks"][0]["text"] == "**be" + "c" * 300 + "ause**"
+        started = await slack.chat_startStream(**thread, **to, markdown_text="slow")
+        where = {"channel": "C0ALERTS", "ts": started["ts"]}
+        assert await refused(slack.chat_update(**where, text="x")) == "streaming_state_conflict"
+        clock.pass_(minutes=4, seconds=59)
+        await slack.chat_appendStream(**where, markdown_text=" and slower")
+        clock.pass_(seconds=1)
+        assert await refused(slack.chat_appendStream(**where, markdown_text="x")) == "message_not_in_streaming_state"
+        await slack.chat_update(**where, text="rolled over")
+
+
+async def test_a_status_is_accepted_and_an_unknown_chunk_is_not(workspace: Running) -> None:
+    asked = await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0ALERTS", text="why?")
+    slack = workspace.slack
+    await slack.assistant_threads_setStatus(channel_id="C0ALERTS", thread_ts=asked["ts"], status="is thinking…")
+    chunks = [{"type": "dance"}]
+    to = {"recipient_team_id": "T0TOCSIN", "recipient_user_id": "U0ONCALL"}
+    call = slack.chat_startStream(channel="C0ALERTS", thread_ts=asked["ts"], chunks=chunks, **to)
+    assert await refused(call) == "invalid_chunks"
