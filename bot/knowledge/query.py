@@ -26,9 +26,12 @@ _NOISE = re.compile(
 )
 _COMMON_LABELS = frozenset({"severity", "alertname", "priority", "status"})
 _STOP = frozenset(
-    "a an and are as at be been by can for from had has have if in into is it its less more no not of on or over "
-    "per than that the their then there these this to was were which will with within you your last minutes "
-    "hours days seconds minute hour day current value than below above check please may".split()
+    re.findall(
+        r"\w+",
+        "a an and are as at be been by can for from had has have if in into is it its less more no not of on or over "
+        "per than that the their then there these this to was were which will with within you your last minutes "
+        "hours days seconds minute hour day current value below above check please may",
+    )
 )
 
 
@@ -67,7 +70,7 @@ def without_noise(text: str, labels: Mapping[str, str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words in order, names split (CamelCase, snake_case), without stop words; CJK text as pairs of characters."""
+    """Lower-case words in order, names split, without numbers and stop words; CJK text as pairs of characters."""
     found: list[str] = []
     for token in _TOKEN.findall(text):
         if token[0] >= "\u3040" and re.match(f"[{_CJK}]", token):

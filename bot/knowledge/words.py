@@ -1,7 +1,7 @@
 """Search by words: BM25 over several fields of a document, each with its own weight (BM25F).
 
-Robertson, Zaragoza, Taylor: Simple BM25 extension to multiple weighted fields (CIKM 2004). What a word adds to a document's
-score does not depend on the query, so it is worked out when the index is built and a query only adds numbers up.
+Robertson, Zaragoza, Taylor: Simple BM25 extension to multiple weighted fields (CIKM 2004). What a word adds to a
+document's score does not depend on the query, so it is worked out when the index is built; a query only adds up.
 """
 
 import math
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIELDS = ("name", "title", "headings", "body")
+Scores = NDArray[np.float64]
 Fields = Mapping[str, Counter[str]]
 
 
@@ -22,11 +23,11 @@ class Tuning:
 
     weights: Mapping[str, float]
     length: Mapping[str, float]
-    saturation: float = 1.2
+    saturation: float = 4.0
 
 
 TUNING = Tuning(
-    weights={"name": 4.0, "title": 3.0, "headings": 1.5, "body": 1.0},
+    weights={"name": 8.0, "title": 6.0, "headings": 2.0, "body": 1.0},
     length={"name": 0.3, "title": 0.3, "headings": 0.5, "body": 0.6},
 )
 
@@ -46,20 +47,19 @@ class WordIndex:
         self._postings = _postings(documents, tuning)
         self._unknown = math.log(1 + (self.size + 0.5) / 0.5) if self.size else 1.0
 
-    def scores(self, query: Mapping[str, float]) -> NDArray[np.float32]:
+    def scores(self, query: Mapping[str, float]) -> Scores:
         """One score per document in their order; `query` maps words to how much they count."""
-        total = np.zeros(self.size, dtype=np.float32)
+        total = np.zeros(self.size)
         for word, counts in query.items():
             posting = self._postings.get(word)
             if posting is not None:
-                total[posting.documents] += posting.adds * np.float32(posting.weight * counts)
+                total[posting.documents] += posting.adds * (posting.weight * counts)
         return total
 
     def most(self, query: Mapping[str, float]) -> float:
         """The score of an imaginary document that is all about this query; words nobody uses count in full."""
         return sum(
-            counts * (self._postings[word].weight if word in self._postings else self._unknown)
-            for word, counts in query.items()
+            counts * (self._postings[word].weight if word in self._postings else self._unknown) for word, counts in query.items()
         )
 
 

@@ -1,0 +1,207 @@
+"""The library: all runbooks and past incidents, kept in step with their sources, searched by link, name, words and meaning."""
+
+import asyncio
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
+from bot.errors import BotError
+from bot.knowledge.documents import Source
+from bot.knowledge.index import VectorIndex
+from bot.knowledge.pieces import Part, pieces
+from bot.knowledge.query import shape
+from bot.knowledge.search import NEAREST, WITH_VECTORS, WORDS_ONLY, Corpus, Ranked, Vectors
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+
+NONE_FOUND = {
+    DocumentKind.RUNBOOK: "no runbook found",
+    DocumentKind.INCIDENT: "no similar past incident found",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a search found, the best first; `note` says how it was searched where that matters, or that nothing fits."""
+
+    found: tuple[Found, ...]
+    note: str = ""
+    corpus_version: str = ""
+
+    @property
+    def shown(self) -> tuple[Found, ...]:
+        """What is good enough to be pushed to people: everything above a possible match."""
+        return tuple(f for f in self.found if f.tier is not Tier.POSSIBLE)
+
+
+class Library:
+    """Runbooks and past incidents. Safe to use from several tasks and threads; slow parts run in threads.
+
+    `sources` are read again at each `sync`; `index` None means search by words only. Search answers by words as soon as the
+    sources are read, and by meaning as well once the model is loaded and every piece has its vector.
+    """
+
+    def __init__(self, sources: Sequence[Source], index: VectorIndex | None) -> None:
+        self._sources = tuple(sources)
+        self._index = index
+        self._corpora: dict[DocumentKind, Corpus] = {kind: Corpus(kind, ()) for kind in DocumentKind}
+        self._remembered: dict[str, Document] = {}
+        self._why_words_only = "no embedding model is configured" if index is None else "the embedding model is still loading"
+        self._version = ""
+        self._ready = False
+        self._write = threading.Lock()
+        self._closed = threading.Event()
+        self._syncing: asyncio.Lock | None = None
+
+    @property
+    def ready(self) -> bool:
+        """The sources were read once: search answers, at least by words."""
+        return self._ready
+
+    @property
+    def meaning(self) -> bool:
+        """Search goes by meaning as well as by words."""
+        return self._ready and not self._why_words_only
+
+    @property
+    def state(self) -> str:
+        """One line for people."""
+        if not self._ready:
+            return "the library has not been read yet"
+        counts = {kind: len(corpus.documents) for kind, corpus in self._corpora.items()}
+        held = f"{counts[DocumentKind.RUNBOOK]} runbooks, {counts[DocumentKind.INCIDENT]} past incidents"
+        if self._why_words_only:
+            return f"{held}; words only: {self._why_words_only}"
+        return f"{held}; words and vectors ({self._index.model if self._index else ''})"
+
+    @property
+    def corpus_version(self) -> str:
+        """Changes exactly when a document changes."""
+        return self._version
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """All documents."""
+        return tuple(d for corpus in self._corpora.values() for d in corpus.documents)
+
+    async def sync(self, progress: Progress | None = None) -> None:
+        """Read the sources again; embed what changed. Search goes on meanwhile. Never raises for a broken store or model:
+
+        search then goes by words only and says why. `progress` gets (texts embedded, texts to embed) from another thread.
+        """
+        if self._syncing is None:
+            self._syncing = asyncio.Lock()
+        async with self._syncing:
+            await asyncio.to_thread(self._read)
+            if self._index is not None:
+                try:
+                    await asyncio.to_thread(self._embed, self._index, progress)
+                except asyncio.CancelledError:
+                    self._closed.set()
+                    raise
+
+    async def remember(self, document: Document) -> None:
+        """Add or replace one document at once; it stays until a source brings a document of the same id, or a restart."""
+        await asyncio.to_thread(self._remember, document)
+
+    async def find(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Findings:
+        """The documents that fit best, with the tier that found each; possible matches only if nothing better is there."""
+        return await asyncio.to_thread(self.search, inquiry, kind, limit)
+
+    def search(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Findings:
+        """`find`, blocking."""
+        corpus = self._corpora[kind]
+        ranked, vectors, note = self._ranked(corpus, inquiry)
+        possible = (WITH_VECTORS if vectors is not None else WORDS_ONLY).possible
+        shown = [r for r in ranked if r.tier is not Tier.POSSIBLE][:limit]
+        if not shown:
+            shown = [r for r in ranked if r.sure >= possible][:limit]
+            note = "; ".join(part for part in (NONE_FOUND[kind], note) if part)
+        found = tuple(corpus.found(r, inquiry, vectors) for r in shown)
+        return Findings(found=found, note=note, corpus_version=self._version)
+
+    def ranking(self, inquiry: Inquiry, kind: DocumentKind) -> list[tuple[Document, Tier]]:
+        """The full ranking, for evaluation: every document that has to do with the inquiry, with its tier."""
+        corpus = self._corpora[kind]
+        ranked, _, _ = self._ranked(corpus, inquiry)
+        return [(corpus.documents[r.number], r.tier) for r in ranked]
+
+    def close(self) -> None:
+        """Stop embedding at the next batch and let go of the store."""
+        self._closed.set()
+        if self._index is not None:
+            self._index.close()
+
+    def _ranked(self, corpus: Corpus, inquiry: Inquiry) -> tuple[list[Ranked], Vectors | None, str]:
+        vectors: Vectors | None = None
+        why = self._why_words_only
+        sentence = shape(inquiry).sentence
+        if self._index is not None and not why and corpus.documents and sentence:
+            try:
+                vectors = self._vectors(self._index, corpus, sentence)
+            except BotError as error:
+                log.warning("Searched by words only: %s", error)
+                why = error.for_people.rstrip(".")
+        note = f"searched by words only: {why}" if why and self._index is not None else ""
+        return corpus.rank(inquiry, vectors), vectors, note
+
+    def _vectors(self, index: VectorIndex, corpus: Corpus, sentence: str) -> Vectors:
+        vector = index.embed(sentence)
+        return {part: index.nearest(corpus.kind, part, vector, NEAREST) for part in Part}
+
+    def _read(self) -> None:
+        found: dict[str, Document] = {}
+        for source in self._sources:
+            for document in source():
+                if document.id in found:
+                    log.warning("Two documents are called %s; %s is used.", document.id, document.path)
+                found[document.id] = document
+        with self._write:
+            self._remembered = {id: d for id, d in self._remembered.items() if id not in found}
+            self._use([*found.values(), *self._remembered.values()])
+            self._ready = True
+
+    def _use(self, documents: Sequence[Document]) -> None:
+        for kind in DocumentKind:
+            mine = tuple(d for d in documents if d.kind is kind)
+            if mine != self._corpora[kind].documents:
+                self._corpora[kind] = Corpus(kind, mine)
+        self._version = _version(documents)
+
+    def _embed(self, index: VectorIndex, progress: Progress | None) -> None:
+        try:
+            if not index.open():
+                self._why_words_only = "no embedding model is configured"
+                return
+            for kind, corpus in self._corpora.items():
+                done = index.sync(kind, corpus.pieces, progress, self._closed.is_set)
+                log.info("%s: %d embedded, %d deleted, %d kept", kind, done.embedded, done.deleted, done.kept)
+            if not self._closed.is_set():
+                self._why_words_only = ""
+        except BotError as error:
+            log.error("Search goes by words only: %s", error)
+            self._why_words_only = error.for_people.rstrip(".")
+
+    def _remember(self, document: Document) -> None:
+        with self._write:
+            self._remembered[document.id] = document
+            kept = [d for d in self.documents if d.id != document.id]
+            self._use([*kept, document])
+        if self.meaning and self._index is not None:
+            try:
+                self._index.add(document.kind, pieces(document))
+            except BotError as error:
+                log.error("%s is found by words only: %s", document.id, error)
+
+
+def _version(documents: Sequence[Document]) -> str:
+    digest = hashlib.sha256()
+    for document in sorted(documents, key=lambda d: d.id):
+        plain = replace(document, facts=dict(sorted(document.facts.items())))
+        digest.update(repr(plain).encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,243 @@
+"""Search in tiers: what the alert links to, what carries its name, what reads like it, and an honest "none".
+
+The mechanism and its constants are measured, not felt (docs/benchmarks.md): words and vectors are fused by min-max over the
+best hundred of each; whether a result is shown is judged by two figures that do not depend on its rivals, how much of the
+question's weight in words the document covers, and the cosine of its nearest piece.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+
+from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
+from bot.knowledge.documents import Section, sections
+from bot.knowledge.pieces import Part, Piece, fields, pieces, stem
+from bot.knowledge.query import Shaped, normal, shape, words
+from bot.knowledge.words import Scores, WordIndex
+
+Vectors = Mapping[Part, Mapping[str, float]]  # the cosine of the nearest pieces by key
+
+BEST = 100  # how many of each list take part in the fusion
+NEAREST = 300  # pieces asked of the vector store: several belong to one document
+WORDS_SHARE = 0.55
+VECTOR_SHARE = {Part.SECTION: 0.25, Part.HEAD: 0.10, Part.TITLE: 0.10}
+NAME_COUNTS = 2.0  # a word of the alert's name counts so many times
+REPEATED_COUNTS = 0.3  # each repetition of a word in the text
+SAME_SERVICE = 0.15  # added to the fused score of a document about one of the services
+OTHER_SERVICE = -0.10  # a document about other services only
+PASSAGE = 600  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """A logistic judgement, fitted on alerts with and without a runbook by cross-validation."""
+
+    coverage: float
+    cosine: float
+    intercept: float
+    shown: float  # at least this sure: shown
+    possible: float  # at least this sure: offered as a possible match
+
+    def odds(self, coverage: Scores, cosine: Scores) -> Scores:
+        """The logarithm of the odds that each document is about this."""
+        return self.coverage * coverage + self.cosine * cosine + self.intercept
+
+
+WITH_VECTORS = Confidence(coverage=10.0, cosine=15.8, intercept=-12.9, shown=0.45, possible=0.10)
+WORDS_ONLY = Confidence(coverage=17.0, cosine=0.0, intercept=-5.7, shown=0.60, possible=0.20)
+SHARED_SERVICES = 2.0  # added to a past incident's odds, times the share of its services that are in question
+SHARED_ALERT = 1.0  # added to a past incident's odds if the same alert fired
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One document in the full ranking: its place in the corpus, the tier that put it there, and how sure we are."""
+
+    number: int
+    tier: Tier
+    score: float
+    sure: float
+
+
+class Corpus:
+    """An immutable snapshot of all documents of one kind, ready to be searched."""
+
+    def __init__(self, kind: DocumentKind, documents: Sequence[Document]) -> None:
+        self.kind = kind
+        self.documents = tuple(documents)
+        self._words = WordIndex([fields(d) for d in self.documents])
+        self._named: dict[str, list[int]] = {}
+        self._linked: dict[str, list[int]] = {}
+        for number, document in enumerate(self.documents):
+            for name in {normal(n) for n in (*document.alerts, document.title, *stem(document))} - {""}:
+                self._named.setdefault(name, []).append(number)
+            for link in _links(document):
+                self._linked.setdefault(link, []).append(number)
+
+    @cached_property
+    def pieces(self) -> tuple[Piece, ...]:
+        """All that is embedded."""
+        return tuple(piece for document in self.documents for piece in pieces(document))
+
+    @cached_property
+    def _where(self) -> dict[tuple[Part, str], list[tuple[int, int]]]:
+        numbers = {document.id: number for number, document in enumerate(self.documents)}
+        where: dict[tuple[Part, str], list[tuple[int, int]]] = {}
+        for piece in self.pieces:
+            where.setdefault((piece.part, piece.key), []).append((numbers[piece.document], piece.number))
+        return where
+
+    def rank(self, inquiry: Inquiry, vectors: Vectors | None = None) -> list[Ranked]:
+        """Every document that has to do with the inquiry, the best first; without vectors by words only."""
+        query = _weights(shape(inquiry))
+        coverage = self._words.scores(query) / max(self._words.most(query), 1e-9)
+        cosine = self._cosines(vectors) if vectors is not None else None
+        nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
+        judge = WITH_VECTORS if cosine is not None else WORDS_ONLY
+        sure = 1 / (1 + np.exp(-judge.odds(coverage, nearest) - self._kinship(inquiry)))
+        fused = self._fuse(coverage, cosine) + self._service_bonus(inquiry.services)
+        order = [int(n) for n in np.argsort(-fused, kind="stable") if coverage[n] > 0 or nearest[n] > 0]
+        # the first decides whether anything is shown; those below it only have to be possible
+        enough = judge.possible if order and sure[order[0]] >= judge.shown else math.inf
+        tier = Tier.SEARCH if cosine is not None else Tier.WORDS
+        searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
+        certain = self._certain(inquiry, fused)
+        known = {r.number for r in certain}
+        return [*certain, *(r for r in searched if r.number not in known)]
+
+    def found(self, ranked: Ranked, inquiry: Inquiry, vectors: Vectors | None = None) -> Found:
+        """A ranked document with the section that answers best."""
+        document = self.documents[ranked.number]
+        section = self._best_section(ranked, inquiry, vectors)
+        return Found(
+            document=document,
+            section=section.heading,
+            anchor=section.anchor,
+            passage=section.text[:PASSAGE],
+            tier=ranked.tier,
+            score=round(ranked.sure, 4),
+        )
+
+    def _certain(self, inquiry: Inquiry, fused: Scores) -> list[Ranked]:
+        """What the alert links to, then what carries its name; past incidents are found by likeness only."""
+        if self.kind is not DocumentKind.RUNBOOK:
+            return []
+        linked = dict.fromkeys(n for link in _keys(inquiry.runbook_url) for n in self._linked.get(link, ()))
+        if len(linked) > 3:  # a link that fits many documents names none
+            linked = {}
+        named = self._named.get(normal(inquiry.name), []) if inquiry.name else []
+        wanted = set(inquiry.services)
+
+        def order(number: int) -> tuple[int, float]:
+            services = set(self.documents[number].services)
+            return (0 if services & wanted else 1 if not services else 2, -float(fused[number]))
+
+        return [
+            *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(linked, key=order)),
+            *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked), key=order)),
+        ]
+
+    def _kinship(self, inquiry: Inquiry) -> Scores:
+        """What shared services and alert names add to the odds that a past incident is like this one."""
+        odds = np.zeros(len(self.documents))
+        wanted, name = set(inquiry.services), normal(inquiry.name)
+        for number, document in enumerate(self.documents if self.kind is DocumentKind.INCIDENT else ()):
+            if document.services and wanted:
+                odds[number] += SHARED_SERVICES * len(wanted & set(document.services)) / len(set(document.services))
+            if name and name in map(normal, document.alerts):
+                odds[number] += SHARED_ALERT
+        return odds
+
+    def _fuse(self, coverage: Scores, cosine: Mapping[Part, Scores] | None) -> Scores:
+        if cosine is None:
+            return _min_max(coverage)
+        fused = WORDS_SHARE * _min_max(coverage)
+        for part, share in VECTOR_SHARE.items():
+            fused += share * _min_max(cosine[part])
+        return fused
+
+    def _cosines(self, vectors: Vectors) -> dict[Part, Scores]:
+        found = {part: np.zeros(len(self.documents)) for part in Part}
+        for part, nearest in vectors.items():
+            for key, cosine in nearest.items():
+                for number, _ in self._where.get((part, key), ()):
+                    found[part][number] = max(found[part][number], cosine)
+        return found
+
+    def _service_bonus(self, services: Sequence[str]) -> Scores:
+        bonus = np.zeros(len(self.documents))
+        wanted = set(services)
+        for number, document in enumerate(self.documents if wanted else ()):
+            if document.services:
+                bonus[number] = SAME_SERVICE if wanted & set(document.services) else OTHER_SERVICE
+        return bonus
+
+    def _best_section(self, ranked: Ranked, inquiry: Inquiry, vectors: Vectors | None) -> Section:
+        document = self.documents[ranked.number]
+        parts = sections(document.text) or (Section("", "", ""),)
+        anchor = urlsplit(inquiry.runbook_url).fragment if ranked.tier is Tier.LINKED else ""
+        for part in parts:
+            if anchor and part.anchor == anchor:
+                return part
+        near = {
+            place: cosine
+            for key, cosine in (vectors or {}).get(Part.SECTION, {}).items()
+            for number, place in self._where.get((Part.SECTION, key), ())
+            if number == ranked.number and place < len(parts)
+        }
+        query = _weights(shape(inquiry))
+
+        def fits(place: int) -> tuple[float, float]:
+            mine = set(words(f"{parts[place].heading} {parts[place].text}"))
+            return (near.get(place, 0.0), sum(weight for word, weight in query.items() if word in mine))
+
+        written = [place for place, part in enumerate(parts) if part.text] or [0]
+        return parts[max(written, key=fits)]
+
+
+def _weights(shaped: Shaped) -> dict[str, float]:
+    weights = {word: 1 + REPEATED_COUNTS * (n - 1) for word, n in Counter(shaped.text).items()}
+    for word in set(shaped.name):
+        weights[word] = weights.get(word, 0.0) + NAME_COUNTS
+    return weights
+
+
+def _min_max(scores: Scores) -> Scores:
+    """The best hundred scaled to [0, 1], everything else 0."""
+    scaled = np.zeros(len(scores))
+    if not len(scores):
+        return scaled
+    best = np.argsort(-scores, kind="stable")[:BEST]
+    low, high = float(scores[best[-1]]), float(scores[best[0]])
+    if high > low:
+        scaled[best] = np.maximum(0.0, (scores[best] - low) / (high - low))
+    return scaled
+
+
+def _links(document: Document) -> set[str]:
+    found = _keys(document.link)
+    if document.path:
+        found |= _keys(document.path)
+    found |= {f"/{normal(name)}" for name in (document.title, *document.alerts)}
+    return found - {"", "/"}
+
+
+def _keys(link: str) -> set[str]:
+    """What a link can be recognised by: the whole of it, its path's end, its last name, its fragment."""
+    if not link:
+        return set()
+    parts = urlsplit(link.strip())
+    path = unquote(parts.path).rstrip("/").lower()
+    path = path.removesuffix(".md").removesuffix(".html")
+    names = [name for name in path.split("/") if name]
+    keys = {f"{parts.netloc.lower()}{path}"} if parts.netloc else set()
+    if names:
+        keys |= {f"/{normal(names[-1])}", "/".join(names[-2:])}
+    if parts.fragment:
+        keys.add(f"/{normal(parts.fragment)}")
+    return keys - {"/readme", "/index", "/"}
