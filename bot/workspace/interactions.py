@@ -30,7 +30,8 @@ class Outcome:
     payload: Any = None
 
 
-async def _deliver(site: Site, kind: str, payload: JsonObject, what: str, **details: Any) -> Outcome:
+async def deliver(site: Site, kind: str, payload: JsonObject, what: str, **details: Any) -> Outcome:
+    """Sends an interaction to the app and says, in the transcript too, how it was taken."""
     started = site.workspace.clock()
     ack: Ack = await site.delivery.interact(kind, payload)
     took = int((site.workspace.clock() - started).total_seconds() * 1000)
@@ -39,7 +40,8 @@ async def _deliver(site: Site, kind: str, payload: JsonObject, what: str, **deta
     return Outcome(ack.ok, says, took, ack.payload)
 
 
-def _common(site: Site, user: str, kind: str) -> JsonObject:
+def common(site: Site, user: str, kind: str) -> JsonObject:
+    """What every payload of this person holds."""
     person = site.workspace.people[user]
     config = site.config
     return {
@@ -143,7 +145,7 @@ async def press(site: Site, user: str, message: Message, given: Mapping[str, Any
     if message.thread_ts:
         container["thread_ts"] = message.thread_ts
     payload = {
-        **_common(site, user, "block_actions"),
+        **common(site, user, "block_actions"),
         "container": container,
         "trigger_id": site.exchange.trigger(user),
         "channel": _channel_part(channel),
@@ -154,7 +156,7 @@ async def press(site: Site, user: str, message: Message, given: Mapping[str, Any
     if message.only_for is None:
         payload["message"] = messages.message_json(site.workspace, message)
     details = {"user": user, "channel": channel.id, "ts": message.ts, "action_id": element["action_id"]}
-    return await _deliver(site, "interactive", payload, "pressed", **details)
+    return await deliver(site, "interactive", payload, "pressed", **details)
 
 
 def _message_state(message: Message, user: str) -> JsonObject:
@@ -180,14 +182,14 @@ async def press_in_view(site: Site, view: View, given: Mapping[str, Any]) -> Out
         if silent:
             return Outcome(True, "kept until the modal is submitted", 0)
     payload = {
-        **_common(site, view.user, "block_actions"),
+        **common(site, view.user, "block_actions"),
         "container": {"type": "view", "view_id": view.id},
         "trigger_id": site.exchange.trigger(view.user, view.id),
         "view": views.view_json(site, view),
         "actions": [action],
     }
     details = {"user": view.user, "view_id": view.id, "action_id": element["action_id"]}
-    return await _deliver(site, "interactive", payload, "pressed", **details)
+    return await deliver(site, "interactive", payload, "pressed", **details)
 
 
 async def command(site: Site, user: str, channel: Channel, name: str, text: str) -> Outcome:
@@ -212,7 +214,7 @@ async def command(site: Site, user: str, channel: Channel, name: str, text: str)
         "trigger_id": site.exchange.trigger(user),
     }
     details = {"user": user, "channel": channel.id, "text": f"{name} {text}".strip()}
-    outcome = await _deliver(site, "slash_commands", payload, "command", **details)
+    outcome = await deliver(site, "slash_commands", payload, "command", **details)
     if not outcome.acked:
         says = f"{name} failed because the app did not respond (dispatch_failed: {outcome.says})."
         messages.post_as_slackbot(site, channel.id, user, says)
@@ -235,7 +237,7 @@ async def shortcut(site: Site, user: str, callback_id: str, message: Message | N
     """Uses a shortcut: of the message menu if a message is given, else a global one."""
     kind = "message_action" if message else "shortcut"
     payload = {
-        **_common(site, user, kind),
+        **common(site, user, kind),
         "callback_id": callback_id,
         "trigger_id": site.exchange.trigger(user),
         "action_ts": site.workspace.next_ts(),
@@ -248,91 +250,19 @@ async def shortcut(site: Site, user: str, callback_id: str, message: Message | N
             "channel": _channel_part(channel),
             "response_url": site.exchange.response_url(user, channel.id, message.ts, message.thread_ts),
         }
-    return await _deliver(site, "interactive", payload, "shortcut", user=user, callback_id=callback_id)
-
-
-async def submit(site: Site, view: View, values: Mapping[str, Mapping[str, Any]]) -> Outcome:
-    """Submits a modal. `values` is block_id -> action_id -> value; what is left out keeps what it holds."""
-    _fill(view, values)
-    view.errors = _missing(view)
-    if view.errors:
-        site.workspace.publish({"kind": "modal", "only_for": view.user, "view_id": view.id})
-        return Outcome(False, "required fields are empty: " + ", ".join(view.errors), 0)
-    payload = {
-        **_common(site, view.user, "view_submission"),
-        "trigger_id": site.exchange.trigger(view.user, view.id),
-        "view": views.view_json(site, view),
-        "response_urls": [],
-    }
-    outcome = await _deliver(site, "interactive", payload, "submitted", user=view.user, view_id=view.id)
-    if outcome.acked:
-        _obey(site, view, outcome.payload if isinstance(outcome.payload, dict) else {})
-    else:
-        view.errors = {"": "We had some trouble connecting. Try again?"}
-        site.workspace.publish({"kind": "modal", "only_for": view.user, "view_id": view.id})
-    return outcome
-
-
-def _fill(view: View, values: Mapping[str, Mapping[str, Any]]) -> None:
-    for block_id, actions in values.items():
-        for action_id, value in actions.items():
-            block, element = find_element(view.blocks, action_id, block_id)
-            view.values.setdefault(block["block_id"], {})[action_id] = chosen_value(element, value)
-
-
-def _missing(view: View) -> dict[str, str]:
-    state = views.state_values(view)
-    errors = {}
-    for block in view.blocks:
-        if block["type"] != "input" or block.get("optional"):
-            continue
-        held = list(state.get(block["block_id"], {}).values())
-        if held and not any(v for key, v in held[0].items() if key != "type"):
-            errors[block["block_id"]] = "Please complete this required field."
-    return errors
-
-
-def _obey(site: Site, view: View, answer: Mapping[str, Any]) -> None:
-    """Does what the app's answer to a submission says: errors, update, push, clear, or (empty) close."""
-    what = answer.get("response_action")
-    if what == "errors":
-        view.errors = {str(k): str(v) for k, v in (answer.get("errors") or {}).items()}
-        site.workspace.record("modal_errors", user=view.user, view_id=view.id, errors=view.errors)
-        site.workspace.publish({"kind": "modal", "only_for": view.user, "view_id": view.id})
-    elif what in ("update", "push"):
-        body = answer.get("view")
-        site.check_view(body)
-        if what == "update":
-            views.replace(site, view, dict(body or {}))
-        else:
-            views.push_modal(site, view.user, dict(body or {}))
-    else:
-        views.close_modal(site, view, everything=what == "clear")
-
-
-async def close(site: Site, view: View, everything: bool = False) -> Outcome:
-    """Closes a modal; the app hears of it if the view asked for that."""
-    views.close_modal(site, view, everything or bool(view.body.get("clear_on_close")))
-    if not view.body.get("notify_on_close"):
-        return Outcome(True, "closed", 0)
-    payload = {
-        **_common(site, view.user, "view_closed"),
-        "view": views.view_json(site, view),
-        "is_cleared": everything,
-    }
-    return await _deliver(site, "interactive", payload, "closed", user=view.user, view_id=view.id)
+    return await deliver(site, "interactive", payload, "shortcut", user=user, callback_id=callback_id)
 
 
 async def suggest(site: Site, user: str, blocks: list[JsonObject], given: Mapping[str, Any]) -> list[JsonObject]:
     """Asks the app for the options of an external select; an empty list if it does not answer."""
     block, element = find_element(blocks, str(given.get("action_id")), given.get("block_id"))
     payload = {
-        **_common(site, user, "block_suggestion"),
+        **common(site, user, "block_suggestion"),
         "action_id": element["action_id"],
         "block_id": block["block_id"],
         "value": str(given.get("value") or ""),
     }
-    outcome = await _deliver(site, "interactive", payload, "suggestion", user=user, action_id=element["action_id"])
+    outcome = await deliver(site, "interactive", payload, "suggestion", user=user, action_id=element["action_id"])
     body = outcome.payload if isinstance(outcome.payload, dict) else {}
     options = list(body.get("options") or [])
     return options + [o for g in body.get("option_groups") or [] for o in g.get("options", [])]

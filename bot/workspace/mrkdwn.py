@@ -225,5 +225,3 @@ def markdown(text: str, names: Names) -> Markup:
         html = html.replace(f' style="text-align:{side}"', f' class="to-{side}"')
     html = html.replace("<table>", '<div class="table"><table>').replace("</table>", "</table></div>")
     return Markup('<div class="markdown">' + html + "</div>")  # noqa: S704 - markdown-it escapes; html is off
-
-

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bot.workspace import interactions, messages, webapi_marks
+from bot.workspace import interactions, messages, modals, webapi_marks
 from bot.workspace.errors import PersonaError, SlackError
 from bot.workspace.interactions import Outcome
 from bot.workspace.site import Site
@@ -135,12 +135,12 @@ async def submit(ask: Ask) -> JsonObject:
     if not isinstance(values, dict) or not all(isinstance(v, dict) for v in values.values()):
         raise PersonaError("The field 'values' must be block_id -> action_id -> value.")
     view = ask.view
-    outcome = await interactions.submit(ask.site, view, values)
+    outcome = await modals.submit(ask.site, view, values)
     return {**outcome_json(outcome), "errors": view.errors}
 
 
 async def close(ask: Ask) -> JsonObject:
-    return outcome_json(await interactions.close(ask.site, ask.view, bool(ask.fields.get("all"))))
+    return outcome_json(await modals.close(ask.site, ask.view, bool(ask.fields.get("all"))))
 
 
 async def read(ask: Ask) -> JsonObject:

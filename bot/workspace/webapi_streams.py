@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.workspace import messages
 from bot.workspace.errors import SlackError
-from bot.workspace.limits import MARKDOWN_TOGETHER
+from bot.workspace.sizes import MARKDOWN_TOGETHER
 from bot.workspace.state import JsonObject, Message, Stream
 from bot.workspace.webapi import Call, Handler
 

@@ -49,9 +49,7 @@ FITS: dict[str, list[Any]] = {
     "a header of 150": [{"type": "header", "text": plain("x" * 150)}],
     "25 buttons": [actions(*(button(action_id=str(n)) for n in range(25)))],
     "a button of 75 with a value of 2000": [actions(button(text=plain("x" * 75), value="v" * 2000))],
-    "ten fields of 2000, one long": [
-        {"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2000}] + [plain("x")] * 9}
-    ],
+    "ten fields of 2000, one long": [{"type": "section", "fields": [{"type": "mrkdwn", "text": "x" * 2000}] + [plain("x")] * 9}],
     "a table of 100 x 20": [table(100, 20)],
     "markdown of 12000": [{"type": "markdown", "text": "x" * 12000}],
     "five options": [actions(overflow(5))],

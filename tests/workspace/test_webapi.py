@@ -73,7 +73,8 @@ async def test_with_a_schema_unknown_fields_are_refused_and_the_card_is_taken() 
     async with running(block_schema=block_schema()) as workspace:
         await workspace.slack.chat_postMessage(channel="C0ALERTS", text=CARD_TEXT, blocks=CARD)
         odd = [{"type": "divider", "colour": "red"}]
-        assert await refused(workspace.slack.chat_postMessage(channel="C0ALERTS", text="x", blocks=odd)) == "invalid_blocks"
+        call = workspace.slack.chat_postMessage(channel="C0ALERTS", text="x", blocks=odd)
+        assert await refused(call) == "invalid_blocks"
 
 
 async def test_metadata_is_kept_and_shown_on_request(workspace: Running) -> None:
@@ -85,7 +86,8 @@ async def test_metadata_is_kept_and_shown_on_request(workspace: Running) -> None
     brief = await slack.conversations_history(channel="C0INCIDENTS")
     assert brief["messages"][0]["metadata"] == {"event_type": "incident"}
     await slack.chat_update(channel="C0INCIDENTS", ts=posted["ts"], text="card, newer")
-    again = await slack.conversations_history(channel="C0INCIDENTS", include_all_metadata=True, latest=posted["ts"], inclusive=True)
+    exactly = {"latest": posted["ts"], "inclusive": True}
+    again = await slack.conversations_history(channel="C0INCIDENTS", include_all_metadata=True, **exactly)
     assert [(m["text"], m["metadata"]) for m in again["messages"]] == [("card, newer", metadata)]
 
 
