@@ -1,0 +1,88 @@
+"""Group commit: requests that come in while a commit is on its way share the next one; each is answered after its own."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from bot.flows.desk import Desk
+from bot.intake.meters import Meters
+from bot.ports import Delivery
+
+MOST_AT_ONCE = 500
+COUNT_AGAIN = 0.25  # seconds between counts of what waits; in between only our own additions are added
+
+
+class Full(Exception):
+    """So much waits that nothing more is taken."""
+
+
+class Grouping:
+    """Keeps deliveries durably, many per commit; never waits for anybody but the disk."""
+
+    def __init__(self, desk: Desk, meters: Meters, most_waiting: int, arrived: Callable[[], None]) -> None:
+        self._desk = desk
+        self._meters = meters
+        self._most = most_waiting
+        self._arrived = arrived
+        self._line: list[tuple[Delivery, str, asyncio.Future[bool]]] = []
+        self._commits: asyncio.Task[None] | None = None
+        self._waiting = 0
+        self._counted_at = float("-inf")
+
+    async def keep(self, delivery: Delivery, vendor_id: str) -> bool:
+        """True when it is on disk, False if it was there before. Raises Full, or what the database raised."""
+        if self._waiting + len(self._line) >= self._most and not self._stale:
+            raise Full
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._line.append((delivery, vendor_id, future))
+        if self._commits is None:
+            self._commits = asyncio.create_task(self._commit_all(), name="inbox-commit")
+        return await future
+
+    @property
+    def _stale(self) -> bool:
+        return time.monotonic() - self._counted_at > COUNT_AGAIN
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._line:
+                group, self._line = self._line[:MOST_AT_ONCE], self._line[MOST_AT_ONCE:]
+                await self._commit(group)
+        finally:
+            self._commits = None
+
+    async def _commit(self, group: list[tuple[Delivery, str, "asyncio.Future[bool]"]]) -> None:
+        began = time.perf_counter()
+        deliveries = [(delivery, vendor_id) for delivery, vendor_id, _ in group]
+        count, most, known = self._stale, self._most, self._waiting
+        inbox = self._desk.inbox
+
+        def add(tx: object) -> tuple[list[bool], int]:
+            before = inbox.waiting(tx) if count else known
+            room = max(0, most - before)
+            return inbox.add(tx, deliveries[:room]), before
+
+        # The outcome, good or bad, belongs to each of the requests: none may be left waiting.
+        task = asyncio.ensure_future(self._desk.db.write(add))
+        await asyncio.wait({task})
+        if task.cancelled() or (error := task.exception()) is not None:
+            reason = asyncio.CancelledError() if task.cancelled() else error
+            for _, _, future in group:
+                if not future.done():
+                    future.set_exception(reason or Full())
+            return
+        kept, before = task.result()
+        if count:
+            self._counted_at = time.monotonic()
+        self._waiting = before + sum(kept)
+        self._meters.waiting.set(self._waiting)
+        self._meters.commit.observe(time.perf_counter() - began)
+        for place, (_, _, future) in enumerate(group):
+            if future.done():
+                continue  # its sender went away
+            if place < len(kept):
+                future.set_result(kept[place])
+            else:
+                future.set_exception(Full())
+        if any(kept):
+            self._arrived()

@@ -1,0 +1,250 @@
+"""The drain of the inbox: parcels become alerts and changes, and are told to the stories, one transaction per batch.
+
+A crash rolls a batch back and the parcels still wait; what nobody can read becomes a visible alert, never silence.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.domain.alert import Alert, Severity
+from bot.domain.change import Change
+from bot.errors import BadPayload, NotFound, Unavailable
+from bot.flows.desk import Desk
+from bot.intake.meters import Meters
+from bot.ports import Connector, Database, Ignored, InboxStore, Parcel, Parsed, Transaction
+from bot.redact import redact
+
+log = logging.getLogger(__name__)
+
+AlertStory = Callable[[Transaction, Sequence[Alert], Desk], None]
+ChangeStory = Callable[[Transaction, Sequence[Change], Desk], None]
+
+BATCH = 200  # parcels in one transaction
+MOST_EVENTS = 2_000  # ... unless they hold more alerts and changes than this
+TRIES = 3  # of a parcel alone, after the batch that it was in failed
+LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
+ERROR_LIMIT = 500
+
+
+@dataclass(slots=True)
+class _Read:
+    """A batch in our own words: what each parcel came to, and all that was in them."""
+
+    parcels: list[Parcel] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+
+class Drain:
+    """Empties the inbox. `run` until `stop`; `once` does a single batch, for tests and commands."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        connectors: Mapping[str, Connector],
+        on_alerts: AlertStory,
+        on_changes: ChangeStory,
+        *,
+        meters: Meters | None = None,
+        batch: int = BATCH,
+    ) -> None:
+        self._desk = desk
+        self._connectors = connectors
+        self._on_alerts = on_alerts
+        self._on_changes = on_changes
+        self._meters = meters or Meters()
+        self._batch = batch
+        self._arrived = asyncio.Event()
+        self._stopping = False
+        self._last_turn = time.monotonic()
+
+    @property
+    def healthy(self) -> bool:
+        """It looked into the inbox within the last 30 seconds."""
+        return time.monotonic() - self._last_turn < 30
+
+    def wake(self) -> None:
+        """There is something in the inbox; called on the event loop."""
+        self._arrived.set()
+
+    def stop(self) -> None:
+        """End after the batch at hand."""
+        self._stopping = True
+        self._arrived.set()
+
+    async def run(self) -> None:
+        """Empty the inbox whenever there is something in it, until stopped."""
+        while not self._stopping:
+            self._arrived.clear()
+            try:
+                empty = await self.once() == 0
+            except Exception:  # the work loop: whatever befalls a batch, its parcels still wait
+                log.exception("a batch of the inbox failed; it is repeated")
+                empty = True
+            else:
+                self._last_turn = time.monotonic()
+            if empty:
+                await self._rest()
+
+    async def once(self) -> int:
+        """Work on the oldest waiting parcels; how many those were. Raises Unavailable if the database is away."""
+        began = time.perf_counter()
+        try:
+            done = await self._desk.db.write(lambda tx: self._work_on(tx, self._batch))
+        except Unavailable:
+            raise
+        except Exception:  # the work loop: one of them is poison, and the others must not suffer for it
+            log.warning("a batch of the inbox failed; its parcels are tried one by one", exc_info=True)
+            return await self._one_by_one()
+        if done.parcels:
+            self._meters.drain.observe(time.perf_counter() - began)
+            self._count(done)
+        return len(done.parcels)
+
+    async def _rest(self) -> None:
+        timer = asyncio.get_running_loop().call_later(LOOK, self._arrived.set)
+        try:
+            await self._arrived.wait()
+        finally:
+            timer.cancel()
+
+    def _work_on(self, tx: Transaction, most: int) -> _Read:
+        read = self._read(self._desk.inbox.take(tx, most))
+        self._tell(tx, read)
+        return read
+
+    def _tell(self, tx: Transaction, read: _Read) -> None:
+        """The stories hear of it, and the parcels are done. Changes first: an alert of the same batch may be theirs."""
+        if read.changes:
+            self._on_changes(tx, read.changes, self._desk)
+        if read.alerts:
+            self._on_alerts(tx, read.alerts, self._desk)
+        self._desk.inbox.finish(tx, read.parcels)
+
+    def _read(self, parcels: Sequence[Parcel]) -> _Read:
+        read = _Read()
+        for parcel in parcels:
+            if len(read.alerts) + len(read.changes) >= MOST_EVENTS:
+                break
+            try:
+                parsed = self._parse(parcel)
+            except Exception as error:  # noqa: BLE001  the work loop: a vendor's bug never loses a payload
+                read.parcels.append(replace(parcel, state="unreadable", error=_reason(error)))
+                read.alerts.append(self._unreadable(parcel, error))
+                continue
+            read.alerts += [event for event in parsed if isinstance(event, Alert)]
+            read.changes += [event for event in parsed if isinstance(event, Change)]
+            read.parcels.append(replace(parcel, state="done", error="", outcome=_outcome(parsed)))
+        return read
+
+    def _parse(self, parcel: Parcel) -> Parsed:
+        connector = self._connectors.get(parcel.delivery.connector)
+        if connector is None or connector.webhook is None:
+            raise BadPayload(f"there is no connector {parcel.delivery.connector!r} any more that takes webhooks")
+        return connector.webhook.parse(parcel.delivery)
+
+    def _unreadable(self, parcel: Parcel, error: BaseException) -> Alert:
+        """What people see of a parcel that nobody could read. One problem per connector and place, however many come."""
+        connector, path = parcel.delivery.connector, error.path if isinstance(error, BadPayload) else "$"
+        return Alert(
+            connector=connector,
+            name="UnreadableAlert",
+            service="tocsin",
+            environment=self._desk.default_environment,
+            severity=Severity.SEV3,
+            resolved=False,
+            started_at=parcel.delivery.received_at,
+            summary=f"A delivery of {connector} could not be read: {_reason(error)}",
+            description=f"It is kept: `tocsin inbox show {parcel.id}`, then `tocsin inbox replay {parcel.id}`.",
+            labels={"connector": connector, "path": path},
+            group={"connector": connector},
+            service_from="Tocsin itself",
+            readable=False,
+        )
+
+    async def _one_by_one(self) -> int:
+        """As many parcels as the failed batch had, each in a transaction of its own, so that only the culprit suffers."""
+        count = 0
+        while count < self._batch and await self._alone():
+            count += 1
+        return count
+
+    async def _alone(self) -> bool:
+        """The oldest parcel: done, or after some tries put aside with its error, visibly. False if none waits."""
+        for left in reversed(range(TRIES)):
+            try:
+                done = await self._desk.db.write(lambda tx: self._work_on(tx, 1))
+            except Unavailable:
+                raise
+            except Exception as error:  # the work loop: what the stories raise must not stop the line
+                log.warning("the oldest parcel of the inbox failed, %d tries left", left, exc_info=True)
+                if not left:
+                    await self._put_aside(error)
+                continue
+            self._count(done)
+            return bool(done.parcels)
+        return True
+
+    async def _put_aside(self, error: Exception) -> None:
+        def go(tx: Transaction, *, tell: bool) -> _Read:
+            parcels = self._desk.inbox.take(tx, 1)
+            aside = [replace(p, state="unreadable", attempts=p.attempts + TRIES, error=_reason(error)) for p in parcels]
+            read = _Read(aside, [self._unreadable(p, error) for p in parcels] if tell else [])
+            self._tell(tx, read)
+            return read
+
+        try:
+            aside = await self._desk.db.write(lambda tx: go(tx, tell=True))
+        except Unavailable:
+            raise
+        except Exception:  # the work loop: the story of alerts itself is broken; the log and `inbox list` must do
+            log.exception("the alert about a parcel that was put aside failed too")
+            aside = await self._desk.db.write(lambda tx: go(tx, tell=False))
+        log.error("parcel=%s was put aside: %s", ", ".join(str(p.id) for p in aside.parcels), _reason(error))
+        self._count(aside)
+
+    def _count(self, read: _Read) -> None:
+        for alert in read.alerts:
+            self._meters.events.labels(alert.connector, "alert").inc()
+        for change in read.changes:
+            self._meters.events.labels(change.connector, "change").inc()
+        for parcel in read.parcels:
+            self._meters.parcels.labels(parcel.delivery.connector, _word(parcel)).inc()
+
+
+async def replay(db: Database, inbox: InboxStore, id: int) -> Parcel:
+    """Have a parcel worked on once more; it waits again. Raises NotFound."""
+
+    def go(tx: Transaction) -> Parcel:
+        parcel = inbox.get(tx, id)
+        if parcel is None:
+            raise NotFound(f"There is no delivery {id}. `tocsin inbox list` shows those that are kept.")
+        again = replace(parcel, state="waiting", error="", outcome="")
+        inbox.finish(tx, [again])
+        return again
+
+    return await db.write(go)
+
+
+def _outcome(parsed: Parsed) -> str:
+    """What a delivery held, for people: "2 alerts, 1 change", "ignored: ping"."""
+    alerts = sum(isinstance(event, Alert) for event in parsed)
+    changes = sum(isinstance(event, Change) for event in parsed)
+    words = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((alerts, "alert"), (changes, "change")) if n]
+    ignored = [event.reason for event in parsed if isinstance(event, Ignored)]
+    return ", ".join(words) or "ignored: " + redact("; ".join(ignored) or "it holds nothing")[:ERROR_LIMIT]
+
+
+def _word(parcel: Parcel) -> str:
+    if parcel.state == "unreadable":
+        return "unreadable"
+    words = ("alert", "change")
+    return next((f"{w}s" for w in words if w in parcel.outcome and not parcel.outcome.startswith("ignored")), "ignored")
+
+
+def _reason(error: BaseException) -> str:
+    kind = "" if isinstance(error, BadPayload) else f"{type(error).__name__}: "
+    return redact(f"{kind}{error}"[: 4 * ERROR_LIMIT])[:ERROR_LIMIT]

@@ -1,0 +1,35 @@
+"""Checks of a raw body that cost almost nothing, before it is kept: text at all, and not nested to crash a parser."""
+
+import re
+
+DEEPEST = 64
+
+# A string, closed or running to the end: an unclosed one must not be looked at again from each of its quotes.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
+
+
+def fault(body: bytes) -> str:
+    """Why a body cannot be anything that a parser should see; "" if it may be."""
+    if not body:
+        return "The body is empty."
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"The body is not UTF-8 text (byte {error.start})."
+    if too_deep(body):
+        return f"The body is nested deeper than {DEEPEST} levels."
+    return ""
+
+
+def too_deep(body: bytes) -> bool:
+    """Brackets outside of strings nest deeper than `DEEPEST`. One pass over the bytes in C, whatever they are."""
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
+        return False
+    brackets = _STRING.sub(b"", body).translate(_ONE_KIND, _NOT_BRACKETS)
+    for _ in range(DEEPEST):  # each round takes the innermost level away
+        brackets, before = brackets.replace(b"[]", b""), len(brackets)
+        if len(brackets) == before:
+            break
+    return b"[]" in brackets or brackets.count(b"[") > DEEPEST
