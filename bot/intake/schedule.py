@@ -58,7 +58,7 @@ class Every:
 
     def label(self, slot: datetime) -> str:
         """The slot in ids and keys, UTC."""
-        return f"{slot:%Y-%m-%dT%H:%M:%S}"
+        return slot.replace(tzinfo=None).isoformat()
 
 
 @dataclass(frozen=True, slots=True)
