@@ -1,6 +1,6 @@
 """A case: everything that one look at one incident may use, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -75,11 +75,24 @@ class Case:
     def known_graph(self) -> ServiceGraph:
         """Who calls whom: the given graph, and what the spans show."""
         calls = {a: list(b) for a, b in self.graph.calls.items()}
-        by_id = {(s.trace_id, s.span_id): s for s in self.spans}
-        for span in self.spans:
-            parent = by_id.get((span.trace_id, span.parent_id))
-            if parent and parent.service != span.service:
+        for span, parent in parents(self.spans):
+            if parent.service != span.service:
                 calls.setdefault(parent.service, [])
                 if span.service not in calls[parent.service]:
                     calls[parent.service].append(span.service)
         return ServiceGraph({a: tuple(b) for a, b in calls.items()})
+
+
+def parents(spans: Sequence[Span]) -> tuple[tuple[Span, Span], ...]:
+    """The spans with their parents: of the same trace, or else the only span with that id at all."""
+    exact = {(s.trace_id, s.span_id): s for s in spans}
+    by_id: dict[str, list[Span]] = {}
+    for s in spans:
+        by_id.setdefault(s.span_id, []).append(s)
+    found = []
+    for s in spans:
+        alone = by_id.get(s.parent_id, [])
+        parent = exact.get((s.trace_id, s.parent_id)) or (alone[0] if len(alone) == 1 else None)
+        if s.parent_id and parent and parent is not s:
+            found.append((s, parent))
+    return tuple(found)

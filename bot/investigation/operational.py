@@ -122,8 +122,8 @@ def bad_record(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | No
             and any(s.kinds & {Kind.DATA, Kind.SERIALIZATION, Kind.QUEUE} for s in signs)
         ):
             cites = tuple(s.cite(exhibits) for s in signs[:3])
-            fact = Fact(f"One record fails again and again ({plain(identity, 60)}, {times} times)", 5.0, cites, "bad_record")
-            return Finding("bad_record", fact, Remedy.PURGE_BAD_DATA, 1.0, service, True)
+            fact = Fact(f"One record fails again and again ({plain(identity, 60)}, {times} times)", 5.0, cites, "bad_data")
+            return Finding("bad_data", fact, Remedy.PURGE_BAD_DATA, 1.0, service, True)
     return None
 
 
@@ -151,7 +151,7 @@ def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None
     fact = Fact(
         f"{capital(outside)}, which is outside our estate, fails", 4.0, tuple(dict.fromkeys(cites[outside]))[:4], "provider"
     )
-    return Finding("provider", fact, Remedy.ESCALATE_PROVIDER, 0.9, outside, False)
+    return Finding("external_provider", fact, Remedy.ESCALATE_PROVIDER, 0.9, outside, False)
 
 
 def surge(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
@@ -160,7 +160,7 @@ def surge(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
         return None
     grown = [d for d in picture.deviations if counts_traffic(d.metric) and d.rising and d.factor >= SURGE]
     inside = {c for cs in picture.graph.calls.values() for c in cs}
-    edge = [d for d in grown if d.service not in inside]
+    edge = [d for d in grown if d.service not in inside and (d.service in picture.graph.calls or not inside)]
     if not edge:
         return None
     first = min(edge, key=lambda d: d.onset)

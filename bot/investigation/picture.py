@@ -1,14 +1,15 @@
 """The picture of the trouble: every sign that something is wrong, since when, where first, and who suffers."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.evidence import EvidenceKind
 from bot.domain.service import ServiceGraph
 from bot.domain.telemetry import Span
-from bot.investigation.case import Case
+from bot.investigation.case import Case, parents
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.vocabulary import Kind, kinds_of_metric, kinds_of_text
 from bot.investigation.wording import plain, told
@@ -84,22 +85,34 @@ def paint(case: Case) -> Picture:
     bad = [d for d in found if d.bad]
     onset = _onset(case, bad, grown)
     first = _first(case, bad, grown, graph)
-    signs = (*_alert_signs(case), *_metric_signs(case, found, first), *_log_signs(case, grown, first), *_span_signs(case, first))
+    signs = (
+        *_alert_signs(case),
+        *_metric_signs(case, found, first),
+        *_log_signs(case, grown, first),
+        *_span_signs(case, first, grown),
+    )
     affected = _affected(case, bad, grown, first)
     earliest = min([onset, *(d.onset for d in bad)])
     step = min((d.step for d in found), default=timedelta(minutes=1))
     return Picture(signs, found, steps(case.series), grown, onset, earliest, step, first, affected, graph)
 
 
-def deepest_failures(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The spans that failed by themselves: no failed child, and not merely cancelled by their caller."""
-    every = [s for s in spans if s.failed]
-    parents = {(s.trace_id, s.parent_id) for s in every if not _cancelled(s)}
-    return tuple(s for s in every if not _cancelled(s) and (s.trace_id, s.span_id) not in parents)
+def deepest_failures(spans: Iterable[Span], victims: Collection[str] = ()) -> tuple[Span, ...]:
+    """The spans that failed by themselves: no failed child, not cancelled by their caller, not of a service that says so."""
+    every = [s for s in spans if s.failed and not _cancelled(s.error) and s.service not in victims]
+    blamed = {id(parent) for _, parent in parents(every)}
+    return tuple(s for s in every if id(s) not in blamed)
 
 
-def _cancelled(span: Span) -> bool:
-    return "cancel" in span.error.lower()
+def cancelled_services(grown: Iterable[Growth]) -> frozenset[str]:
+    """Services whose new log lines say that their callers hung up: they are victims of impatience."""
+    return frozenset(
+        g.service for g in grown if _notable(g) and _cancelled(g.text) and re.search(r"(?i)client|caller|context", g.text)
+    )
+
+
+def _cancelled(text: str) -> bool:
+    return bool(re.search(r"(?i)cancel", text))
 
 
 def _first_quarter(case: Case) -> datetime:
@@ -128,30 +141,55 @@ def _onset(case: Case, bad: list[Deviation], grown: tuple[Growth, ...]) -> datet
 
 
 def _first(case: Case, bad: list[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph) -> str:
-    """The service that failed first: the deepest failing span, else the deepest dependency that began earliest."""
-    votes = Counter(s.service for s in deepest_failures(case.spans) if s.service not in case.external)
-    if votes:
-        return max(votes, key=lambda s: (votes[s], s))
+    """The service that failed first: where the deepest spans fail by themselves, else the deepest dependency that hurts."""
+    alerting = case.services
+    votes: Counter[str] = Counter()
+    victims = cancelled_services(grown)
+    for span in deepest_failures(case.spans, victims):
+        if span.service not in case.external:
+            votes[span.service] += 1 if _blames_another(span) else 4
+    for service in alerting[:1]:
+        if service in votes:
+            votes[service] += 3
+    if votes and (not alerting or _own_failure(votes)):
+        above = {a for a in votes if any(b in votes for b in graph.upstreams(a) if b != a)}
+        deep = {s: v for s, v in votes.items() if s not in above} or votes
+        return max(deep, key=lambda s: (deep[s], s))
+    return _deepest_hurt(case, bad, grown, graph, victims)
+
+
+def _own_failure(votes: Mapping[str, int]) -> bool:
+    return max(votes.values()) >= 3
+
+
+def _blames_another(span: Span) -> bool:
+    """Nothing says what failed here, or it is that something else did not answer."""
+    kinds = kinds_of_text(span.error)
+    return not span.error or bool(kinds & {Kind.ENDPOINT}) or kinds <= {Kind.TIMEOUT, Kind.ERRORS}
+
+
+def _deepest_hurt(
+    case: Case, bad: list[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph, victims: Collection[str]
+) -> str:
     alerting = case.services
     reach: dict[str, int] = {}
     for service in alerting:
         for name, hops in graph.upstreams(service).items():
             reach[name] = max(hops, reach.get(name, 0))
     began: dict[str, datetime] = {}
-    for service, at in [(d.service, d.onset) for d in bad] + [
-        (g.service, g.first) for g in grown if g.negative and g.new and g.first
-    ]:
-        began[service] = min(at, began.get(service, at))
-    hurt = {d.service for d in bad if kinds_of_metric(d.metric, rising=d.rising) & SUFFERS} | {
-        g.service for g in grown if g.negative and _notable(g)
-    }
-    known = [s for s in hurt if s in began and s not in case.external]
+    lines = [(g.service, g.first) for g in grown if g.negative and g.new and g.first]
+    for service, at in [(d.service, d.onset) for d in bad if _hurts(d)] + lines:
+        if service not in case.external and service not in victims:
+            began[service] = min(at, began.get(service, at))
+    fallback = alerting[0] if alerting else ""
     if len(reach) > len(alerting):
-        known = [s for s in known if s in reach] or known
-        return max(known, key=lambda s: (reach.get(s, 0), -began[s].timestamp(), s), default=alerting[0] if alerting else "")
-    if alerting and alerting[0] in known:
-        return alerting[0]
-    return min(known, key=lambda s: (began[s], s), default=alerting[0] if alerting else "")
+        known = [s for s in began if s in reach] or list(began)
+        return max(known, key=lambda s: (reach.get(s, 0), -began[s].timestamp(), s), default=fallback)
+    return fallback if fallback in began or not began else min(began, key=lambda s: (began[s], s))
+
+
+def _hurts(d: Deviation) -> bool:
+    return bool(kinds_of_metric(d.metric, rising=d.rising) & SUFFERS)
 
 
 def _affected(case: Case, bad: list[Deviation], grown: tuple[Growth, ...], first: str) -> tuple[str, ...]:
@@ -203,10 +241,10 @@ def _log_signs(case: Case, grown: tuple[Growth, ...], first: str) -> list[Sign]:
     return signs[:60]
 
 
-def _span_signs(case: Case, first: str) -> list[Sign]:
+def _span_signs(case: Case, first: str, growths: tuple[Growth, ...]) -> list[Sign]:
     signs: dict[tuple[str, str, str], Sign] = {}
     source = next(((r.source, r.query, r.link) for r in case.readings if r.spans), ("traces", "", ""))
-    for s in deepest_failures(case.spans):
+    for s in deepest_failures(case.spans, cancelled_services(growths)):
         key = (s.service, s.name, s.error)
         if key not in signs:
             raw = f"{s.name} {s.error} {' '.join(s.attributes.values())}"

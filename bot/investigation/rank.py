@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.domain.evidence import Candidate, EvidenceKind, Fact
 from bot.investigation.case import Case
-from bot.investigation.diff import number
+from bot.investigation.diff import code, number
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
@@ -20,9 +20,12 @@ from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
 from bot.signals.direction import words
 
+_QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 CONTENT = 4.0  # the most that one rule gives
 OVERLAP = 4.0  # the most that shared words give
 
+_PROVEN = frozenset(r.name for r in RULES) | {"stepped", "verbatim", "stack_trace"}
+VAGUE = frozenset({Kind.ERRORS, Kind.LATENCY})
 _COMMON = frozenset(
     "error errors return func self this context string const void await async import from with time data value values result request "
     "response null none true false class type struct public private static else case default print service services server client "
@@ -71,10 +74,11 @@ def _judge(
     facts: list[Fact] = []
     content, heard, explained = _content(shipment, picture, exhibits, without, facts)
     heard += _overlap(shipment, picture, rarity, exhibits, facts)
+    heard += _verbatim(shipment, picture, exhibits, facts)
     heard += _named_in_trace(shipment, picture, exhibits, facts)
     heard += _stepped(shipment, picture, exhibits, facts)
     _place(shipment, picture, facts)
-    _shape(shipment, facts)
+    heard += _shape(shipment, facts)
     _timing(shipment, picture, exhibits, facts)
     score = round(sum(f.points for f in facts), 3)
     facts.sort(key=lambda f: -f.points)
@@ -140,7 +144,9 @@ def _content(
 def _fit(fact: ChangeFact, signs: Sequence[Sign], picture: Picture) -> float:
     """How well a change fact fits the signs, in [0, 1]: loud signs of its kinds, and the names that it must share with them."""
     loud = max((s.weight * (1.0 if s.what in TELEMETRY else 0.8) for s in signs), default=0.0)
-    if not fact.named:
+    if signs and not fact.explains & {k for s in signs for k in s.kinds} - VAGUE:
+        loud *= 0.6
+    if not fact.named or not loud:
         return loud
     said = " ".join(s.raw for s in picture.signs).lower()
     named = any(re.search(rf"(?<![a-z0-9]){re.escape(n.lower())}(?![a-z0-9])", said) for n in fact.named)
@@ -164,12 +170,14 @@ def _cite_diff(shipment: Shipment, text: str, exhibits: Exhibits) -> str:
 
 
 def _overlap(shipment: Shipment, picture: Picture, rarity: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points for rare words that the diff shares with what telemetry says."""
+    """Points for rare words that the diff shares with what telemetry says; names of services count little, place has them."""
     mine = _words_of(shipment)
+    services = {w.rstrip("s") for s in picture.affected for w in (*words(s), *words(re.sub(r"(?:service|svc)$", "", s)))}
     best: dict[str, tuple[float, Sign]] = {}
     for sign in picture.signs:
-        for token in _tokens(sign.raw) & mine:
-            weight = sign.weight * rarity.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
+        for token in _tokens(sign.raw) & mine.keys():
+            weight = sign.weight * mine[token] * rarity.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
+            weight *= 0.4 if token in services else 1.0
             if weight > best.get(token, (0.0, sign))[0]:
                 best[token] = (weight, sign)
     total = sum(w for w, _ in best.values())
@@ -181,6 +189,23 @@ def _overlap(shipment: Shipment, picture: Picture, rarity: Mapping[str, float], 
     text = "speaks of " + ", ".join(t for t, _ in top) + ", as the signs do"
     facts.append(Fact(text, round(points, 3), cites, "overlap"))
     return points if any(s.what in TELEMETRY for _, (_, s) in top) else 0.0
+
+
+def _verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if an error quotes a name that this change brought or took away."""
+    old = {q for h in shipment.text.hunks for line in h.removed for q in _quotable(line)}
+    new = {q for h in shipment.text.hunks for line in h.added for q in _quotable(line)}
+    for sign in picture.signs:
+        said = {q for q in _QUOTED.findall(sign.raw) if sign.what in TELEMETRY}
+        for name in sorted(said & (old ^ new)):
+            verb = "brought" if name in new else "took away"
+            facts.append(Fact(f"{verb} {name}, which the errors name", 2.0, (sign.cite(exhibits),), "verbatim"))
+            return 2.0
+    return 0.0
+
+
+def _quotable(line: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_][\w.-]{2,}", code(line)))
 
 
 def _named_in_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
@@ -235,17 +260,24 @@ def _place(shipment: Shipment, picture: Picture, facts: list[Fact]) -> None:
         facts.append(Fact("in code that several services share", 0.5, (), "place"))
 
 
-def _shape(shipment: Shipment, facts: list[Fact]) -> None:
-    """Points for changing behaviour, and against merely moving code."""
+def _shape(shipment: Shipment, facts: list[Fact]) -> float:
+    """Points for changing behaviour, and against merely moving code; what is returned telemetry vouches for."""
+    heard = 0.0
     turned = [e for e in shipment.text.edits if e.ratio and max(e.ratio, 1 / e.ratio) >= 3]
-    if turned and "overlap" in {f.rule for f in facts}:
-        facts.append(Fact(f"a value changed by a large factor: {turned[0].text}", 1.0, (), "large_factor"))
-    if removed_share(shipment.text) > 0.5 and not turned and moved_share(shipment.text) < 0.5:
+    overlap = next((f for f in facts if f.rule == "overlap"), None)
+    if turned and overlap:
+        vouched = overlap.points >= 0.7
+        points = 2.0 if vouched else 0.5
+        heard = 1.5 if vouched else 0.0
+        facts.append(Fact(f"a value changed by a large factor: {turned[0].text}", points, overlap.cites, "large_factor"))
+    moved = moved_share(shipment.text)
+    if removed_share(shipment.text) > 0.5 and not turned and moved < 0.5:
         facts.append(Fact("takes code away without replacing it", 0.5, (), "removal"))
-    if moved_share(shipment.text) > 0.7 and not shipment.text.edits:
+    if moved > 0.7 and not shipment.text.edits and not any(f.rule in _PROVEN for f in facts):
         facts.append(Fact("mostly moves code", -1.5, (), "moved"))
     if shipment.commit is None:
         facts.append(Fact("nothing is known of its content", -0.5, (), "no_diff"))
+    return heard
 
 
 def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> None:
@@ -276,13 +308,18 @@ def _rarity(every: Sequence[Shipment]) -> dict[str, float]:
     return {t: math.log((len(every) + 1) / n) / most for t, n in counts.items()}
 
 
-def _words_of(shipment: Shipment) -> set[str]:
-    """The words of the changed lines, and of the files' names."""
-    text = " ".join(t for h in shipment.text.hunks for s, t in h.lines if s != " ")
-    return (
-        _tokens(text)
-        | {w for f in shipment.text.files for w in words(f.rsplit("/", 1)[-1].rsplit(".", 1)[0]) if len(w) > 3} - _COMMON
-    )
+def _words_of(shipment: Shipment) -> dict[str, float]:
+    """The words of the changed lines with their weight: 1 for what came or went, 0.4 for what merely moved."""
+    old = {t for h in shipment.text.hunks for line in h.removed for t in _tokens(line)}
+    new = {t for h in shipment.text.hunks for line in h.added for t in _tokens(line)}
+    found = {t: 0.4 for t in old & new} | {t: 1.0 for t in old ^ new}
+    for edit in shipment.text.edits:
+        found.update(dict.fromkeys(_tokens(f"{edit.key} {edit.old} {edit.new}"), 1.0))
+    for file in shipment.text.files:
+        for w in words(file.rsplit("/", 1)[-1].rsplit(".", 1)[0]):
+            if len(w) > 3 and w not in _COMMON:
+                found.setdefault(w, 0.4)
+    return found
 
 
 def _tokens(text: str) -> set[str]:

@@ -10,6 +10,7 @@ from bot.investigation.picture import Picture
 from bot.investigation.verdict import Judgement
 from bot.investigation.vocabulary import Kind, kinds_of_metric
 from bot.investigation.wording import capital, clock, figure, listed, plain
+from bot.signals.direction import is_share
 from bot.signals.onset import Deviation
 
 _SAYS = (
@@ -31,21 +32,25 @@ _STEPS = {
 
 def symptom(case: Case, picture: Picture, exhibits: Exhibits) -> str:
     """What people notice, with figures: "Checkout and storefront answer with errors (18 %, was 0.2 %) [E1]"."""
-    for kind, many, one in _SAYS:
-        found = [
-            d
-            for d in picture.deviations
-            if d.bad and kind in kinds_of_metric(d.metric, rising=d.rising) and not d.labels.get("target")
-        ]
-        alerting = [d for d in found if d.service in case.services] or found
-        if alerting:
-            return _told(picture, alerting, many, one, exhibits)
+    for wanted in (frozenset(case.services), frozenset({picture.first}), frozenset(picture.affected)):
+        for kind, many, one in _SAYS:
+            found = [d for d in picture.deviations if d.service in wanted and _shows(d, kind)]
+            if found:
+                return _told(picture, [d for d in found if _is_portion(d)] or found, many, one, exhibits)
     if case.alerts:
         alert = min(case.alerts, key=lambda a: (a.started_at, a.service))
         sign = next((s for s in picture.signs if s.what is EvidenceKind.ALERT), None)
         cite = f" [{sign.cite(exhibits)}]" if sign else ""
         return capital(plain(alert.summary or alert.name, 160)) + cite
     return "Nothing measurable is known of the symptom"
+
+
+def _shows(d: Deviation, kind: Kind) -> bool:
+    return d.bad and kind in kinds_of_metric(d.metric, rising=d.rising) and not d.labels.get("target")
+
+
+def _is_portion(d: Deviation) -> bool:
+    return is_share(d.metric) or "pct" in d.metric
 
 
 def _told(picture: Picture, found: Sequence[Deviation], many: str, one: str, exhibits: Exhibits) -> str:

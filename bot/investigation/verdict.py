@@ -7,7 +7,7 @@ from bot.domain.evidence import Confidence, Verdict
 from bot.investigation.operational import Finding
 from bot.investigation.rank import Scored
 
-CONVICT = 5.5  # points that a conviction needs
+CONVICT = 4.0  # points that a conviction needs
 MARGIN = 1.5  # points ahead of the next suspect
 HEARD = 2.0  # points that telemetry itself must vouch for
 EXPLAINS = 2.8  # points of content with which a change explains what looks operational

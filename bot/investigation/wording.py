@@ -15,10 +15,10 @@ _UNSAID = frozenset(
 def figure(value: float, metric: str) -> str:
     """A value of a metric with its unit, by the words of its name."""
     parts = set(words(metric))
-    if is_share(metric) and abs(value) <= 1:
-        return f"{_round(value * 100)} %"
     if parts & {"pct", "percent"}:
         return f"{_round(value)} %"
+    if is_share(metric) and abs(value) <= 1:
+        return f"{_round(value * 100)} %"
     if "bytes" in parts:
         return f"{_round(value / 2**20)} MiB"
     if "ms" in parts or "milliseconds" in parts:

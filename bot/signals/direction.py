@@ -39,6 +39,8 @@ def bad_direction(metric: str) -> int:
 def counts_traffic(metric: str) -> bool:
     """The metric counts requests, calls or queries rather than what became of them."""
     parts = set(words(metric))
+    if "per_request" in metric:
+        return False
     return bool(parts & _COUNTS_TRAFFIC) and not parts & (_UP_IS_BAD | _DOWN_IS_BAD | _NEUTRAL)
 
 

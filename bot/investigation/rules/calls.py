@@ -10,7 +10,7 @@ from bot.investigation.vocabulary import Kind
 _LOOP = re.compile(r"^\s*(?:async\s+)?(?:for|while|foreach)\b|\.(?:forEach|map|each)\(|\bfor\b.+\bin\b.+[\])]$")
 _ASKS = re.compile(
     r"(?i)(?:\bawait\b|\.)\s*(?:\w+\.)*\w*(?:query|fetch|select|execute|find|request|http|rpc|lookup|load|call|send|publish|post|scan|list|get)\w*\s*\("
-    r"|\bSELECT\b"
+    r"|\bSELECT\s+[\w*(]+.*\bFROM\b"
 )
 _HARMLESS = re.compile(
     r"(?i)\b(?:log|logger|logging|console|metrics?|fmt|dict|map|os|environ|headers?|settings|config|kwargs|args|params|labels?)\.\w+\(|\w+\.get\(\s*[\"']|\.get\([^()]*,[^()]*\)"

@@ -24,12 +24,13 @@ _LOCKFILES = re.compile(
 _PIN = re.compile(
     r"[\"']?(@?[A-Za-z][\w./@-]*?)[\"']?\s*(?:==|>=|~=|\^|:\s*[\"'][\^~]?|\s+v|\s*=\s*[\"']|:)\s*[\"']?(\d+(?:\.[\w-]+)+)"
 )
+_HOSTING = frozenset("github golang google gopkg module https com org net www types sdk client lib core".split())
 _NEEDS_ENV = re.compile(
     r"os\.environ\[\s*[\"'](\w+)|(?:must\w*(?:getenv|env)|require\w*env|mustget|requiredenv|getenv_or_fail)\w*\(\s*[\"'](\w+)|process\.env\.(\w+)!|env\([\"'](\w+)[\"']\)"
     r"|(?:settings|config|cfg|conf)\[\s*[\"'](\w+)|os\.Getenv\(\"(\w+)\"\)|env:\"(\w+),required",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"(?i)https?://|\b[\w-]+(?:\.[\w-]+){2,}\b|:\d{2,5}\b|^[\"']?/[\w/{}.-]+")
+_ADDRESS = re.compile(r"(?i)https?://|\b[a-z][\w-]*(?:\.[\w-]+)*\.[a-z]{2,}(?::\d+)?(?:/|$|[\"'])|:\d{2,5}\b|^[\"']?/[\w/{}.-]+")
 
 
 def schemas(text: Text) -> Iterator[Found]:
@@ -117,14 +118,8 @@ def dependencies(text: Text) -> Iterator[Found]:
         old = dict(_PIN.findall("\n".join(hunk.removed)))
         for package, version in _PIN.findall("\n".join(hunk.added)):
             if package in old and old[package] != version:
-                named = tuple(
-                    w
-                    for w in words(package)
-                    if len(w) > 3 and w not in ("github", "golang", "google", "gopkg", "module", "https")
-                )
-                yield Found(
-                    f"{package} {old[package]} → {version}", _jump(old[package], version), named=named[-3:], path=hunk.path
-                )
+                named = tuple(w for w in words(package) if len(w) > 2 and w not in _HOSTING)[-3:] or (package,)
+                yield Found(f"{package} {old[package]} → {version}", _jump(old[package], version), named=named, path=hunk.path)
         froms = [re.findall(r"^FROM\s+(\S+)", "\n".join(lines), re.M) for lines in (hunk.removed, hunk.added)]
         for a, b in zip(*froms, strict=False):
             if a != b:
@@ -199,8 +194,9 @@ def acceptance(text: Text) -> Iterator[Found]:
     refuses = re.compile(
         r"(?i)\braise\b|\bthrow\b|return .*(?:err|status(?:bad|forbidden|unproc|conflict)|4\d\d|refus|reject|invalid)|abort\(|http\.Error\("
     )
+    hands_on = re.compile(r"return (?:[\w\"., ]*, ?)?err\b")
     for hunk in text.hunks:
-        new = [t for t in hunk.added if refuses.search(code(t))]
+        new = [t for t in hunk.added if refuses.search(code(t)) and not hands_on.search(t)]
         if len(new) > sum(bool(refuses.search(code(t))) for t in hunk.removed):
             named = tuple(w for t in new for w in re.findall(r"[\"'](.{8,60}?)[\"']", t))[:2]
             yield Found(f"refuses more: {code(new[0])[:60]}", 0.6, named=named, path=hunk.path)
@@ -223,5 +219,5 @@ RULES: tuple[Rule, ...] = (
     rule("dependency", "dependency", (Kind.STARTUP, Kind.NULL, Kind.SERIALIZATION, Kind.MEMORY), dependencies),
     rule("variable", "config", (Kind.CONFIG, Kind.STARTUP, Kind.NULL), variables),
     rule("permission", "auth", (Kind.AUTH,), permissions),
-    rule("acceptance", "validation", (Kind.REJECTED, Kind.ERRORS), acceptance),
+    rule("acceptance", "validation", (Kind.REJECTED,), acceptance),
 )

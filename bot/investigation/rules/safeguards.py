@@ -8,7 +8,7 @@ from bot.investigation.rules.rule import Found, Rule, Text, rule
 from bot.investigation.vocabulary import Kind
 
 _LOCK = re.compile(
-    r"(?i)\b\w*(?:mutex|rwlock|lock)\b\s*(?:\.|\(|\{|sync)|\.(?:r?lock|r?unlock|acquire)\(|\bsynchronized\b|\bsync\.\w+|\batomic\b|for update\b"
+    r"(?i)\b\w*(?:mutex|rwlock|lock)\b\s*(?:\.|\(|\{|sync)|\.(?:r?lock|r?unlock|acquire)\(|\bsynchronized\b|\bsync\.(?:RW)?Mutex|\batomic\b|for update\b"
     r"|\bwith\s+\w*lock\b|async with self\._?lock|ConcurrentHashMap|threading\.(?:R?Lock|Semaphore)"
 )
 _LOCK_FIELD = re.compile(r"(?i)\bsync\.(?:rw)?mutex\b")
@@ -17,6 +17,7 @@ _CHECK = re.compile(
     r"|\?\.|\?\?|\bor\s+(?:\[\]|\{\}|\"\"|''|0|None|\"[^\"]*\")|\.get\(\s*[^,()]+,\s*[^()]+\)|getattr\([^,]+,[^,]+,|Optional\.|orElse|\|\|\s*(?:\[|\{|\"|')"
     r"|\bassert\b|hasOwnProperty|\bok\s*:?="
 )
+_PASSES_ON = re.compile(r"\berr\w*\s*(?::=|!=|==)")  # an error handed on is no check for a missing value
 _HANDLED = re.compile(r"(?i)\b(?:except|catch|rescue|recover\(\)|on_error|\.catch\(|fallback|circuit|finally)\b")
 _BOUND = re.compile(
     r"(?i)maxsize|max_?(?:entries|size|len)|\bevict|\.(?:clear|popitem|popleft|pop|expire|trim|truncate|remove|delete|shift)\(|\bdelete\(|\bdel \w+\[|lru|\[:0\]|ttl|bounded"
@@ -31,8 +32,8 @@ _LASTING = re.compile(
 
 
 def _lost(hunk: Hunk, pattern: re.Pattern[str]) -> list[str]:
-    gone = [t for t in hunk.removed if pattern.search(code(t))]
-    come = [t for t in hunk.added if pattern.search(code(t))]
+    gone = [t for t in hunk.removed if pattern.search(code(t)) and not _PASSES_ON.search(t)]
+    come = [t for t in hunk.added if pattern.search(code(t)) and not _PASSES_ON.search(t)]
     return gone if len(gone) > len(come) else []
 
 
