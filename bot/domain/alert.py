@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+UNREADABLE = "UnreadableAlert"  # the name of alerts that stand for what nobody could read
+
 
 class Severity(StrEnum):
     """How bad an alert or an incident is; SEV1 is the worst."""
@@ -68,3 +70,22 @@ def instance_key(alert: Alert) -> str:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
+
+
+def unreadable(connector: str, path: str, reason: str, at: datetime) -> Alert:
+    """What no parser understood, as a visible alert; all of one connector are one problem, each path an instance."""
+    return Alert(
+        connector=connector,
+        name=UNREADABLE,
+        service="tocsin",
+        environment="",
+        severity=Severity.SEV4,
+        resolved=False,
+        started_at=at,
+        summary=f"A delivery of {connector} could not be read: {reason[:200]}",
+        description="It is kept: `tocsin inbox list` shows it, `tocsin inbox replay` reads it again.",
+        labels={"connector": connector, "path": path},
+        group={"connector": connector},
+        service_from="Tocsin itself",
+        readable=False,
+    )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
+from bot.domain.alert import UNREADABLE
 from bot.domain.incident import Incident
 from bot.domain.service import Catalogue
 from bot.incidents.bundles import NAMELESS, Arrival, Bundle, Joined, Span, apart, bundled, members
@@ -171,7 +172,7 @@ def _spans(incident: Incident) -> tuple[dict[str, Span], dict[str, Span]]:
     services: dict[str, Span] = {}
     hooks: dict[str, Span] = {}
     for member in incident.members:
-        if member.service not in NAMELESS:
+        if member.service not in NAMELESS and member.name != UNREADABLE:
             services.setdefault(member.service, Span(member.joined_at, member.joined_at)).cover(member.joined_at)
         for hook in member.hooks:
             hooks.setdefault(hook, Span(member.joined_at, member.joined_at)).cover(member.joined_at)

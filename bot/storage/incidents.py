@@ -4,7 +4,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.incident import Entry, EntryKind, Incident, Status
@@ -69,7 +83,7 @@ class SqlIncidentStore:
 
     def live(self, tx: Transaction, resolved_since: datetime | None = None) -> tuple[Incident, ...]:
         """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones)."""
-        wanted = incidents.c.status.in_(LIVE)
+        wanted: ColumnElement[bool] = incidents.c.status.in_(LIVE)
         if resolved_since is not None:
             resolved = incidents.c.status == Status.RESOLVED.value
             wanted = or_(wanted, resolved & (incidents.c.resolved_at >= resolved_since))

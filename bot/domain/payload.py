@@ -1,0 +1,108 @@
+"""A vendor's JSON read safely: every step knows its path, and what is not as documented is a BadPayload that names it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from bot.errors import BadPayload
+
+ODD_YEARS = (1, 1970)  # "0001-01-01T00:00:00Z" is how Go writes "never"
+
+
+class Node:
+    """One value of a JSON document and its path; nothing is ever changed in it."""
+
+    __slots__ = ("path", "value")
+
+    def __init__(self, value: object, path: str = "$") -> None:
+        self.value = value
+        self.path = path
+
+    def __getitem__(self, key: str) -> "Node":
+        """The value under a key; one that is not there, or whose parent is no object, is a Node of None."""
+        value = self.value.get(key) if isinstance(self.value, dict) else None
+        return Node(value, f"{self.path}.{key}")
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def object(self) -> "Node":
+        """Itself. Raises BadPayload unless it is an object."""
+        return self if isinstance(self.value, dict) else self._wrong("an object")
+
+    def items(self) -> Iterator["Node"]:
+        """The values of a list. Raises BadPayload unless it is one."""
+        if not isinstance(self.value, list):
+            self._wrong("a list")
+        return (Node(value, f"{self.path}[{n}]") for n, value in enumerate(self.value))
+
+    def optional_items(self) -> Iterator["Node"]:
+        """The values of a list; none where there is no list."""
+        return self.items() if isinstance(self.value, list) else iter(())
+
+    def text(self, default: str = "") -> str:
+        """A string, or a number as one; the default where there is neither. Never holds what cannot be stored."""
+        if isinstance(self.value, str):
+            return scrubbed(self.value)
+        if isinstance(self.value, int | float) and not isinstance(self.value, bool):
+            return str(self.value)
+        return default
+
+    def needed(self) -> str:
+        """A string that is not empty. Raises BadPayload."""
+        return self.text().strip() or self._wrong("a text that is not empty")
+
+    def texts(self) -> dict[str, str]:
+        """An object of strings; values that are neither strings, numbers nor booleans are left out."""
+        if not isinstance(self.value, dict):
+            return {}
+        found = {}
+        for key, value in self.value.items():
+            if isinstance(value, bool):
+                found[scrubbed(str(key))] = str(value).lower()
+            elif isinstance(value, str | int | float):
+                found[scrubbed(str(key))] = Node(value).text()
+        return found
+
+    def time(self) -> datetime | None:
+        """A time in RFC 3339 or seconds since 1970, UTC; None where there is none, or Go's zero time.
+
+        Raises BadPayload for what is neither.
+        """
+        value = self.value
+        try:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                at = datetime.fromtimestamp(value, tz=UTC)
+            elif isinstance(value, str) and value:
+                at = datetime.fromisoformat(value)
+                at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+            elif value in (None, ""):
+                return None
+            else:
+                self._wrong("a time like 2026-11-22T12:00:00Z")
+            return None if at.year in ODD_YEARS else at.astimezone(UTC)
+        except (ValueError, OverflowError, OSError):
+            self._wrong("a time like 2026-11-22T12:00:00Z")
+
+    def _wrong(self, wanted: str) -> NoReturn:
+        found = "nothing" if self.value is None else f"{type(self.value).__name__} {str(self.value)[:40]!r}"
+        if self.value is None:
+            raise BadPayload(f"there is nothing here; {wanted} is documented", path=self.path)
+        raise BadPayload(f"{scrubbed(found)} is here; {wanted} is documented", path=self.path)
+
+
+def read_json(body: bytes) -> Node:
+    """The body as JSON. Raises BadPayload if it is none, or an absurd one."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(f"this is not JSON: {str(error)[:100]}") from None
+    return Node(value)
+
+
+def scrubbed(text: str) -> str:
+    """The text without half characters and null characters, which no database takes."""
+    if text.isascii():
+        return text.replace("\0", "")
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")

@@ -1,0 +1,106 @@
+"""Prometheus Alertmanager: alerts by webhook, version 4.
+
+Format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Alertmanager proves itself with a bearer
+token (`http_config.authorization`); it has no ids for deliveries.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from bot.domain.alert import Alert, Severity, unreadable
+from bot.domain.payload import Node, read_json
+from bot.domain.signature import proves
+from bot.errors import BadPayload, BadSignature
+from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+
+NAME = "alertmanager"
+SERVICE_LABELS = (
+    "service", "service_name", "app", "app_kubernetes_io_name", "application", "component", "deployment", "statefulset",
+    "daemonset", "container", "job", "namespace",
+)  # fmt: skip
+ENVIRONMENT_LABELS = ("environment", "env", "deployment_environment", "stage")
+SEVERITY_LABELS = ("severity", "priority", "level")
+SEVERITIES = {
+    Severity.SEV1: ("sev1", "sev-1", "p0"),
+    Severity.SEV2: ("sev2", "sev-2", "p1", "critical", "crit", "page", "fatal", "emergency", "disaster", "high"),
+    Severity.SEV3: ("sev3", "sev-3", "p2", "error", "major", "warning", "warn", "average", "medium", "minor"),
+    Severity.SEV4: ("sev4", "sev-4", "p3", "p4", "p5", "info", "information", "informational", "notice", "low", "none", "debug"),
+}
+_SEVERITY = {word: severity for severity, words in SEVERITIES.items() for word in words}
+
+
+class AlertmanagerWebhook:
+    """Webhook version 4 in, alerts out."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        """Raise BadSignature unless the bearer token is one of the secrets."""
+        scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not proves(secrets, token.strip(), lambda secret: secret):
+            raise BadSignature("The bearer token is missing or wrong; set http_config.authorization in alertmanager.yml.")
+
+    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Alertmanager has none
+        """Alertmanager has no ids for deliveries."""
+        return ""
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """One alert per entry of `alerts`; an entry that cannot be read is an unreadable alert beside the others."""
+        return tuple(_events(read_json(delivery.body).object(), delivery.received_at))
+
+
+def _events(payload: Node, received_at: datetime) -> Iterator[Alert | Ignored]:
+    for entry in payload["alerts"].items():
+        try:
+            yield _alert(entry.object(), payload, received_at)
+        except BadPayload as error:
+            yield unreadable(NAME, error.path, str(error), received_at)
+    left_out = payload["truncatedAlerts"].text("0")
+    if left_out != "0":
+        yield Ignored(f"{left_out[:12]} more alerts were left out by Alertmanager (max_alerts)")
+
+
+def _alert(entry: Node, payload: Node, received_at: datetime) -> Alert:
+    labels, notes = entry["labels"].texts(), entry["annotations"].texts()
+    resolved = entry["status"].text(payload["status"].text("firing")) == "resolved"
+    service, found = _service(labels)
+    return Alert(
+        connector=NAME,
+        name=labels.get("alertname") or notes.get("title") or "unnamed alert",
+        service=service,
+        environment=_first(labels, ENVIRONMENT_LABELS)[1],
+        severity=_SEVERITY.get(_first(labels, SEVERITY_LABELS)[1].lower(), Severity.SEV3),
+        resolved=resolved,
+        started_at=entry["startsAt"].time() or received_at,
+        ended_at=(entry["endsAt"].time() or received_at) if resolved else None,
+        summary=_first(notes, ("summary", "title", "message"))[1],
+        description=_first(notes, ("description", "message"))[1],
+        labels=labels,
+        group=payload["groupLabels"].texts(),
+        service_from=found,
+        runbook_url=_link(_first(notes, ("runbook_url", "runbook"))[1]),
+        link=_link(entry["generatorURL"].text()) or _link(payload["externalURL"].text()),
+    )
+
+
+def _service(labels: Mapping[str, str]) -> tuple[str, str]:
+    """The service and how it was found."""
+    key, value = _first(labels, SERVICE_LABELS)
+    if key == "job":
+        value = value.rpartition("/")[2] or value  # Kubernetes writes namespace/name
+    return (value, f"label {key}") if value else ("unknown", "no label names one")
+
+
+def _first(values: Mapping[str, str], keys: Sequence[str]) -> tuple[str, str]:
+    return next(((key, values[key].strip()) for key in keys if values.get(key, "").strip()), ("", ""))
+
+
+def _link(url: str) -> str:
+    return url if url.startswith(("http://", "https://")) else ""
+
+
+CONNECTOR = Connector(
+    name=NAME,
+    title="Prometheus Alertmanager",
+    settings=WebhookSettings,
+    help="TOCSIN_ALERTMANAGER_SECRET is the bearer token: receivers[].webhook_configs[].http_config.authorization.credentials",
+    webhook=AlertmanagerWebhook(),
+)

@@ -1,0 +1,218 @@
+"""GitHub: commits, deployments, releases and workflow runs by webhook.
+
+Format: https://docs.github.com/en/webhooks/webhook-events-and-payloads. Signed with HMAC-SHA256 over the raw body; every
+delivery has an id, which a redelivery keeps.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from urllib.parse import parse_qs
+
+from bot.domain.change import Change, ChangeKind, ChangeStatus
+from bot.domain.payload import Node, read_json
+from bot.domain.signature import hmac_hex, proves
+from bot.errors import BadPayload, BadSignature
+from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+
+NAME = "github"
+MOST_FILES = 300  # of one commit; no diff is read from here
+STATES = {
+    "queued": ChangeStatus.PENDING,
+    "pending": ChangeStatus.PENDING,
+    "in_progress": ChangeStatus.RUNNING,
+    "success": ChangeStatus.SUCCEEDED,
+    "failure": ChangeStatus.FAILED,
+    "error": ChangeStatus.FAILED,
+}
+CONCLUSIONS_FAILED = frozenset({"failure", "timed_out", "cancelled", "startup_failure", "action_required", "stale"})
+
+
+class GitHubWebhook:
+    """Five kinds of events in, changes out; everything else is ignored with its reason."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        """Raise BadSignature unless the body is signed with one of the secrets."""
+        scheme, _, given = delivery.headers.get("x-hub-signature-256", "").partition("=")
+        if scheme != "sha256" or not proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body)):
+            raise BadSignature("X-Hub-Signature-256 is missing or wrong; the webhook's secret must be Tocsin's.")
+
+    def delivery_id(self, delivery: Delivery) -> str:
+        """GitHub's own id, the same when it delivers again."""
+        return delivery.headers.get("x-github-delivery", "")[:100]
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """The changes of one event."""
+        event = delivery.headers.get("x-github-event", "")
+        if not event:
+            raise BadPayload("the header X-GitHub-Event is missing", path="$headers")
+        payload = read_json(_body(delivery)).object()
+        read = _EVENTS.get(event)
+        if read is None:
+            return (Ignored(event[:60]),)
+        return tuple(read(payload, delivery.received_at))
+
+
+def _body(delivery: Delivery) -> bytes:
+    if not delivery.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return delivery.body
+    try:
+        form = parse_qs(delivery.body.decode("ascii"), max_num_fields=10)
+    except ValueError:
+        raise BadPayload("this is not a form with the field payload") from None
+    return form.get("payload", [""])[0].encode("utf-8", "replace")
+
+
+def _repository(payload: Node) -> str:
+    return payload["repository"]["full_name"].needed()[:140]
+
+
+def _push(payload: Node, received_at: datetime) -> Iterator[Change | Ignored]:
+    repository = _repository(payload)
+    ref = payload["ref"].needed()
+    if payload["deleted"].value is True:
+        yield Ignored(f"push: {ref[:80]} was deleted")
+        return
+    commits = list(payload["commits"].items()) or [payload["head_commit"]]
+    for commit in commits:
+        yield _commit(commit.object(), repository, received_at)
+
+
+def _commit(commit: Node, repository: str, received_at: datetime) -> Change:
+    sha = commit["id"].needed()[:64]
+    files = [f.text() for kind in ("added", "removed", "modified") for f in commit[kind].optional_items()]
+    author = commit["author"]
+    return Change(
+        id=f"{NAME}:commit:{repository}:{sha}",
+        connector=NAME,
+        kind=ChangeKind.COMMIT,
+        status=ChangeStatus.SUCCEEDED,
+        at=commit["timestamp"].time() or received_at,
+        title=_line(commit["message"].text()) or sha[:7],
+        commit=sha,
+        repository=repository,
+        author=(author["username"].text() or author["name"].text())[:100],
+        url=_link(commit["url"].text()),
+        files=tuple(dict.fromkeys(f for f in files if f))[:MOST_FILES],
+    )
+
+
+def _deployment(payload: Node, received_at: datetime) -> Iterator[Change | Ignored]:
+    deployment = payload["deployment"].object()
+    yield _deploy(payload, ChangeStatus.PENDING, deployment["created_at"].time() or received_at, deployment)
+
+
+def _deployment_status(payload: Node, received_at: datetime) -> Iterator[Change | Ignored]:
+    told = payload["deployment_status"].object()
+    state = told["state"].needed()
+    if state not in STATES:
+        yield Ignored(f"deployment_status: {state[:40]}")
+        return
+    at = told["updated_at"].time() or told["created_at"].time() or received_at
+    yield _deploy(payload, STATES[state], at, told)
+
+
+def _deploy(payload: Node, status: ChangeStatus, at: datetime, told: Node) -> Change:
+    """A deployment as `told` (itself or one of its statuses) reports it."""
+    repository, deployment = _repository(payload), payload["deployment"].object()
+    sha, ref = deployment["sha"].text()[:64], deployment["ref"].text()
+    extra = _extra(deployment["payload"])
+    service = next((extra[k].text() for k in ("service", "app", "application", "component") if extra[k].text()), "")
+    branch = payload["repository"]["default_branch"].text()
+    named = ref if ref not in ("", branch, sha, "main", "master") else sha[:7]
+    version = extra["version"].text() or extra["tag"].text() or named
+    creator = told["creator"]["login"].text() or deployment["creator"]["login"].text()
+    return Change(
+        id=f"{NAME}:deployment:{repository}:{deployment['id'].needed()[:30]}",
+        connector=NAME,
+        kind=ChangeKind.DEPLOY,
+        status=status,
+        at=at,
+        title=_line(deployment["description"].text()) or f"deploy {version or repository}",
+        services=(service[:100],) if service else (),
+        environment=(told["environment"].text() or deployment["environment"].text())[:100],
+        version=version[:100],
+        commit=sha,
+        repository=repository,
+        author=creator[:100],
+        url=next((u for k in ("log_url", "target_url", "environment_url") if (u := _link(told[k].text()))), ""),
+    )
+
+
+def _extra(payload: Node) -> Node:
+    """What the deployer put beside a deployment: an object, or one written as text."""
+    if isinstance(payload.value, str) and payload.value[:1] == "{":
+        try:
+            return Node(json.loads(payload.value), payload.path)
+        except (ValueError, RecursionError):
+            return Node(None, payload.path)
+    return payload
+
+
+def _release(payload: Node, received_at: datetime) -> Iterator[Change | Ignored]:
+    """A release is out once it is published; drafts and edits before that are pending, one taken back has failed."""
+    repository, release = _repository(payload), payload["release"].object()
+    action, tag = payload["action"].text("published"), release["tag_name"].text()
+    out = release["published_at"].time()
+    status = ChangeStatus.SUCCEEDED if out and release["draft"].value is not True else ChangeStatus.PENDING
+    if action in ("deleted", "unpublished"):
+        status = ChangeStatus.FAILED
+    name = release["name"].text() or tag or "without a name"
+    yield Change(
+        id=f"{NAME}:release:{repository}:{release['id'].needed()[:30]}",
+        connector=NAME,
+        kind=ChangeKind.RELEASE,
+        status=status,
+        at=out or release["created_at"].time() or received_at,
+        title=_line(f"release {name} {action}"),
+        version=tag[:100],
+        repository=repository,
+        author=release["author"]["login"].text()[:100],
+        url=_link(release["html_url"].text()),
+    )
+
+
+def _workflow_run(payload: Node, received_at: datetime) -> Iterator[Change | Ignored]:
+    repository, run = _repository(payload), payload["workflow_run"].object()
+    conclusion = run["conclusion"].text()
+    status = ChangeStatus.RUNNING if run["status"].text() == "in_progress" else ChangeStatus.PENDING
+    if conclusion:
+        status = ChangeStatus.FAILED if conclusion in CONCLUSIONS_FAILED else ChangeStatus.SUCCEEDED
+    sha = run["head_sha"].text()[:64]
+    yield Change(
+        id=f"{NAME}:workflow_run:{repository}:{run['id'].needed()[:30]}",
+        connector=NAME,
+        kind=ChangeKind.BUILD,
+        status=status,
+        at=run["updated_at"].time() or received_at,
+        title=_line(f"{run['name'].text('workflow')} #{run['run_number'].text('?')} {conclusion}".strip()),
+        commit=sha,
+        repository=repository,
+        author=run["actor"]["login"].text()[:100],
+        url=_link(run["html_url"].text()),
+    )
+
+
+def _line(text: str) -> str:
+    return text.strip().partition("\n")[0].strip()[:300]
+
+
+def _link(url: str) -> str:
+    return url if url.startswith(("http://", "https://")) else ""
+
+
+_EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = {
+    "push": _push,
+    "deployment": _deployment,
+    "deployment_status": _deployment_status,
+    "release": _release,
+    "workflow_run": _workflow_run,
+}
+
+CONNECTOR = Connector(
+    name=NAME,
+    title="GitHub",
+    settings=WebhookSettings,
+    help="TOCSIN_GITHUB_SECRET is the webhook's secret: repository or organisation › Settings › Webhooks",
+    webhook=GitHubWebhook(),
+)
