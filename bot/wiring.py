@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,12 +18,19 @@ from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue
 from bot.durable.work import DurableWork
 from bot.errors import BadSettings
-from bot.flows import alerts, announce, execution, feedback, housekeeping, investigation, question, report, settling
+from bot.flows import announce, approval, command, execution, feedback, housekeeping, investigation, question, report, settling
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, routing_file
+from bot.intake.schedule import Daily, Every, Job
+from bot.intake.web import Door
+from bot.knowledge.documents import Source, markdown_folder
+from bot.knowledge.embedder import NONE, open_embedder
+from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
 from bot.ports import ChangeSource, Channel, Connector, Deployer, EvidenceSource, Handler, Scalar, Transaction, WebhookSettings
 from bot.settings import Settings, load
+from bot.slack.app import AsyncApp, SocketMode, build_app
+from bot.slack.front import Stories as SlackStories
 from bot.storage import alerts as alert_store
 from bot.storage import inbox as inbox_store
 from bot.storage import journal as journal_store
@@ -48,6 +55,18 @@ log = logging.getLogger(__name__)
 def load_settings(folder: Path) -> Settings:
     """The settings of a folder and of this process's environment."""
     return load(os.environ, folder.resolve())
+
+
+def stories() -> SlackStories:
+    """The flows that Slack's requests lead to."""
+    return SlackStories(
+        on_command=command.on_command,
+        on_question=question.on_question,
+        on_approval=approval.on_press,
+        on_feedback=feedback.on_press,
+        on_card=command.on_press,
+        home=report.home,
+    )
 
 
 def utc_now() -> datetime:
@@ -84,7 +103,7 @@ def rules(settings: Settings) -> tuple[RuleFile[Catalogue], RuleFile[Routing], R
 class Vendors:
     """What the configured connectors can do; `doors` are those that receive webhooks."""
 
-    doors: Mapping[str, tuple[Connector, WebhookSettings]]
+    doors: Mapping[str, Door]
     evidence: tuple[EvidenceSource, ...]
     changes: tuple[ChangeSource, ...]
     deployers: Mapping[str, Deployer]
@@ -100,7 +119,7 @@ def vendors(settings: Settings) -> Vendors:
     evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
     changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
     return Vendors(
-        doors={n: (c, s) for n, c in known.items() if c.webhook and isinstance(s := own[n], WebhookSettings)},
+        doors={n: Door(c, s) for n, c in known.items() if c.webhook and isinstance(s := own[n], WebhookSettings)},
         evidence=tuple(e for e in evidence if e is not None),
         changes=tuple(c for c in changes if c is not None),
         deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
@@ -126,17 +145,16 @@ def _deployer(name: str, values: Mapping[str, object], known: Mapping[str, Conne
     return make({k: v for k, v in values.items() if k != "kind"})
 
 
-def library_of(settings: Settings, confirmed: Callable[[], list[Document]] | None = None) -> Library:
+def library_of(settings: Settings, confirmed: Source | None = None) -> Library:
     """The runbooks and past incidents of the settings' folders, with the incidents that people confirmed."""
-    runbooks = [settings.path(f) for f in settings.knowledge.runbooks]
-    incidents = [settings.path(f) for f in settings.knowledge.incidents]
-    return Library.open(
-        runbooks=runbooks,
-        incidents=incidents,
-        confirmed=confirmed,
-        embedder=settings.knowledge.embedder,
-        folder=settings.data / "vectors",
-    )
+    sources: list[Source] = [
+        *(markdown_folder(settings.path(f), DocumentKind.RUNBOOK) for f in settings.knowledge.runbooks),
+        *(markdown_folder(settings.path(f), DocumentKind.INCIDENT) for f in settings.knowledge.incidents),
+        *([confirmed] if confirmed else []),
+    ]
+    name = settings.knowledge.embedder
+    index = None if name == NONE else VectorIndex(settings.data / "vectors", partial(open_embedder, name))
+    return Library(sources, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +165,20 @@ class Bot:
     db: SqlDatabase
     work: DurableWork
     desk: Desk
-    doors: Mapping[str, tuple[Connector, WebhookSettings]]
+    doors: Mapping[str, Door]
     handlers: Mapping[str, Handler]
+    slack: AsyncApp
+    socket_mode: SocketMode | None  # None: Slack's requests come by signed HTTP
+
+
+def jobs(settings: Settings) -> list[Job]:
+    """What the clock starts."""
+    return [
+        Job("digest", Daily(time.fromisoformat(settings.digest_at), settings.zone), queue="slack"),
+        Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
+        Job("sync_knowledge", Every(timedelta(minutes=10))),
+        Job("sweep", Every(timedelta(minutes=5))),
+    ]
 
 
 def build(settings: Settings, channel: Channel) -> Bot:
@@ -190,7 +220,27 @@ def build(settings: Settings, channel: Channel) -> Bot:
         default_environment=settings.environment,
         code_version=__version__,
     )
-    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings))
+    app, socket_mode = slack_app(desk, settings)
+    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode)
+
+
+def slack_app(desk: Desk, settings: Settings) -> tuple[AsyncApp, SocketMode | None]:
+    """The app that hears Slack: over a socket where there is an app token, else over signed HTTP."""
+    slack = settings.slack
+    app = build_app(
+        desk,
+        stories(),
+        bot_token=slack.bot_token.get_secret_value() if slack.bot_token else "",
+        signing_secret=slack.signing_secret.get_secret_value() if slack.signing_secret else "",
+        api_url=slack.api_url,
+        link_hosts=slack.link_hosts,
+    )
+    if slack.app_token is None:
+        return app, None
+    token = slack.app_token.get_secret_value()
+    if not token.startswith("xapp-"):
+        raise BadSettings("SLACK_APP_TOKEN is not an app-level token; it begins with xapp- (connections:write).")
+    return app, SocketMode(app, token, slack.api_url)
 
 
 def confirmed_incidents(tx: Transaction, stores: Stores) -> list[Document]:
@@ -224,6 +274,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "execute": _for(execution.execute, desk),
         "verify_action": _for(execution.verify, desk),
         "expire_action": _for(execution.expire, desk),
+        "call_for_help": _for(execution.call_for_help, desk),
         "digest": _for(report.digest, desk),
         "remind": _for(report.remind, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),
@@ -233,15 +284,11 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
 
 def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
     """Read in one transaction, beside a running bot; for commands."""
-    return _beside(folder, lambda db: db.read_now(lambda tx: work(Stores(), tx)))
+    return beside(folder, lambda db: db.read_now(lambda tx: work(Stores(), tx)))
 
 
-def tell(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
-    """Write in one transaction, beside a running bot; for commands."""
-    return _beside(folder, lambda db: db.write_now(lambda tx: work(Stores(), tx)))
-
-
-def _beside(folder: Path, work: Callable[[SqlDatabase], T]) -> T:
+def beside(folder: Path, work: Callable[[SqlDatabase], T]) -> T:
+    """Use the database beside a running bot; for commands."""
     db = SqlDatabase(load_settings(folder).database)
     db.open(migrate=False, beside=True)
     try:

@@ -5,10 +5,13 @@ import asyncio
 import signal
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from bot.commands import Commands, runs
-from bot.commands.staging import clean_environment, staged
+from bot.commands.staging import clean_environment, staged, tail
+from bot.demo.play import play_seed, play_stories
+from bot.demo.table import table_text
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -40,17 +43,37 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 async def _play(args: argparse.Namespace, folder: Path) -> int:
-    from bot.demo import play  # slow: only the demo pays for it
-
     if args.once:
         return await _once(folder)
     if args.table is not None:
-        return await _table(args.table, folder)
+        return await _table(range(1, args.table + 1), folder)
     if args.seed is not None:
-        return await _once(folder, args.seed)
+        return await _table([args.seed], folder)
     async with staged(folder, args.port, 1, say, clean_environment()) as stage:
         print(f"The demo is at {stage.page} (Ctrl-C ends it).", flush=True)
-        while all(child.returncode is None for child in stage.children):
-            await asyncio.sleep(1)
-    say("the bot has ended by itself; see bot.log")
+        await stage.bot_ended()
+    say(f"the bot has ended by itself; the end of its log:\n{tail(folder / 'bot.log')}")
     return 1
+
+
+async def _once(folder: Path) -> int:
+    """Both stories, head-less; 0 only if both went as told."""
+    async with staged(folder, 0, 1, say, clean_environment()) as stage:
+        outcomes = await play_stories(stage.page, stage.estate, print)
+    told = all(outcome.ok for outcome in outcomes)
+    for outcome in outcomes:
+        verdict = "as told" if outcome.ok else "NOT as told: " + "; ".join(outcome.faults)
+        print(f"{outcome.story}: {outcome.alerts} alerts -> {outcome.cards} card, vendor runs: {outcome.vendor_runs}, {verdict}")
+    if not told:
+        print(f"The end of the bot's log:\n{tail(folder / 'bot.log')}", file=sys.stderr)
+    return 0 if told else 1
+
+
+async def _table(seeds: Iterable[int], folder: Path) -> int:
+    """Each seed on a stage of its own; then how often the cause was named first, beside blaming the newest deploy."""
+    rows = []
+    for seed in seeds:
+        async with staged(folder / str(seed), 0, seed, lambda _line: None, clean_environment()) as stage:
+            rows.append(await play_seed(stage.page, stage.estate, seed, say))
+    print(table_text(rows))
+    return 0

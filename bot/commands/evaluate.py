@@ -39,7 +39,8 @@ def progress(line: str) -> None:
 
 def _retrieval(args: argparse.Namespace) -> int:
     from bot.evals.retrieval import run_retrieval  # slow: numpy
-    from bot.wiring import embedder_of, load_settings  # slow: only commands that need the bot pay for it
+    from bot.knowledge.embedder import open_embedder  # as above
+    from bot.wiring import load_settings  # as above
 
     settings = load_settings(args.config)
     name = args.embedder or settings.knowledge.embedder
@@ -48,7 +49,7 @@ def _retrieval(args: argparse.Namespace) -> int:
         queries_path=args.queries,
         field=args.field,
         negatives_path=args.negatives,
-        embedder=embedder_of(name, progress),
+        embedder=open_embedder(name),
         cache_dir=settings.data / "eval",
         progress=progress,
     )

@@ -1,6 +1,7 @@
 """tocsin inbox: what came in, what could not be read, and another try."""
 
 import argparse
+import asyncio
 
 from bot.commands import Commands
 
@@ -48,8 +49,9 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _replay(args: argparse.Namespace) -> int:
-    from bot.wiring import tell  # slow: only commands that need the bot pay for it
+    from bot.intake.inbox import replay  # slow: only commands that need the bot pay for it
+    from bot.wiring import Stores, beside  # as above
 
-    known = tell(args.config, lambda stores, tx: stores.inbox.replay(tx, args.id))
-    print(f"Delivery {args.id} waits to be parsed again." if known else f"There is no delivery {args.id}.")
-    return 0 if known else 1
+    beside(args.config, lambda db: asyncio.run(replay(db, Stores().inbox, args.id)))
+    print(f"Delivery {args.id} waits to be parsed again.")
+    return 0

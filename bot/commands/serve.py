@@ -1,24 +1,173 @@
 """tocsin serve: the bot, until Ctrl-C or SIGTERM."""
 
 import argparse
+import asyncio
+import contextlib
 import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING
 
-from bot.commands import Commands, runs
+import uvicorn
+
+from bot.commands import Commands, runs, stdin_closes
+from bot.errors import BadSettings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from bot.durable.worker import Worker
+    from bot.intake.inbox import Drain
+    from bot.intake.meters import Meters
+    from bot.settings import Settings
+    from bot.wiring import Bot
+
+log = logging.getLogger(__name__)
+GRACE = 8.0  # seconds that running work gets at the end
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = commands.add_parser("serve", help="run the bot")
+    parser.add_argument(
+        "--until-stdin-closes", action="store_true", help="end when standard input does (for programs that start it)"
+    )
     parser.set_defaults(run=runs(_run))
 
 
 async def _run(args: argparse.Namespace) -> int:
-    from bot.running import run  # slow: only commands that need the bot pay for it
-    from bot.wiring import load_settings  # as above
+    from bot.wiring import load_settings  # slow: only commands that need the bot pay for it
 
     settings = load_settings(args.config)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx", "chromadb", "apscheduler", "slack_bolt", "aiohttp.access"):
+    for noisy in ("httpx", "chromadb", "apscheduler", "slack_bolt", "slack_sdk", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    await run(settings, say=lambda line: print(line, flush=True))
-    return 0
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    waits = [asyncio.create_task(stop.wait())]
+    if args.until_stdin_closes:
+        waits.append(asyncio.create_task(stdin_closes()))
+    async with running(settings, say=lambda line: print(line, flush=True)) as parts:
+        await asyncio.wait([*waits, *parts], return_when=asyncio.FIRST_COMPLETED)
+        failed = [part for part in parts if part.done()]
+    for part in failed:
+        log.critical("a part of the bot ended by itself: %s", part.get_name(), exc_info=part.exception())
+    return 1 if failed else 0
+
+
+@contextlib.asynccontextmanager
+async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIterator[list["asyncio.Task[None]"]]:
+    """The bot runs while this is entered; the tasks it gives are not meant to end."""
+    from bot.durable.worker import Worker  # slow, as above
+    from bot.flows.alerts import on_alerts
+    from bot.flows.changes import on_changes
+    from bot.intake.inbox import Drain
+    from bot.intake.meters import Meters
+    from bot.intake.schedule import Clockwork
+    from bot.slack.channel import SlackChannel
+    from bot.slack.client import connect
+    from bot.wiring import build, jobs
+
+    slack = settings.slack
+    if slack.bot_token is None:
+        raise BadSettings("SLACK_BOT_TOKEN is not set. `tocsin workspace` gives you a local workspace to start with.")
+    async with contextlib.AsyncExitStack() as end:
+        listener = end.enter_context(_listen(settings.host, settings.port))
+        channel = SlackChannel(connect(slack.bot_token.get_secret_value(), slack.api_url), slack.link_hosts)
+        bot = build(settings, channel)
+        end.callback(bot.db.close)
+        end.callback(bot.desk.library.close)
+        meters = Meters()
+        connectors = {name: door.connector for name, door in bot.doors.items()}
+        drain = Drain(bot.desk, connectors, on_alerts, on_changes, meters=meters)
+        worker = Worker(bot.db, bot.work, bot.handlers)
+        web = _Web(_pages(bot, drain, worker, meters))
+        tasks = [
+            asyncio.create_task(worker.run(), name="durable work"),
+            asyncio.create_task(drain.run(), name="inbox"),
+            asyncio.create_task(web.serve(sockets=[listener]), name="web"),
+        ]
+        end.push_async_callback(_finish, tasks, web, drain, worker)
+        if bot.socket_mode is not None:
+            await bot.socket_mode.start()
+            end.push_async_callback(bot.socket_mode.stop)
+        knowledge = asyncio.create_task(bot.desk.library.sync(), name="knowledge")
+        end.callback(knowledge.cancel)
+        clockwork = Clockwork(bot.db, bot.work, jobs(settings))
+        clockwork.start()
+        end.push_async_callback(clockwork.stop)
+        await _up(bot, web)
+        say(f"The bot is up: webhooks at http://{settings.host}:{settings.port}/webhooks/<connector>")
+        yield tasks
+
+
+async def _finish(tasks: list["asyncio.Task[None]"], web: "_Web", drain: "Drain", worker: "Worker") -> None:
+    """The doors close first, then what runs gets a moment, then everything has ended."""
+    web.should_exit = True
+    drain.stop()
+    await worker.stop(GRACE)
+    await asyncio.wait(tasks, timeout=GRACE)
+
+
+async def _up(bot: "Bot", web: "_Web") -> None:
+    """Returns once the doors are open and Slack is connected; Slack being down does not hold the doors shut."""
+    for _ in range(100):
+        connected = bot.socket_mode is None or await bot.socket_mode.connected()
+        if web.started and connected:
+            return
+        await asyncio.sleep(0.1)
+    log.warning("slack is not connected yet; alerts are taken in, cards follow")
+
+
+def _pages(bot: "Bot", drain: "Drain", worker: "Worker", meters: "Meters") -> "Starlette":
+    """The doors that are not Slack, and Slack's own where it speaks HTTP."""
+    from bot.intake.web import Limits, create_app  # slow, as above
+    from bot.slack.app import http_route
+
+    intake = bot.settings.intake
+    pages = create_app(
+        bot.desk,
+        bot.doors,
+        meters=meters,
+        limits=Limits(intake.max_body_bytes, intake.max_waiting),
+        arrived=drain.wake,
+        probes={
+            "inbox": lambda: drain.healthy,
+            "durable work": lambda: worker.healthy,
+            "knowledge": lambda: bot.desk.library.ready,
+        },
+    )
+    secret = bot.settings.slack.signing_secret
+    if bot.socket_mode is None:
+        pages.router.routes.append(http_route(bot.slack, secret.get_secret_value() if secret else ""))
+    return pages
+
+
+class _Web(uvicorn.Server):
+    """uvicorn without its signal handlers; the command has its own."""
+
+    def __init__(self, app: "Starlette") -> None:
+        super().__init__(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=3))
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise BadSettings(
+                f"Port {port} of {host} cannot be had ({error.strerror}). Set another: TOCSIN_PORT={port + 1}"
+            ) from None
+        listener.listen(1024)
+        listener.setblocking(False)
+        yield listener

@@ -25,12 +25,15 @@ SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TOCSIN_S
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What runs: the workspace's address, the estate, the bot's own address."""
+    """What runs: the workspace's address, the estate, the bot."""
 
     page: str
     estate: Estate
-    bot: str
-    children: tuple[asyncio.subprocess.Process, ...]
+    process: asyncio.subprocess.Process  # the bot's
+
+    async def bot_ended(self) -> None:
+        """Returns when the bot has ended by itself."""
+        await self.process.wait()
 
 
 @contextlib.asynccontextmanager
@@ -46,7 +49,7 @@ async def staged(folder: Path, port: int, seed: int, say: Say, environ: Mapping[
         github_secret=tokens["TOCSIN_GITHUB_SECRET"],
         seed=seed,
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         say("starting the shop: five services and a card provider, each from a commit of a local git repository")
         estate = await stack.enter_async_context(start_estate(config))
@@ -59,7 +62,7 @@ async def staged(folder: Path, port: int, seed: int, say: Say, environ: Mapping[
             stack, ["--config", str(folder / "bot"), "serve", "--until-stdin-closes"], {**environ, **own}, folder / "bot.log"
         )
         await _first_line(bot, "The bot is up", folder / "bot.log")
-        yield Stage(page, estate, config.tocsin_url, (bot,))
+        yield Stage(page, estate, bot)
 
 
 async def _workspace(
@@ -115,8 +118,12 @@ async def _first_line(child: asyncio.subprocess.Process, beginning: str, log: Pa
                     return line.strip()
     except TimeoutError:
         pass
-    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
-    raise BadSettings(f"A part of the demo did not start; the end of {log}:\n" + "\n".join(tail))
+    raise BadSettings(f"A part of the demo did not start; the end of {log.name}:\n{tail(log)}")
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
 
 
 def free_port() -> int:

@@ -10,7 +10,7 @@ from bot.ports import Scalar, Transaction
 Forget = Callable[[Transaction, datetime], int]
 
 
-async def sweep(args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, timedelta]) -> None:
+async def sweep(_args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, timedelta]) -> None:
     """Each store forgets what is older than its span, and incidents out of the reopen window are closed."""
     now = desk.clock()
 
@@ -22,6 +22,6 @@ async def sweep(args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, 
     await desk.db.write(go)
 
 
-async def sync_knowledge(args: Mapping[str, Scalar], desk: Desk) -> None:
+async def sync_knowledge(_args: Mapping[str, Scalar], desk: Desk) -> None:
     """Runbooks and past incidents are read again; only what changed is embedded anew."""
     await desk.library.sync()

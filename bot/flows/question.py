@@ -37,8 +37,6 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The answer is worked out and posted; a second run finds the first one's message."""
     began = time.perf_counter()
     place = Place(str(args["channel"]), "", str(args["thread"]))
-    if await desk.channel.find(place.channel, key, place.thread) is not None:
-        return
     text = str(args["text"])
     incident, diagnosis = await desk.db.read(lambda tx: about(tx, place, str(args["hint"]), desk))
     said = await reply(text, incident, diagnosis, desk)

@@ -42,7 +42,7 @@ def digest_view(tx: Transaction, desk: Desk) -> DigestView:
 
 
 async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """Every incident that nobody has moved for long is brought up again in its thread, once per slot; open cards are refreshed."""
+    """What nobody has moved for long is brought up again in its thread, once per slot; open cards are refreshed."""
     age = timedelta(hours=float(args["hours"] or 4))
     stale = await desk.db.write(lambda tx: _stale(tx, age, desk))
     for incident, place in stale:
@@ -69,10 +69,11 @@ def _reminder(incident: Incident) -> str:
 
 
 async def home(person: Person, desk: Desk) -> HomeView:
-    """What a person's home page shows: what is open, what waits for approval."""
+    """What a person's home page shows: what is open, and what waits for this person's approval."""
 
     def go(tx: Transaction) -> HomeView:
-        waiting = tuple(a for a in desk.actions.unfinished(tx) if a.status is ActionStatus.AWAITING)
+        asked = [a for a in desk.actions.unfinished(tx) if a.status is ActionStatus.AWAITING]
+        waiting = tuple(a for a in asked if desk.policies().may_approve(person.id, a).allowed)
         return HomeView(desk.incidents.live(tx), waiting, desk.clock())
 
     return await desk.db.read(go)

@@ -106,6 +106,12 @@ class Routing:
         """The channel that gets a pointer for every incident, or ""."""
         return self._file.overview or ""
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Every channel that a message can go to, the default first."""
+        named = (self.default.channel, self.overview, *(entry.channel for entry in self._file.routes))
+        return tuple(dict.fromkeys(c for c in named if c))
+
     def route(self, owner: str, service: str, severity: Severity, environment: str, at: datetime) -> Route:
         """The first route whose every given key matches, else the default; with its reasons."""
         for entry in self._file.routes:
