@@ -10,6 +10,19 @@ const here = { as: "", channel: "", thread: "", message: "", home: false };
 let world = EMPTY;
 let feed = null;
 let modalView = "";
+let loading = 0;
+const backlog = [];
+
+// While something is being loaded, what the feed says waits: else a slow answer would undo it.
+async function load(work) {
+  loading += 1;
+  try {
+    return await work();
+  } finally {
+    loading -= 1;
+    while (!loading && backlog.length) hear(backlog.shift());
+  }
+}
 
 // ---- talking to the server -------------------------------------------------------------------------------------------
 
@@ -68,19 +81,25 @@ async function arrive() {
   const known = await fetch("/workspace").then((r) => r.json());
   const ids = known.personas.map((p) => p.id);
   if (!ids.includes(here.as)) here.as = ids[0] || "";
-  world = await get("state");
-  if (!world.channels.some((c) => c.id === here.channel)) here.channel = (world.channels[0] || {}).id || "";
-  drawSidebar();
-  listen();
-  await Promise.all([showMain(), here.thread ? showThread() : hideThread(), showModal()]);
+  await listen();
+  await refresh();
 }
+
+const refresh = () => load(async () => {
+  world = await get("state");
+  const direct = world.channels.find((c) => c.im);
+  if (!world.channels.some((c) => c.id === here.channel)) {
+    here.channel = direct && here.channel.startsWith("D") ? direct.id : (world.channels[0] || {}).id || "";
+    here.thread = "";
+  }
+  await Promise.all([showMain(), here.thread ? showThread() : hideThread(), showModal()]);
+});
 
 async function go(change, replace = false) {
   Object.assign(here, { message: "" }, change);
   writeAddress(replace);
   document.body.classList.remove("nav-open");
-  await showMain();
-  await (here.thread ? showThread() : hideThread());
+  await load(() => Promise.all([showMain(), here.thread ? showThread() : hideThread()]));
 }
 
 // ---- the sidebar -----------------------------------------------------------------------------------------------------
@@ -146,16 +165,11 @@ function personaButton(person) {
 
 async function become(user) {
   here.as = user;
-  world = await get("state");
-  const direct = world.channels.find((c) => c.im);
-  if (!world.channels.some((c) => c.id === here.channel)) {
-    here.channel = direct && here.channel.startsWith("D") ? direct.id : world.channels[0].id;
-    here.thread = "";
-  }
-  drawSidebar();
-  listen();
-  await go({});
-  await showModal();
+  here.message = "";
+  document.body.classList.remove("nav-open");
+  await listen();
+  await refresh();
+  writeAddress();
 }
 
 function drawConnection(connected) {
@@ -338,17 +352,22 @@ function markRead() {
 
 // ---- the live feed ---------------------------------------------------------------------------------------------------
 
+// Resolves once the feed is open: what is fetched after that and what the feed says leave no gap.
 function listen() {
   if (feed) feed.close();
-  feed = new EventSource("/page/events?as=" + encodeURIComponent(here.as));
-  let first = true;
-  feed.onmessage = (event) => {
-    const notice = JSON.parse(event.data);
-    if (notice.kind === "hello" && first) first = false;
-    else if (notice.kind === "hello") arrive();
-    else hear(notice);
-  };
-  feed.onerror = () => drawConnection(0);
+  const mine = (feed = new EventSource("/page/events?as=" + encodeURIComponent(here.as)));
+  return new Promise((open) => {
+    let first = true;
+    mine.onmessage = (event) => {
+      if (mine !== feed) return;
+      const notice = JSON.parse(event.data);
+      if (notice.kind === "hello" && first) open((first = false));
+      else if (notice.kind === "hello") refresh();
+      else if (loading) backlog.push(notice);
+      else hear(notice);
+    };
+    mine.onerror = () => { drawConnection(0); open(); };
+  });
 }
 
 function hear(notice) {
