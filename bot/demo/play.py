@@ -14,7 +14,7 @@ import aiohttp
 
 from bot.demo.director import Performance
 from bot.demo.estate import Estate
-from bot.demo.persona import Person
+from bot.demo.persona import Person, WorkspaceRefused
 from bot.demo.reading import Said, Seen, cause_said, folded, is_card, is_resolved, names
 from bot.demo.shop import SERVICES
 from bot.demo.stories import STORIES, STORY_1, STORY_2, Story, seeded
@@ -126,11 +126,11 @@ async def play_story(workspace_url: str, estate: Estate, story: Story, say: Say)
                 await _roll_back(play, performance, card, said, outcome)
             else:
                 _check_no_blame(card, said, outcome)
-            await _ends_well(play, card, outcome)
+            await _ends_well(play, card)
             if not story.guilty:
                 _check_no_blame(await play.again(card), said, outcome)
-        except TooLate as late:
-            outcome.faults.append(str(late))
+        except (TooLate, WorkspaceRefused) as error:
+            outcome.faults.append(str(error))
         outcome.seconds = play.elapsed
         outcome.cards = len(await play.cards())
         outcome.vendor_runs = estate.grounds.deploys.vendor_runs - runs
@@ -261,7 +261,7 @@ def _check_no_blame(card: Seen, said: Said, outcome: Outcome) -> None:
         outcome.faults.append("the card offers a rollback although no change is guilty")
 
 
-async def _ends_well(play: Play, card: Seen, outcome: Outcome) -> None:
+async def _ends_well(play: Play, card: Seen) -> None:
     async def healthy() -> bool | None:
         return True if is_healthy(play.estate) else None
 
