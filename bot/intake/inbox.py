@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain.alert import Alert, Severity
+from bot.domain.alert import Alert, unreadable
 from bot.domain.change import Change
 from bot.errors import BadPayload, NotFound, Unavailable
 from bot.flows.desk import Desk
@@ -147,23 +147,11 @@ class Drain:
         return connector.webhook.parse(parcel.delivery)
 
     def _unreadable(self, parcel: Parcel, error: BaseException) -> Alert:
-        """What people see of a parcel that nobody could read. One problem per connector and place, however many come."""
-        connector, path = parcel.delivery.connector, error.path if isinstance(error, BadPayload) else "$"
-        return Alert(
-            connector=connector,
-            name="UnreadableAlert",
-            service="tocsin",
-            environment=self._desk.default_environment,
-            severity=Severity.SEV3,
-            resolved=False,
-            started_at=parcel.delivery.received_at,
-            summary=f"A delivery of {connector} could not be read: {_reason(error)}",
-            description=f"It is kept: `tocsin inbox show {parcel.id}`, then `tocsin inbox replay {parcel.id}`.",
-            labels={"connector": connector, "path": path},
-            group={"connector": connector},
-            service_from="Tocsin itself",
-            readable=False,
-        )
+        """What people see of a parcel that nobody could read; all of one connector are one problem."""
+        path = error.path if isinstance(error, BadPayload) else "$"
+        alert = unreadable(parcel.delivery.connector, path, _reason(error), parcel.delivery.received_at)
+        hint = f"It is kept: `tocsin inbox show {parcel.id}`, then `tocsin inbox replay {parcel.id}`."
+        return replace(alert, environment=self._desk.default_environment, description=hint)
 
     async def _one_by_one(self) -> int:
         """As many parcels as the failed batch had, each in a transaction of its own, so that only the culprit suffers."""

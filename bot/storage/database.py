@@ -150,6 +150,8 @@ class SqlDatabase:
         if not self._url.database or self._url.database == ":memory:":
             raise BadSettings(f"The database {self} is not a file; {_GOOD}.")
         path = Path(self._url.database)
+        if beside and not path.exists():
+            raise BadSettings(f"There is no database at {path} yet. Start the server once, or name its folder.")
         path.parent.mkdir(parents=True, exist_ok=True)
         if not beside:
             self._lock = Lockfile(path.with_name(path.name + ".lock"))

@@ -56,7 +56,7 @@ Index("ix_inbox_waiting", inbox.c.id, inbox.c.size, sqlite_where=_WAITING, postg
 Index("ix_inbox_received", inbox.c.received_at)
 
 
-class SqlInbox:
+class SqlInboxStore:
     """ports.InboxStore on one table. On PostgreSQL both ends lock, so that replicas neither keep nor take a thing twice."""
 
     def add(self, tx: Transaction, deliveries: Sequence[tuple[Delivery, str]]) -> list[bool]:

@@ -17,7 +17,7 @@ from bot.flows.desk import Desk
 from bot.intake.web import Door
 from bot.ports import Clock, Connector, Database, Delivery, Ignored, Parsed, Transaction, WebhookSettings
 from bot.storage.database import SqlDatabase, sql
-from bot.storage.inbox import SqlInbox
+from bot.storage.inbox import SqlInboxStore
 from tests.fakes import FakeChannel, InMemoryWork, a_change, an_alert
 
 SECRET = "a-secret-nobody-guesses"  # a test's own
@@ -37,7 +37,7 @@ def a_desk(db: Database, clock: Clock) -> Desk:
         clock=clock,
         new_id=lambda: "id",
         channel=FakeChannel(),
-        inbox=SqlInbox(),
+        inbox=SqlInboxStore(),
         alerts=absent,
         incidents=absent,
         timeline=absent,

@@ -15,7 +15,7 @@ from bot.intake.meters import Meters
 from bot.intake.web import Limits, create_app
 from bot.ports import Parcel, Transaction
 from bot.storage.database import SqlDatabase
-from bot.storage.inbox import SqlInbox
+from bot.storage.inbox import SqlInboxStore
 from tests.fakes import FakeClock
 from tests.intake.desk import SECRET, a_desk, doors
 
@@ -28,7 +28,7 @@ def client(app: Starlette) -> httpx.AsyncClient:
 
 
 def kept(database: SqlDatabase) -> list[Parcel]:
-    return database.read_now(lambda tx: SqlInbox().recent(tx, state=None, limit=1000))
+    return database.read_now(lambda tx: SqlInboxStore().recent(tx, state=None, limit=1000))
 
 
 async def test_an_accepted_delivery_is_kept_whole_but_without_its_proof(database: SqlDatabase, clock: FakeClock) -> None:
@@ -138,7 +138,7 @@ async def test_a_full_inbox_takes_again_once_there_is_room(database: SqlDatabase
     async with client(app) as http:
         await http.post("/webhooks/plain", content=b"1", headers=PROOF)
         assert (await http.post("/webhooks/plain", content=b"2", headers=PROOF)).status_code == 503
-        inbox, (parcel,) = SqlInbox(), kept(database)
+        inbox, (parcel,) = SqlInboxStore(), kept(database)
         done = Parcel(parcel.id, parcel.delivery, "done")
         await database.write(lambda tx: inbox.finish(tx, [done]))
         await asyncio.sleep(0.3)

@@ -8,7 +8,7 @@ import pytest
 from bot.ports import Delivery, Parcel
 from bot.storage import inbox as inbox_module
 from bot.storage.database import SqlDatabase
-from bot.storage.inbox import SqlInbox, prune
+from bot.storage.inbox import SqlInboxStore, prune
 from tests.fakes import NOON
 
 
@@ -18,11 +18,11 @@ def delivery(body: str = "{}", seconds: float = 0, connector: str = "alertmanage
 
 
 def add(database: SqlDatabase, *deliveries: tuple[Delivery, str]) -> list[bool]:
-    return database.write_now(lambda tx: SqlInbox().add(tx, deliveries))
+    return database.write_now(lambda tx: SqlInboxStore().add(tx, deliveries))
 
 
 def take(database: SqlDatabase, most: int = 100) -> list[Parcel]:
-    return database.write_now(lambda tx: SqlInbox().take(tx, most))
+    return database.write_now(lambda tx: SqlInboxStore().take(tx, most))
 
 
 def test_what_is_kept_comes_back_whole_and_in_order(database: SqlDatabase) -> None:
@@ -53,7 +53,7 @@ def test_the_same_body_twice_in_one_commit_is_kept_once(database: SqlDatabase) -
 def test_a_second_delivery_stays_known_after_the_first_is_done(database: SqlDatabase) -> None:
     add(database, (delivery("same"), ""))
     done = [replace(p, state="done", outcome="1 alert") for p in take(database)]
-    database.write_now(lambda tx: SqlInbox().finish(tx, done))
+    database.write_now(lambda tx: SqlInboxStore().finish(tx, done))
     assert take(database) == []
     assert add(database, (delivery("same", seconds=30), "")) == [False]
 
@@ -68,7 +68,7 @@ def test_taking_stops_at_the_number_and_at_what_memory_bears(database: SqlDataba
 
 
 def test_the_end_of_a_parcel_is_kept_and_can_be_listed(database: SqlDatabase) -> None:
-    inbox = SqlInbox()
+    inbox = SqlInboxStore()
     add(database, (delivery("1"), ""), (delivery("2"), ""), (delivery("3"), ""))
     first, second, third = take(database)
     ends = [replace(first, state="done", outcome="2 alerts"), replace(second, state="unreadable", error="$: no")]
@@ -84,7 +84,7 @@ def test_old_parcels_are_forgotten_unless_they_still_wait(database: SqlDatabase)
     add(database, (delivery("old"), ""), (delivery("old and waiting"), ""), (delivery("new", seconds=100), ""))
     old, _, new = take(database)
     ends = [replace(p, state="done") for p in (old, new)]
-    database.write_now(lambda tx: SqlInbox().finish(tx, ends))
+    database.write_now(lambda tx: SqlInboxStore().finish(tx, ends))
     assert database.write_now(lambda tx: prune(tx, NOON + timedelta(seconds=50))) == 1
-    left = database.read_now(lambda tx: SqlInbox().recent(tx, state=None, limit=9))
+    left = database.read_now(lambda tx: SqlInboxStore().recent(tx, state=None, limit=9))
     assert [p.delivery.body for p in left] == [b"new", b"old and waiting"]
