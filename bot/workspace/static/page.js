@@ -468,6 +468,11 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// A menu at the lower edge is scrolled into sight; "toggle" does not bubble, hence the capture.
+document.addEventListener("toggle", (event) => {
+  if (event.target.open && event.target.matches(".overflow")) $(".menu", event.target).scrollIntoView({ block: "nearest" });
+}, true);
+
 function ourAddress(href) {
   const url = new URL(href, location.href);
   return url.origin === location.origin && url.pathname === "/" && url.searchParams.get("channel") ? url : null;
