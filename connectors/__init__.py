@@ -1,10 +1,13 @@
 """Every vendor that Tocsin knows, one file each; explicit and sorted. Add a vendor: see README.md beside this file."""
 
 from bot.ports import Connector
-from connectors import alertmanager, command, github
+from connectors import alertmanager, command, git, github, loki, prometheus
 
 CONNECTORS: tuple[Connector, ...] = (
     alertmanager.CONNECTOR,
     command.CONNECTOR,
+    git.CONNECTOR,
     github.CONNECTOR,
+    loki.CONNECTOR,
+    prometheus.CONNECTOR,
 )

@@ -105,7 +105,10 @@ def endpoints(text: Text) -> Iterator[Found]:
             "base",
             "server",
         }
-        if not _LOCKFILES.search(edit.path) and ((addressed and old and new) or (_ADDRESS.search(old) and _ADDRESS.search(new))):
+        if not _LOCKFILES.search(edit.path) and (
+            (addressed and old and new)
+            or (number(old) is None and number(new) is None and _ADDRESS.search(old) and _ADDRESS.search(new))
+        ):
             hosts = tuple(w for w in re.findall(r"[A-Za-z][\w-]{3,}", new) if w not in ("http", "https"))[:4]
             yield Found(edit.text, 0.8, named=hosts, path=edit.path)
 
