@@ -14,7 +14,7 @@ class NotYours(NotAllowed):
     """The policy says no; `who` are the Slack user ids of those who may."""
 
     def __init__(self, ruling: Ruling) -> None:
-        rule = f' (rule "{ruling.rule}")' if ruling.rule and ruling.rule not in ruling.reason else ""
+        rule = f' (rule "{ruling.rule}")' if ruling.rule and "(rule " not in ruling.reason else ""
         super().__init__(f"{ruling.reason}{rule}.")
         self.who = ruling.who
 

@@ -14,7 +14,7 @@ from bot.domain.action import Action, ActionStatus, expired
 from bot.domain.change import Version
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.view import NoteView, Place
-from bot.errors import Unavailable
+from bot.errors import BotError, IllegalMove
 from bot.flows.announce import announce, route_of, show_action
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
@@ -47,9 +47,10 @@ async def execute(args: Mapping[str, Scalar], desk: Desk) -> None:
 async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> None:
     try:
         moved_on = await executing.still_true(action, deployer)
-    except Unavailable as error:
+    except BotError as error:
         gave_up = Step(ActionStatus.REFUSED, f"Nothing was started: {error.for_people}")
-        await _record(action, gave_up if look >= executing.PATIENCE else Step(None), look, desk)
+        again = error.retry and look < executing.PATIENCE
+        await _record(action, Step(None) if again else gave_up, look, desk)
         return
     if moved_on:
         await _record(action, Step(ActionStatus.REFUSED, moved_on), look, desk)
@@ -85,7 +86,10 @@ async def verify(args: Mapping[str, Scalar], desk: Desk) -> None:
             latest = desk.incidents.get(tx, incident.id) or incident
             resolve(tx, latest, BOT, f"verified after {action.kind.value} to {action.target}", desk)
 
-    await desk.db.write(go)
+    try:
+        await desk.db.write(go)
+    except IllegalMove:  # the incident moved at the same moment and all of this was undone: look again
+        await _record(action, Step(None), look, desk)
 
 
 async def expire(args: Mapping[str, Scalar], desk: Desk) -> None:
@@ -175,7 +179,7 @@ async def _current(action: Action, desk: Desk) -> Version | None:
         return None
     try:
         return await deployer.current(action.service, action.environment)
-    except Unavailable:
+    except BotError:
         return None
 
 

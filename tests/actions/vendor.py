@@ -41,6 +41,7 @@ def main() -> int:
     if behaviour.get("environment"):
         (asked.folder / "environment.json").write_text(json.dumps(dict(os.environ)))
     if asked.verb == "deploy":
+        (asked.folder / "asked").touch()
         time.sleep(behaviour.get("before", 0))
     print(json.dumps(answer(asked, behaviour)))
     sys.stdout.flush()

@@ -1,0 +1,270 @@
+"""Carrying out an approved action: started once, followed, verified, or honestly uncertain."""
+
+import asyncio
+
+import pytest
+
+from bot.domain.action import Action, ActionStatus
+from bot.domain.incident import Status
+from bot.domain.request import Deed
+from bot.domain.view import NoteView
+from bot.flows import execution
+from bot.flows.desk import Desk
+from bot.ports import Order, Run, RunState
+from bot.storage.database import SqlDatabase
+from tests.actions.estate import (
+    AMIR,
+    OLIVIA,
+    FakeDeployer,
+    a_desk,
+    clear,
+    deeds,
+    press,
+    proposed,
+    run_for,
+    the,
+)
+from tests.fakes import FakeChannel, FakeClock, an_incident
+
+
+@pytest.fixture
+def vendor() -> FakeDeployer:
+    return FakeDeployer()
+
+
+@pytest.fixture
+def desk(database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer) -> Desk:
+    return a_desk(database, clock, vendor)
+
+
+async def approved(desk: Desk) -> Action:
+    action = await proposed(desk)
+    await press(desk, Deed.ACTION_APPROVE, action.id, AMIR)
+    return await the(desk, action.id)
+
+
+async def in_executing(desk: Desk) -> Action:
+    """An action whose process died right after the record that a start is attempted."""
+    action = await approved(desk)
+    moved = action.move(ActionStatus.EXECUTING, desk.clock())
+    kept = await desk.db.write(lambda tx: desk.actions.move(tx, action, moved))
+    assert kept is not None
+    return kept
+
+
+def order(action: Action) -> Order:
+    return Order(action.service, action.environment, action.target, action.id)
+
+
+async def test_a_rollback_that_helps_is_verified_and_resolves_the_incident(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await approved(desk)
+    await run_for(desk, clock, 10)
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+    assert vendor.running["payments"] == "v42"
+    await clear(desk)
+    await run_for(desk, clock, 10)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.SUCCEEDED
+    assert done.outcome.startswith("Verified: v42 runs and its alerts have cleared")
+    assert "abcdefgh12345678" not in " ".join(done.output)
+    incident = await desk.db.read(lambda tx: desk.incidents.get(tx, "INC-42"))
+    assert incident is not None
+    assert (incident.status, incident.resolved_by) == (Status.RESOLVED, "verified after rollback to v42")
+    assert await deeds(desk, action.id) == [
+        (OLIVIA, "requested"),
+        (AMIR, "approved"),
+        ("tocsin", "executing"),
+        ("tocsin", "verifying"),
+        ("tocsin", "succeeded"),
+    ]
+    assert (await deeds(desk, incident.id))[-1] == ("tocsin", "resolved")
+    assert await desk.db.read(desk.ledger.broken_at) is None
+    assert vendor.runs == [action.id]
+
+
+async def test_a_rollback_that_does_not_help_says_so_and_the_way_back(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    action = await approved(desk)
+    await run_for(desk, clock, 130)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.FAILED
+    assert done.outcome == (
+        "It did not help: v42 runs, but after 120 s still fires: HighErrorRate on payments. "
+        "The way back: /deploy payments v43 production"
+    )
+    incident = await desk.db.read(lambda tx: desk.incidents.get(tx, an_incident().id))
+    assert incident is not None
+    assert incident.live
+
+
+async def test_a_deployer_that_says_success_but_switches_nothing_is_found_out(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    vendor.switches = False
+    action = await approved(desk)
+    await clear(desk)
+    await run_for(desk, clock, 130)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.FAILED
+    assert "v43 runs in place of v42" in done.outcome
+
+
+async def test_a_run_that_takes_long_is_followed_to_its_end(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    vendor.outcome = RunState.RUNNING
+    action = await approved(desk)
+    await run_for(desk, clock, 60)
+    running = await the(desk, action.id)
+    assert (running.status, running.run) == (ActionStatus.EXECUTING, "run-1")
+    vendor.finish(order(action), Run("run-1", RunState.FAILED, output=("disk full",)))
+    await run_for(desk, clock, 20)
+    done = await the(desk, action.id)
+    assert (done.status, done.outcome) == (ActionStatus.FAILED, "The deployer says that it failed: disk full")
+    assert vendor.runs == [action.id]
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+async def test_a_start_whose_answer_is_lost_is_asked_about_and_never_repeated(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock, idempotent: bool
+) -> None:
+    vendor.lose_answer, vendor.idempotent = True, idempotent
+    action = await approved(desk)
+    await run_for(desk, clock, 5)
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+    assert vendor.runs == [action.id]
+    assert vendor.asked.count("start") == 1
+
+
+async def test_a_start_that_never_arrived_is_repeated_only_with_an_idempotent_deployer(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    vendor.refuse_start, vendor.idempotent = True, True
+    action = await approved(desk)
+    await run_for(desk, clock, 5)
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+    assert vendor.runs == [action.id]
+    assert vendor.asked.count("start") == 2
+
+
+async def test_a_start_that_never_arrived_becomes_uncertain_and_calls_a_person(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    vendor.refuse_start = True
+    action = await approved(desk)
+    await run_for(desk, clock, 100)
+    lost = await the(desk, action.id)
+    assert lost.status is ActionStatus.UNCERTAIN
+    assert lost.outcome.endswith(f"It is not tried again. To find out, run `deployctl status --key {action.id}`.")
+    assert vendor.asked.count("start") == 1
+    assert vendor.runs == []
+    assert isinstance(desk.channel, FakeChannel)
+    [call] = desk.channel.posts
+    assert isinstance(call.view, NoteView)
+    assert call.view.mention == (OLIVIA, AMIR)
+    assert call.view.text == lost.outcome
+
+
+async def test_an_uncertain_action_is_settled_when_the_deployer_can_tell(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await in_executing(desk)
+    vendor.runs.append(action.id)  # it had arrived; only the answer and then the deployer were lost
+    vendor.finish(order(action), Run("run-1", RunState.SUCCEEDED))
+    vendor.down = True
+    await run_for(desk, clock, 100)
+    assert (await the(desk, action.id)).status is ActionStatus.UNCERTAIN
+    vendor.down = False
+    await run_for(desk, clock, 35)
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+    assert vendor.asked.count("start") == 0
+
+
+async def test_an_order_that_never_arrived_stops_blocking_the_service(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    action = await in_executing(desk)
+    await run_for(desk, clock, 100)
+    assert (await the(desk, action.id)).status is ActionStatus.UNCERTAIN
+    await run_for(desk, clock, 700, step=10)
+    done = await the(desk, action.id)
+    assert (done.status, done.outcome) == (
+        ActionStatus.FAILED,
+        "It never arrived: the deployer does not know it, and v43 still runs.",
+    )
+    assert vendor.runs == []
+
+
+async def test_a_deployer_that_is_gone_leaves_it_uncertain_and_says_how_to_find_out(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await in_executing(desk)
+    vendor.down = True
+    await run_for(desk, clock, 100)
+    lost = await the(desk, action.id)
+    assert lost.status is ActionStatus.UNCERTAIN
+    assert "the deployer cannot be asked: The deployer does not answer" in lost.outcome
+    assert "To find out, run `deployctl status" in lost.outcome
+
+
+async def test_a_deployer_that_forgets_its_run_is_never_started_again(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    vendor.outcome, vendor.idempotent = RunState.RUNNING, True
+    action = await approved(desk)
+    await run_for(desk, clock, 3)
+    vendor.by_key.clear()
+    await run_for(desk, clock, 5)
+    lost = await the(desk, action.id)
+    assert lost.status is ActionStatus.UNCERTAIN
+    assert "no longer knows its run run-1" in lost.outcome
+    assert vendor.runs == [action.id]
+
+
+async def test_nothing_starts_when_the_world_moved_since_the_plan(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    action = await approved(desk)
+    vendor.running["payments"] = "v44"
+    await run_for(desk, clock, 3)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.REFUSED
+    assert done.outcome.startswith("Since the plan was made, v44 came in place of v43. Nothing was started")
+    assert vendor.runs == []
+
+
+async def test_a_deployer_that_is_down_before_the_start_is_waited_for_and_then_given_up(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await approved(desk)
+    vendor.down = True
+    await run_for(desk, clock, 5)
+    assert (await the(desk, action.id)).status is ActionStatus.APPROVED
+    await run_for(desk, clock, 120)
+    done = await the(desk, action.id)
+    assert (done.status, done.outcome) == (
+        ActionStatus.REFUSED,
+        "Nothing was started: The deployer does not answer.",
+    )
+    assert vendor.runs == []
+
+
+async def test_the_handler_may_run_twice_at_once_and_again_later(desk: Desk, vendor: FakeDeployer) -> None:
+    action = await approved(desk)
+    args = {"action": action.id, "look": 0}
+    await asyncio.gather(*(execution.execute(args, desk) for _ in range(4)))
+    await execution.execute(args, desk)
+    assert vendor.runs == [action.id]
+    assert [d for _, d in await deeds(desk, action.id)].count("executing") == 1
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+
+
+async def test_verification_run_twice_ends_it_once(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    action = await approved(desk)
+    await run_for(desk, clock, 3)
+    await clear(desk)
+    args = {"action": action.id, "look": 0}
+    await asyncio.gather(*(execution.verify(args, desk) for _ in range(3)))
+    assert [d for _, d in await deeds(desk, action.id)].count("succeeded") == 1
+
+
+async def test_a_run_that_never_ends_is_looked_at_by_a_person(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
+    vendor.outcome = RunState.RUNNING
+    action = await approved(desk)
+    await run_for(desk, clock, 1900, step=10)
+    lost = await the(desk, action.id)
+    assert lost.status is ActionStatus.UNCERTAIN
+    assert "it still runs after 30 min" in lost.outcome
