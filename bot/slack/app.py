@@ -1,15 +1,10 @@
-"""The Slack app: handlers registered, requests let in by Socket Mode or by signed HTTP."""
+"""The Slack app: handlers registered, and the door for signed HTTP requests. Socket Mode is in `socket`."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Collection
 
-import aiohttp
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -18,14 +13,12 @@ from starlette.routing import Route
 from bot.errors import BadSettings
 from bot.flows.desk import Desk
 from bot.slack import buttons, commands, home, mentions, submissions
-from bot.slack.client import API_URL, connect, is_loopback
+from bot.slack.client import API_URL, connect
 from bot.slack.front import Front, Stories
 from bot.slack.payload import Record, text
-from bot.slack.refusals import call, translate
+from bot.slack.refusals import call
 
-log = logging.getLogger(__name__)
 LARGEST = 1_000_000
-PAUSES = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 def build_app(
@@ -69,57 +62,6 @@ def identify(client: AsyncWebClient) -> Callable[..., Awaitable[AuthorizeResult]
         )
 
     return authorize
-
-
-class SocketMode:
-    """The connection that Slack's requests come through. Slack being down delays it and stops nothing else."""
-
-    def __init__(self, app: AsyncApp, app_token: str, api_url: str = API_URL, ping_interval: float = 10) -> None:
-        web = connect(None, api_url)
-        self._handler = AsyncSocketModeHandler(app, app_token, web_client=web, ping_interval=ping_interval)
-        if is_loopback(api_url):
-            self._handler.client.proxy = None
-        self._opening: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin to connect, in the background, for as long as it takes."""
-        if self._opening is None:
-            self._opening = asyncio.create_task(self._open(), name="slack socket mode")
-
-    async def connected(self) -> bool:
-        """Requests can come in now."""
-        return bool(await self._handler.client.is_connected())
-
-    async def stop(self) -> None:
-        """Close the connection; a request that is being handled goes on."""
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
-        await self._handler.client.close()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
-
-    async def _open(self) -> None:
-        pauses = iter(PAUSES)
-        pause = PAUSES[-1]
-        while True:
-            try:
-                await self._handler.client.connect()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
-                return
-            except SlackApiError as error:
-                why = str(translate(error, "apps.connections.open", "this app"))
-            except (TimeoutError, aiohttp.ClientError, OSError, SlackClientError) as error:
-                why = type(error).__name__
-            pause = next(pauses, pause)
-            log.warning("slack socket mode not connected why=%s again_in=%s", why, pause)
-            await asyncio.sleep(pause)
-
-
-async def run_socket_mode(app: AsyncApp, app_token: str, api_url: str = API_URL) -> SocketMode:
-    """A started connection; its `stop()` ends it. Raises BadSettings for a token that cannot be one."""
-    if not app_token.startswith("xapp-"):
-        raise BadSettings("SLACK_APP_TOKEN is not an app-level token; it begins with xapp- (connections:write).")
-    socket = SocketMode(app, app_token, api_url)
-    await socket.start()
-    return socket
 
 
 def http_route(app: AsyncApp, signing_secret: str, path: str = "/slack/events") -> Route:

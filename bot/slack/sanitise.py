@@ -18,6 +18,7 @@ _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\(\s{0,4}<?([^()\s<>]*)>?(?:\s{1,4}[\"'][
 _AUTOLINK = re.compile(r"<((?:https?|mailto):[^<>\s]*)>")
 _ADDRESS = re.compile(r"(?<![\w])((?:[A-Za-z][A-Za-z0-9+.-]{0,30}:)?//[^\s<>\"'`|)\]]+|mailto:[^\s<>)]+)")
 _WEBSITE = re.compile(r"(?<![\w/.@-])(www\.[^\s<>\"'`|)\]]+)", re.IGNORECASE)
+_PARAGRAPH = re.compile(r"(\n[ \t]*\n)")
 _HELD = "\ue000{}\ue001"
 _PRIVATE = re.compile("[\ue000\ue001]")
 
@@ -56,24 +57,35 @@ def _prose(text: str, hosts: Collection[str]) -> str:
 
     def on_link(found: re.Match[str]) -> str:
         label, target = found[1].strip(), found[2]
-        if allowed(target, hosts) and not found[0].startswith("!"):
+        if _ours(target, hosts) and not found[0].startswith("!"):
             return hold(f"[{_label(label) or target}]({target})")
         return f"{label} ({target})" if target and target != label else label
 
     def on_address(found: re.Match[str]) -> str:
         address = found[1].rstrip(".,;:!?*_~")
         rest = found[1][len(address) :]
-        return hold(address if allowed(address, hosts) else f"`{_calm(address)}`") + rest
+        return hold(address if _ours(address, hosts) else f"`{_calm(address)}`") + rest
 
     text = _SPAN.sub(lambda m: hold(_calm(m[0])) if "|" not in m[2] or "://" not in m[2] else m[0], text)
     text = _LINK.sub(on_link, text)
     text = _AUTOLINK.sub(r"\1", text)
+    text = "".join(_unticked(paragraph) for paragraph in _PARAGRAPH.split(text))
     text = _WEBSITE.sub(on_address, _ADDRESS.sub(on_address, text))
     text = re.sub(r"(?m)^(\s*(?:[>*+-]\s*|\d+[.)]\s*)*\[[^\]\n]*\]):", rf"\1{JOINER}:", text)
     text = _calm(text)
     while re.search("\ue000\\d+\ue001", text):
         text = re.sub("\ue000(\\d+)\ue001", lambda m: held[int(m[1])], text)
     return text
+
+
+def _unticked(paragraph: str) -> str:
+    """A loose backtick would pair with ours and let the address that we put in code out again."""
+    addressed = _ADDRESS.search(paragraph) or _WEBSITE.search(paragraph)
+    return paragraph.replace("`", "ˋ") if addressed else paragraph
+
+
+def _ours(address: str, hosts: Collection[str]) -> bool:
+    return allowed(address, hosts) and _calm(address) == address
 
 
 def _label(label: str) -> str:

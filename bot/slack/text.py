@@ -59,7 +59,8 @@ def code_block(lines: Collection[str], limit: int = 2800) -> str:
     kept: list[str] = []
     left = limit - 8
     for line in reversed(list(lines)):
-        shown = _escaped(cut(_CONTROL.sub("", line.replace("\t", "    ")).rstrip("\n"), 400)).replace("`", "ˋ")
+        bare = _CONTROL.sub("", line.replace("\t", "    ")).rstrip("\n")
+        shown = _escaped(cut(_BROADCAST.sub("@" + JOINER, bare), 400)).replace("`", "ˋ")
         if len(shown) + 1 > left:
             break
         left -= len(shown) + 1
