@@ -44,9 +44,15 @@ def names_for(workspace: Workspace, reader: str) -> Names:
 class Draw:
     """The functions that the block templates call, for one reader."""
 
-    def __init__(self, names: Names, states: Mapping[tuple[str, str], JsonObject] | None = None) -> None:
+    def __init__(
+        self,
+        names: Names,
+        states: Mapping[tuple[str, str], JsonObject] | None = None,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
         self.names = names
         self._states = states or {}
+        self._files = files or {}
 
     def mrkdwn(self, text: Any) -> Markup:
         return mrkdwn(str(text), self.names)
@@ -71,7 +77,7 @@ class Draw:
     def picture(self, image: Mapping[str, Any]) -> str:
         """The address of a picture that the page may load: ours or this machine's; empty for any other."""
         file = image.get("slack_file") or {}
-        url = str(image.get("image_url") or file.get("url") or "")
+        url = str(image.get("image_url") or file.get("url") or self._files.get(str(file.get("id"))) or "")
         try:
             parts = urlsplit(url)
         except ValueError:
@@ -129,7 +135,7 @@ def message_html(workspace: Workspace, message: Message, reader: str) -> Markup:
         "message.html",
         message=message,
         blocks=message.blocks if message.by_app else [],
-        draw=Draw(names, states),
+        draw=Draw(names, states, workspace.file_urls()),
         author=author(workspace, message),
         replies=replies,
         repliers=[face(workspace, u) for u in dict.fromkeys(m.user for m in replies)][:4],
@@ -149,7 +155,7 @@ def view_html(workspace: Workspace, view: View) -> Markup:
         "view.html",
         view=view,
         blocks=view.blocks,
-        draw=Draw(names, states),
+        draw=Draw(names, states, workspace.file_urls()),
         people={p: n for p, n in names.people.items() if p != workspace.config.bot.user_id},
         channels=names.channels,
         errors=view.errors,

@@ -1,5 +1,6 @@
 """Everything that a request handler may reach for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,14 @@ class Site:
         problems = message_problems(text, blocks, metadata)
         if self.structure is not None:
             problems += self.structure.problems({"blocks": blocks, "metadata": metadata})
-        _refuse(problems)
+        _refuse(problems or list(self._missing_files(blocks)))
+
+    def _missing_files(self, blocks: list[JsonObject]) -> Iterator[Problem]:
+        known = self.workspace.file_urls()
+        for number, block in enumerate(blocks):
+            ident = (block.get("slack_file") or {}).get("id")
+            if ident is not None and ident not in known:
+                yield Problem(f"/blocks/{number}/slack_file", f"invalid slack file: {ident}")
 
     def check_view(self, view: Any) -> None:
         problems = view_problems(view)

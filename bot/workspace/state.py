@@ -184,6 +184,11 @@ class Workspace:
         everything = [v for stack in self.modals.values() for v in stack] + list(self.homes.values())
         return next((v for v in everything if v.id == view_id), None)
 
+    def file_urls(self) -> dict[str, str]:
+        """The address of each uploaded file, by its id."""
+        base = self.config.base_url
+        return {f: f"{base}/files/{f}/{file['secret']}" for f, file in self.files.items() if file["content"] is not None}
+
     def add(self, message: Message, **details: Any) -> Message:
         channel = self.channels[message.channel]
         channel.messages[message.ts] = message

@@ -60,7 +60,7 @@ def _finish(call: Call, item: Any) -> JsonObject:
 
 def file_json(site: Site, file: JsonObject) -> JsonObject:
     extension = extension_of(file["name"])
-    url = f"{site.config.base_url}/files/{file['id']}/{file['secret']}"
+    url = site.workspace.file_urls().get(file["id"], "")
     return {
         "id": file["id"],
         "name": file["name"],

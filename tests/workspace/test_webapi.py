@@ -1,5 +1,6 @@
 """The Web API answers as Slack does, with Slack's error words."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -161,6 +162,19 @@ async def test_a_file_is_uploaded_shared_and_handed_out(workspace: Running) -> N
     await slack.files_upload_v2(channel="C0ALERTS", filename="evil.html", content="<script>1</script>")
     page = (await workspace.messages("C0ALERTS"))[1]["files"][0]
     assert (await workspace.http.get(page["url_private"])).headers["content-type"] == "application/octet-stream"
+
+
+async def test_an_uploaded_chart_is_shown_in_an_image_block(workspace: Running) -> None:
+    slack = workspace.slack
+    chart = {"type": "image", "slack_file": {"id": "F9"}, "alt_text": "Errors per minute"}
+    assert await refused(slack.chat_postMessage(channel="C0ALERTS", text="x", blocks=[chart])) == "invalid_blocks"
+    uploaded = await slack.files_upload_v2(filename="errors.png", content=b"\x89PNG\r\n\x1a\n")
+    chart["slack_file"] = {"id": uploaded["file"]["id"]}
+    await slack.chat_postMessage(channel="C0ALERTS", text="Errors", blocks=[chart])
+    page = await workspace.http.get("/page/messages", params={"as": "U0ONCALL", "channel": "C0ALERTS"})
+    [shown] = page.json()["messages"]
+    [address] = re.findall(r'<img src="([^"]+)" alt="Errors per minute"', shown["html"])
+    assert (await workspace.http.get(address)).headers["content-type"] == "image/png"
 
 
 async def test_a_stream_is_written_stopped_and_dies_after_five_minutes() -> None:
