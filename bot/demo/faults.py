@@ -57,10 +57,10 @@ def _setting(kind: str, service: str, message: str, name: str, old: object, new:
 
 
 _RETRY_STORMS = (
-    _retuned(RETRY_STORM, "storefront", "do not lose orders on a hiccup", "checkout", (4000, 0, 200), (350, 10, 0)),
-    _retuned(RETRY_STORM, "checkout", "tune the payments client", "payments", (3000, 0, 200), (190, 10, 0)),
+    _retuned(RETRY_STORM, "storefront", "do not lose orders on a hiccup", "checkout", (4000, 0, 200), (400, 10, 0)),
+    _retuned(RETRY_STORM, "checkout", "tune the payments client", "payments", (3000, 0, 200), (240, 10, 0)),
     _retuned(RETRY_STORM, "payments", "tune the acmepay client", "acmepay", (1200, 2, 200), (150, 10, 0)),
-    _retuned(RETRY_STORM, "inventory", "tune the store client", "store", (1500, 1, 100), (112, 10, 0)),
+    _retuned(RETRY_STORM, "inventory", "tune the store client", "store", (1500, 1, 100), (130, 10, 0)),
 )
 
 _TIGHT_TIMEOUTS = (

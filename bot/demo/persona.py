@@ -22,7 +22,7 @@ class Person:
     async def channels(self) -> dict[str, str]:
         """Name by id of every channel that this person sees, direct messages included."""
         answer = await self._get("channels")
-        return {channel["id"]: channel["name"] for channel in answer["channels"]}
+        return {channel["id"]: channel.get("name", channel["id"]) for channel in answer["channels"]}
 
     async def read(self, channel: str, thread: str = "") -> list[Seen]:
         """The messages of a channel, or of one thread with its parent; oldest first."""
