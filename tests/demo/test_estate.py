@@ -45,39 +45,42 @@ async def test_it_starts_serves_customers_and_announces_what_runs(estate: Estate
     assert states.count("success") == states.count("in_progress") == len(SERVICES)
 
 
-async def test_a_deployment_switches_the_running_version_without_losing_a_request(
-    estate: Estate, receiver: Receiver
-) -> None:
+async def test_a_deployment_switches_the_running_version_without_losing_a_request(estate: Estate, receiver: Receiver) -> None:
     await asyncio.sleep(1.0)
     commit, release = await estate.grounds.ship(DECOYS["checkout-declined"])
     assert release is not None
     current = estate.grounds.deploys.current("checkout")
-    assert current is not None and current.commit.sha == commit.sha
+    assert current is not None
+    assert current.commit.sha == commit.sha
     running = [one.running for one in estate.grounds.shop.of("checkout")]
     assert all(one is not None and one.version == release.version for one in running)
     await asyncio.sleep(2.0)
     assert all(estate.grounds.load.results)
     pushed = receiver.of("push")[-1].body
-    assert pushed["after"] == commit.sha and pushed["commits"][0]["modified"] == ["services/checkout/app.py"]
+    assert pushed["after"] == commit.sha
+    assert pushed["commits"][0]["modified"] == ["services/checkout/app.py"]
     assert receiver.of("deployment_status")[-1].body["deployment"]["sha"] == commit.sha
 
 
 async def test_deployctl_deploys_once_per_key_and_answers_in_json(estate: Estate) -> None:
     _, before, _ = await ctl(estate, "current", "--service", "payments", "--environment", "production")
-    assert before["version"] == "v42" and len(before["commit"]) == 40
+    assert before["version"] == "v42"
+    assert len(before["commit"]) == 40
     words = ["deploy", "--service", "payments", "--version", "v41", "--environment", "production"]
     code, run, progress = await ctl(estate, *words, "--idempotency-key", "k1")
     assert (code, run["status"], run["version"]) == (0, "succeeded", "v41")
     assert "deploying payments v41" in progress
     code, again, _ = await ctl(estate, *words, "--idempotency-key", "k1")
-    assert code == 0 and again["run"] == run["run"]
+    assert code == 0
+    assert again["run"] == run["run"]
     assert estate.grounds.deploys.vendor_runs == 1
     _, status, _ = await ctl(estate, "status", "--idempotency-key", "k1")
     assert status["status"] == "succeeded"
     _, unknown, _ = await ctl(estate, "status", "--idempotency-key", "never seen")
     assert unknown == {"run": None, "status": "unknown"}
     _, versions, _ = await ctl(estate, "versions", "--service", "payments")
-    assert [one["version"] for one in versions] == ["v41", "v42"] and all(one["healthy"] for one in versions)
+    assert [one["version"] for one in versions] == ["v41", "v42"]
+    assert all(one["healthy"] for one in versions)
     _, now, _ = await ctl(estate, "current", "--service", "payments", "--environment", "production")
     assert now["version"] == "v41"
 
@@ -97,7 +100,8 @@ async def test_what_does_not_exist_is_refused_and_nothing_runs(estate: Estate) -
     ):
         words = ("--service", service, "--version", version, "--environment", environment, "--idempotency-key", "k")
         code, answer, error = await ctl(estate, "deploy", *words)
-        assert (code, answer) == (1, None) and "refused" in error
+        assert (code, answer) == (1, None)
+        assert "refused" in error
     assert estate.grounds.deploys.vendor_runs == 0
 
 
@@ -107,21 +111,25 @@ async def test_a_version_that_does_not_start_leaves_the_old_one_serving(estate: 
     (folder / "services/inventory/app.py").write_text("raise SystemExit('no such luck')\n")
     words = ("--service", "inventory", "--version", release.version, "--environment", "production")
     code, run, _ = await ctl(estate, "deploy", *words, "--idempotency-key", "k")
-    assert (code, run["status"]) == (1, "failed") and "no such luck" in run["error"]
+    assert (code, run["status"]) == (1, "failed")
+    assert "no such luck" in run["error"]
     current = estate.grounds.deploys.current("inventory")
-    assert current is not None and current.version == "v28"
+    assert current is not None
+    assert current.version == "v28"
     status, _ = await ask(estate, "/")
     assert status == 200
 
 
 async def test_the_control_api_wants_its_token_and_keeps_the_file_private(estate: Estate) -> None:
     status, answer = await ask(estate, "/control/versions?service=store")
-    assert status == 401 and "token" in answer["error"]
+    assert status == 401
+    assert "token" in answer["error"]
     assert estate.control_file.stat().st_mode & 0o077 == 0
     assert estate.config.deploy_token not in repr(estate.config)
     headers = {"Authorization": f"Bearer {estate.config.deploy_token}"}
     status, answer = await ask(estate, "/control/deploy", "POST", headers=headers, json={"service": "store"})
-    assert status == 400 and "version" in answer["error"]
+    assert status == 400
+    assert "version" in answer["error"]
 
 
 async def test_deployctl_says_that_it_could_not_ask(tmp_path: Path) -> None:
@@ -136,26 +144,35 @@ async def test_prometheus_and_loki_answer_in_their_formats(estate: Estate) -> No
     now = time.time()
     asked = {"query": '{service="payments"}', "start": now - 3, "end": now, "step": 1}
     status, answer = await ask(estate, "/api/v1/query_range", params=asked)
-    assert status == 200 and answer["status"] == "success" and answer["data"]["resultType"] == "matrix"
+    assert status == 200
+    assert answer["status"] == "success"
+    assert answer["data"]["resultType"] == "matrix"
     names = {series["metric"]["__name__"] for series in answer["data"]["result"]}
     assert {"http_requests_per_second", "http_request_error_ratio", "outbound_calls_per_second"} <= names
     assert all(series["metric"]["service"] == "payments" for series in answer["data"]["result"])
     at, value = answer["data"]["result"][0]["values"][-1]
-    assert isinstance(at, float) and isinstance(value, str) and float(value) >= 0
+    assert isinstance(at, float)
+    assert isinstance(value, str)
+    assert float(value) >= 0
     _, instant = await ask(estate, "/api/v1/query", params={"query": 'up{service="store"}'})
-    assert instant["data"]["resultType"] == "vector" and instant["data"]["result"][0]["value"][1] == "1"
+    assert instant["data"]["resultType"] == "vector"
+    assert instant["data"]["result"][0]["value"][1] == "1"
     _, listed = await ask(estate, "/api/v1/label/__name__/values")
     assert "cache_hit_ratio" in listed["data"]
     _, series = await ask(estate, "/api/v1/series", params={"match[]": 'up{service="store"}'})
     assert series["data"] == [{"__name__": "up", "service": "store", "instance": "store-1"}]
     status, refusal = await ask(estate, "/api/v1/query", params={"query": "rate(up[1m])"})
-    assert status == 400 and refusal["errorType"] == "bad_data"
+    assert status == 400
+    assert refusal["errorType"] == "bad_data"
     logs = {"query": '{service="payments",level="info"}', "start": str(int((now - 60) * 1e9)), "limit": "5"}
     status, answer = await ask(estate, "/loki/api/v1/query_range", params=logs)
-    assert status == 200 and answer["data"]["resultType"] == "streams"
+    assert status == 200
+    assert answer["data"]["resultType"] == "streams"
     (stream, *_) = answer["data"]["result"]
-    assert stream["stream"]["service"] == "payments" and stream["stream"]["level"] == "info"
-    assert stream["values"][0][0].isdigit() and len(stream["values"][0][0]) == 19
+    assert stream["stream"]["service"] == "payments"
+    assert stream["stream"]["level"] == "info"
+    assert stream["values"][0][0].isdigit()
+    assert len(stream["values"][0][0]) == 19
 
 
 async def test_nothing_is_served_from_before_the_estate_began(estate: Estate) -> None:
@@ -170,7 +187,8 @@ async def test_nothing_is_served_from_before_the_estate_began(estate: Estate) ->
 async def test_the_panel_works_on_its_own_page_only(estate: Estate) -> None:
     async with aiohttp.ClientSession() as session, session.get(estate.url) as answer:
         page, policy = await answer.text(), answer.headers["Content-Security-Policy"]
-    assert "frame-ancestors http://127.0.0.1:*" in policy and "default-src 'none'" in policy
+    assert "frame-ancestors http://127.0.0.1:*" in policy
+    assert "default-src 'none'" in policy
     token = page.split("token&quot;: &quot;")[1].split("&quot;")[0]
     good = {"Origin": estate.url, "X-Panel-Token": token}
     for headers in ({}, {**good, "Origin": "http://evil.example"}, {**good, "X-Panel-Token": "no"}):
@@ -179,9 +197,11 @@ async def test_the_panel_works_on_its_own_page_only(estate: Estate) -> None:
     status, _ = await ask(estate, "/panel/reset", "POST", headers=good, json={})
     assert status == 200
     status, answer = await ask(estate, "/panel/play", "POST", headers=good, json={"kind": "x", "service": "y"})
-    assert status == 400 and "error" in answer
+    assert status == 400
+    assert "error" in answer
     status, shown = await ask(estate, "/panel/state")
-    assert status == 200 and [one["name"] for one in shown["services"]] == list(SERVICES)
+    assert status == 200
+    assert [one["name"] for one in shown["services"]] == list(SERVICES)
     status, _ = await ask(estate, "/panel/state", headers={"Host": "rebound.example"})
     assert status == 421
 
@@ -189,7 +209,8 @@ async def test_the_panel_works_on_its_own_page_only(estate: Estate) -> None:
 async def test_a_story_from_the_panel_begins_and_a_reset_ends_it(estate: Estate) -> None:
     headers = {"Authorization": f"Bearer {estate.config.deploy_token}"}
     status, begun = await ask(estate, "/control/story", "POST", headers=headers, json={"seed": 3})
-    assert status == 200 and begun["story"] == "seed-3"
+    assert status == 200
+    assert begun["story"] == "seed-3"
     async with asyncio.timeout(15):
         while not estate.director.performance or not estate.director.performance.shipped:
             await asyncio.sleep(0.1)

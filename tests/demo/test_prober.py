@@ -44,7 +44,8 @@ def test_a_firing_alert_clears_after_the_pause_and_says_when() -> None:
         prober.evaluate([reading(failed=5)], at)
     assert prober.evaluate([reading()], 103.0) == []
     (ended,) = prober.evaluate([reading()], 103.0 + KEEP_FIRING_SECONDS)
-    assert ended.ends_at is not None and ended.ends_at > ended.starts_at
+    assert ended.ends_at is not None
+    assert ended.ends_at > ended.starts_at
     assert prober.firing == []
 
 
@@ -55,7 +56,8 @@ def test_a_firing_alert_keeps_its_start_and_updates_its_figures() -> None:
     (alert,) = prober.firing
     started = alert.starts_at
     prober.evaluate([reading(failed=30)], 103.0)
-    assert alert.starts_at == started and "75%" in alert.annotations["summary"]
+    assert alert.starts_at == started
+    assert "75%" in alert.annotations["summary"]
 
 
 def test_the_edge_alerts_before_payments_does() -> None:

@@ -38,7 +38,7 @@ def test_the_name_may_be_a_matcher() -> None:
         "a + b",
         '{service="payments"} |= "error"',
         '{service="payments"',
-        '{service=payments}',
+        "{service=payments}",
         '{service=~"("}',
         '{service=~"(a+)+b"}',
         '{service="' + "x" * 3000 + '"}',

@@ -32,7 +32,8 @@ async def test_the_history_has_authors_dates_and_diffs(repository: Repository) -
     assert len({row[1] for row in rows}) >= 4
     dates = [datetime.fromisoformat(row[2]) for row in rows]
     assert dates == sorted(dates, reverse=True)
-    assert dates[0] < NOW - timedelta(hours=1) and dates[-1] < NOW - timedelta(days=30)
+    assert dates[0] < NOW - timedelta(hours=1)
+    assert dates[-1] < NOW - timedelta(days=30)
     assert all(git(repository, "show", "--stat", "--format=", row[0]).strip() for row in rows)
 
 
@@ -51,7 +52,8 @@ async def test_past_trouble_with_retries_is_in_the_history(repository: Repositor
 
 async def test_a_change_of_a_service_is_its_next_version_and_tells_its_files(repository: Repository) -> None:
     commit, release = await repository.commit(DECOYS["payments-log"], NOW)
-    assert release is not None and release.version == "v43"
+    assert release is not None
+    assert release.version == "v43"
     assert commit.modified == ("services/payments/app.py",)
     assert git(repository, "rev-parse", "HEAD").strip() == commit.sha
 
@@ -78,7 +80,8 @@ async def test_every_fault_and_every_innocent_change_applies_together(repository
     baseline = repository.commits[-1].sha
     for fault in FAULTS.values():
         commit, release = await repository.commit(fault.change, NOW)
-        assert release is not None and commit.modified
+        assert release is not None
+        assert commit.modified
         await repository.restore(baseline, INES, "back", NOW)
 
 
@@ -87,7 +90,8 @@ async def test_restoring_brings_back_the_files_and_removes_new_ones(repository: 
     await repository.commit(DECOYS["ci-makefile"], NOW)
     await repository.commit(DECOYS["docs-readme"], NOW)
     commit = await repository.restore(start, INES, "back", NOW)
-    assert commit is not None and commit.removed == ("Makefile",)
+    assert commit is not None
+    assert commit.removed == ("Makefile",)
     assert git(repository, "diff", start, "HEAD") == ""
     assert await repository.restore(start, INES, "again", NOW) is None
 

@@ -43,10 +43,14 @@ async def test_a_push_is_signed_and_lists_its_commits(repository: Repository) ->
     assert delivery.headers["X-Hub-Signature-256"] == f"sha256={wanted}"
     assert delivery.headers["X-GitHub-Event"] == "push"
     told = json.loads(delivery.body)
-    assert told["ref"] == "refs/heads/main" and told["repository"]["full_name"] == FULL_NAME
+    assert told["ref"] == "refs/heads/main"
+    assert told["repository"]["full_name"] == FULL_NAME
     assert [c["id"] for c in told["commits"]] == [c.sha for c in repository.commits]
-    assert told["commits"][0]["timestamp"].endswith("Z") and told["commits"][-1]["modified"] == ["docs/operations.md"]
-    assert told["created"] and not told["deleted"] and told["head_commit"]["id"] == told["after"]
+    assert told["commits"][0]["timestamp"].endswith("Z")
+    assert told["commits"][-1]["modified"] == ["docs/operations.md"]
+    assert told["created"]
+    assert not told["deleted"]
+    assert told["head_commit"]["id"] == told["after"]
 
 
 async def test_a_deployment_status_names_service_version_and_commit(repository: Repository) -> None:
@@ -64,13 +68,18 @@ async def test_a_deployment_status_names_service_version_and_commit(repository: 
 
 def test_a_notification_has_the_documented_fields() -> None:
     told = payload({"alertname": "HighErrorRatio", "service": "checkout"}, [alert("checkout-1"), alert("checkout-2", True)])
-    assert told["version"] == "4" and told["status"] == "firing" and told["truncatedAlerts"] == 0
+    assert told["version"] == "4"
+    assert told["status"] == "firing"
+    assert told["truncatedAlerts"] == 0
     assert told["groupKey"] == '{}:{alertname="HighErrorRatio", service="checkout"}'
-    assert "instance" not in told["commonLabels"] and told["commonLabels"]["severity"] == "critical"
+    assert "instance" not in told["commonLabels"]
+    assert told["commonLabels"]["severity"] == "critical"
     first, second = told["alerts"]
-    assert first["endsAt"] == "0001-01-01T00:00:00Z" and second["status"] == "resolved"
+    assert first["endsAt"] == "0001-01-01T00:00:00Z"
+    assert second["status"] == "resolved"
     assert second["endsAt"] == "2026-11-22T12:00:05.000Z"
-    assert len(first["fingerprint"]) == 16 and first["fingerprint"] != second["fingerprint"]
+    assert len(first["fingerprint"]) == 16
+    assert first["fingerprint"] != second["fingerprint"]
 
 
 def test_a_group_waits_repeats_and_ends() -> None:
@@ -79,7 +88,8 @@ def test_a_group_waits_repeats_and_ends() -> None:
     manager.take_in([firing], 100.0)
     assert manager.due(100.5) == []
     (first,) = manager.due(101.0)
-    assert first.headers["Authorization"] == "Bearer token" and body(first)["status"] == "firing"
+    assert first.headers["Authorization"] == "Bearer token"
+    assert body(first)["status"] == "firing"
     assert manager.due(110.0) == []
     assert len(manager.due(122.0)) == 1
     manager.take_in([alert("checkout-1", ended=True)], 123.0)
@@ -109,7 +119,8 @@ async def test_a_busy_receiver_gets_everything_later_and_in_order(receiver: Rece
         await asyncio.wait_for(sender.drained(), 20)
         task.cancel()
     assert [one.raw for one in receiver.got] == [b"0", b"1", b"2"]
-    assert sender.statuses[503] == 2 and sender.statuses[202] == 3
+    assert sender.statuses[503] == 2
+    assert sender.statuses[202] == 3
 
 
 def test_secrets_stay_out_of_a_delivery_when_it_is_printed() -> None:
