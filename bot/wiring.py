@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from slack_bolt.async_app import AsyncApp
 from uuid6 import uuid7
 
 from bot import __version__
@@ -29,9 +30,9 @@ from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
 from bot.ports import ChangeSource, Channel, Connector, Deployer, EvidenceSource, Handler, Scalar, Transaction, WebhookSettings
 from bot.settings import Settings, load
-from bot.slack.app import AsyncApp, SocketMode, build_app
+from bot.slack.app import build_app
 from bot.slack.front import Stories as SlackStories
-from bot.storage import alerts as alert_store
+from bot.slack.socket import SocketMode
 from bot.storage import inbox as inbox_store
 from bot.storage import journal as journal_store
 from bot.storage.actions import SqlActionStore
@@ -261,7 +262,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
     keep = settings.retention
     forget: Mapping[housekeeping.Forget, timedelta] = {
         inbox_store.prune: timedelta(days=keep.raw_days),
-        alert_store.prune: timedelta(days=keep.alert_days),
+        SqlAlertStore().forget: timedelta(days=keep.alert_days),
         journal_store.prune: timedelta(days=keep.journal_days),
         work.purge: timedelta(days=1),
     }

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.commands import Commands
+from bot.commands import Commands, runs
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -20,7 +20,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     retrieval.add_argument("--negatives", type=Path, help="alerts without a runbook")
     retrieval.add_argument("--embedder", default="", help='another model, or "none" for words only')
     retrieval.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    retrieval.set_defaults(run=_retrieval)
+    retrieval.set_defaults(run=runs(_retrieval))
     diagnosis = verbs.add_parser("diagnosis", help="root causes: top-1, top-3, verdicts (rootcausebench format)")
     diagnosis.add_argument("--cases", type=Path, required=True)
     diagnosis.add_argument("--truth", type=Path, required=True)
@@ -37,14 +37,14 @@ def progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _retrieval(args: argparse.Namespace) -> int:
+async def _retrieval(args: argparse.Namespace) -> int:
     from bot.evals.retrieval import run_retrieval  # slow: numpy
     from bot.knowledge.embedder import open_embedder  # as above
     from bot.wiring import load_settings  # as above
 
     settings = load_settings(args.config)
     name = args.embedder or settings.knowledge.embedder
-    result = run_retrieval(
+    result = await run_retrieval(
         docs_path=args.docs,
         queries_path=args.queries,
         field=args.field,

@@ -19,11 +19,16 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     search.set_defaults(run=runs(_search))
 
 
+def progress(done: int, of: int) -> None:
+    """One line on stderr that grows."""
+    print(f"\rembedded {done} of {of}", end="\n" if done == of else "", file=sys.stderr, flush=True)
+
+
 async def _index(args: argparse.Namespace) -> int:
     from bot.wiring import library_of, load_settings  # slow: only commands that need the bot pay for it
 
     library = library_of(load_settings(args.config))
-    await library.sync(lambda line: print(line, file=sys.stderr, flush=True))
+    await library.sync(progress)
     print(library.state)
     return 0
 
@@ -32,7 +37,7 @@ async def _search(args: argparse.Namespace) -> int:
     from bot.wiring import library_of, load_settings  # slow: only commands that need the bot pay for it
 
     library = library_of(load_settings(args.config))
-    await library.sync(lambda line: print(line, file=sys.stderr, flush=True))
+    await library.sync(progress)
     kind = DocumentKind.INCIDENT if args.incidents else DocumentKind.RUNBOOK
     found = await library.find(Inquiry(text=" ".join(args.words)), kind)
     if args.json:

@@ -46,7 +46,7 @@ async def _run(args: argparse.Namespace) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    waits = [asyncio.create_task(stop.wait())]
+    waits: list[asyncio.Task[object]] = [asyncio.create_task(stop.wait())]
     if args.until_stdin_closes:
         waits.append(asyncio.create_task(stdin_closes()))
     async with running(settings, say=lambda line: print(line, flush=True)) as parts:

@@ -1,8 +1,9 @@
 """Every answer that the bot gave, and what people thought of it."""
 
 import hashlib
+from datetime import datetime
 
-from sqlalchemy import Column, String, Table, Text, insert, select
+from sqlalchemy import Column, String, Table, Text, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.interaction import Feedback, Interaction
@@ -100,3 +101,10 @@ def _said(feedback: Feedback) -> str:
     """Equal for the same person saying the same of the same thing."""
     same = (feedback.user, feedback.opinion, feedback.interaction_id, feedback.incident_id, feedback.note)
     return hashlib.sha256("\n".join(same).encode()).hexdigest()
+
+
+def prune(tx: Transaction, before: datetime) -> int:
+    """Forget the answers given before a time, with what people thought of them; how many those were."""
+    old = select(interactions.c.id).where(interactions.c.at < before)
+    sql(tx).execute(delete(judgements).where(judgements.c.interaction_id.in_(old)))
+    return sql(tx).execute(delete(interactions).where(interactions.c.at < before)).rowcount

@@ -1,0 +1,132 @@
+"""What people see: one message per thing, posted once, edited in place."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
+from bot.domain.incident import Incident
+from bot.domain.view import EvidenceView, IncidentView, PointerView
+from bot.errors import Unavailable
+from bot.flows.announce import announce, want
+from bot.flows.desk import Desk
+from bot.flows.resolving import resolve
+from bot.storage.database import SqlDatabase
+from tests.desk import a_desk, handlers
+from tests.fakes import FakeClock, an_incident
+
+
+@pytest.fixture
+def desk(database: SqlDatabase, clock: FakeClock) -> Desk:
+    return a_desk(database, clock)
+
+
+def diagnosis(at: datetime, **fields: object) -> Diagnosis:
+    cause = Candidate("github:1", "payments", "raise retries", version="v43", commit="3f2c1a9")
+    given = {"verdict": Verdict.CONVICTED, "confidence": Confidence.STRONG, "summary": "payments v43", "at": at, "cause": cause}
+    return Diagnosis(**{**given, **fields})  # type: ignore[arg-type]  # the test gives what it means
+
+
+async def kept(desk: Desk, **fields: object) -> Incident:
+    return await desk.db.write(lambda tx: desk.incidents.save(tx, an_incident(channel="", version=0, **fields)))
+
+
+async def told(desk: Desk, incident: Incident) -> None:
+    await desk.db.write(lambda tx: announce(tx, incident, desk))
+
+
+async def test_the_first_card_waits_for_the_first_diagnosis_but_not_for_ever(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk, service="checkout")
+    await told(desk, incident)
+    await desk.work.run_all(handlers(desk), now=clock())
+    assert desk.channel.posts == []
+    clock.advance(seconds=1)
+    await desk.work.run_all(handlers(desk), now=clock())
+    card, *pointers = desk.channel.posts
+    assert isinstance(card.view, IncidentView)
+    assert card.view.looking
+    assert card.place.channel == "C-INCIDENTS"
+    assert "C-ALERTS" in [p.place.channel for p in pointers]
+
+
+async def test_the_card_goes_home_to_the_owner_of_the_convicted_service_with_pointers_elsewhere(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk, service="checkout")
+    await desk.db.write(lambda tx: desk.diagnoses.save(tx, incident.id, diagnosis(clock())))
+    await told(desk, incident)
+    await desk.work.run_all(handlers(desk))
+    by_channel = {p.place.channel: p.view for p in desk.channel.posts if not p.place.thread}
+    assert isinstance(by_channel["C-PAYMENTS"], IncidentView)
+    assert isinstance(by_channel["C-INCIDENTS"], PointerView)
+    assert isinstance(by_channel["C-ALERTS"], PointerView)
+    assert [p.view for p in desk.channel.posts if p.place.thread and isinstance(p.view, EvidenceView)]
+
+
+async def test_a_thousand_wishes_are_one_refresh(desk: Desk) -> None:
+    incident = await kept(desk)
+    for _ in range(1000):
+        await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    assert len(desk.work.named("refresh")) == 1
+
+
+async def test_what_people_see_already_is_not_shown_again(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk)
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    await desk.work.run_all(handlers(desk))
+    clock.advance(minutes=5)
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    await desk.work.run_all(handlers(desk))
+    assert desk.channel.edits == []
+    assert sum(isinstance(p.view, IncidentView) for p in desk.channel.posts) == 1
+
+
+async def test_a_change_edits_the_card_in_place(desk: Desk) -> None:
+    incident = await kept(desk)
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    await desk.work.run_all(handlers(desk))
+    await desk.db.write(lambda tx: resolve(tx, desk.incidents.get(tx, incident.id) or incident, "U0ONCALL", "fixed", desk))
+    await desk.work.run_all(handlers(desk))
+    cards = [p for p in desk.channel.posts if isinstance(p.view, IncidentView)]
+    assert len(cards) == 1
+    assert not cards[0].view.incident.live
+
+
+async def test_a_post_whose_answer_was_lost_is_found_and_not_posted_again(desk: Desk) -> None:
+    incident = await kept(desk)
+    desk.channel.lose_answers = 1
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    with pytest.raises(Unavailable):
+        await desk.work.run_all(handlers(desk))
+    key = f"card:{incident.id}"
+    await handlers(desk)["refresh"]({"key": key})
+    assert sum(p.key == key for p in desk.channel.posts) == 1
+    card = await desk.db.read(lambda tx: desk.cards.get(tx, key))
+    assert card is not None
+    assert card.place.ts == desk.channel.posts[0].place.ts
+
+
+async def test_a_channel_that_is_missing_sends_the_card_to_the_default_one(database: SqlDatabase, clock: FakeClock) -> None:
+    desk = a_desk(database, clock)
+    incident = await kept(desk)
+    await desk.db.write(lambda tx: desk.incidents.save(tx, replace(desk.incidents.get(tx, incident.id) or incident, channel="#missing")))
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    await desk.work.run_all(handlers(desk))
+    assert desk.channel.posts[0].place.channel == "C-INCIDENTS"
+
+
+async def test_a_refresh_that_never_ended_does_not_freeze_the_card(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk)
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    clock.advance(minutes=3)
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    assert len(desk.work.named("refresh")) == 2
+
+
+async def test_a_rollback_is_offered_only_for_a_convicted_change(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk)
+    now = datetime.now(UTC)
+    for verdict, offered in ((Verdict.UNDETERMINED, ""), (Verdict.OPERATIONAL, ""), (Verdict.CONVICTED, "the version before")):
+        await desk.db.write(lambda tx, v=verdict: desk.diagnoses.save(tx, incident.id, diagnosis(now, verdict=v)))
+        await handlers(desk)["refresh"]({"key": f"card:{incident.id}"})
+        view = next(p.view for p in desk.channel.posts if isinstance(p.view, IncidentView))
+        assert view.may_propose == offered
