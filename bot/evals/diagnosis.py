@@ -214,7 +214,7 @@ def _share(results: Sequence[Mapping[str, object]], key: str) -> float:
 
 
 def _rows(path: Path) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line.strip():
             try:

@@ -10,6 +10,8 @@ from bot.domain.document import Found
 from bot.domain.service import ServiceGraph
 from bot.domain.telemetry import LogLine, Readings, Series, SourceStatus, Span
 
+NOBODY = ServiceGraph()
+
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
@@ -39,7 +41,7 @@ class Case:
     carries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     readings: tuple[Readings, ...] = ()
     patterns: tuple[Pattern, ...] = ()
-    graph: ServiceGraph = ServiceGraph()
+    graph: ServiceGraph = NOBODY
     external: frozenset[str] = frozenset()
     runbooks: tuple[Found, ...] = ()
     past: tuple[Found, ...] = ()

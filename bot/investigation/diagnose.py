@@ -9,7 +9,7 @@ from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.missing import missing, say_failures
 from bot.investigation.operational import operational
-from bot.investigation.picture import Picture, paint
+from bot.investigation.picture import paint
 from bot.investigation.rank import Scored, rank
 from bot.investigation.sentences import next_step, summary, symptom
 from bot.investigation.verdict import Judgement, judge
@@ -29,7 +29,7 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
     say_failures(case, exhibits)
     runbooks = tuple(_runbook(f, exhibits) for f in case.runbooks)
     past = tuple(_past(f, exhibits) for f in case.past)
-    first = _first(picture, judgement, case)
+    first = picture.first or (case.services[0] if case.services else "")
     return Diagnosis(
         verdict=judgement.verdict,
         confidence=judgement.confidence,
@@ -50,11 +50,6 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
         past=past,
         evidence=exhibits.all,
     )
-
-
-def _first(picture: Picture, judgement: Judgement, case: Case) -> str:
-    """Where it began; an outside service is named by the finding, ours is who calls it."""
-    return picture.first or (case.services[0] if case.services else "")
 
 
 def _ruled_out(ranked: Sequence[Scored], case: Case) -> tuple[Candidate, ...]:

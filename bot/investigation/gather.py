@@ -200,7 +200,7 @@ async def _first(sources: Sequence[ChangeSource], ask: Callable[[ChangeSource], 
     for source in sources:
         try:
             answer = await ask(source)
-        except Exception:  # noqa: BLE001 - a tool call: without the diff the change is judged by what else is known
+        except Exception:  # noqa: BLE001, S112 - a tool call: without the diff the change is judged by what else is known
             continue
         if answer:
             return answer

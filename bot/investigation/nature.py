@@ -10,17 +10,21 @@ from bot.investigation.rules.rule import Text
 _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "documentation only",
-        re.compile(r"(?i)(?:^|/)(?:docs?|documentation|runbooks)/|\.(?:md|rst|adoc)$|(?:^|/)(?:README|CHANGELOG|LICENSE|CODEOWNERS|NOTICE)\S*$"),
+        re.compile(r"(?i)(?:^|/)(?:docs?|documentation|runbooks)/|\.(?:md|rst|adoc)$|(?:^|/)(?:README|CHANGELOG"
+            r"|LICENSE|CODEOWNERS|NOTICE)\S*$"),
     ),
     (
         "tests only",
-        re.compile(r"(?i)(?:^|/)(?:tests?|testdata|__tests__|spec|fixtures|golden|e2e)/|_test\.\w+$|(?:^|/)test_\w+\.py$|\.(?:test|spec)\.\w+$|\.golden$|_(?:bench|fuzz)\w*\.go$"),
+        re.compile(r"(?i)(?:^|/)(?:tests?|testdata|__tests__|spec|fixtures|golden|e2e)/|_test\.\w+$|(?:^"
+            r"|/)test_\w+\.py$|\.(?:test|spec)\.\w+$|\.golden$|_(?:bench|fuzz)\w*\.go$"),
     ),
     (
         "build and checks only",
-        re.compile(r"(?i)(?:^|/)\.(?:github|circleci|gitlab|buildkite|vscode)/|\.gitlab-ci|Jenkinsfile|(?:^|/)(?:Makefile|\.golangci\S*|\.pre-commit\S*|\.editorconfig|\.gitignore|tslint|\.eslintrc\S*)"),
+        re.compile(r"(?i)(?:^|/)\.(?:github|circleci|gitlab|buildkite|vscode)/|\.gitlab-ci|Jenkinsfile|(?:^"
+            r"|/)(?:Makefile|\.golangci\S*|\.pre-commit\S*|\.editorconfig|\.gitignore|tslint|\.eslintrc\S*)"),
     ),
-    ("styling only", re.compile(r"(?i)\.(?:css|scss|less|svg|png|jpe?g|gif|ico|woff2?)$|(?:^|/)(?:theme|palette|styles?)\b[^/]*$")),
+    ("styling only", re.compile(r"(?i)\.(?:css|scss|less|svg|png|jpe?g|gif|ico|woff2?)$|(?:^|/)(?:theme|palette"
+        r"|styles?)\b[^/]*$")),
     ("staging only", re.compile(r"(?i)(?:^|[/_.-])(?:staging|sandbox|dev)(?:[/_.-]|$)")),
 )  # fmt: skip
 _IMPORT = re.compile(r"^(?:import\b|from\s+\S+\s+import\b|use\s+[\w:]+|#include|require\(|\"[\w./-]+\"$|package\s+\w+|[()]$)")

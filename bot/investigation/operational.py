@@ -18,7 +18,8 @@ SURGE = 1.8  # traffic at the edge by this factor
 _HOST = re.compile(r"(?<![\w@.-])((?:[a-z0-9-]+\.)+[a-z]{2,24})(?![\w-]*\()", re.IGNORECASE)
 _INSIDE = re.compile(r"(?:\.local|\.internal|\.svc|\.lan|\.localdomain|\.cluster|\.consul)$|\.svc\.", re.IGNORECASE)
 _NOT_HOSTS = re.compile(
-    r"\.(?:go|py|js|ts|java|rb|rs|c|h|cpp|sql|json|ya?ml|md|log|txt|html|css|exc|sh|conf|toml|xml|proto|lua|php)$|^(?:java|javax|org|com|io|sqlalchemy|exc|net)\.",
+    r"\.(?:go|py|js|ts|java|rb|rs|c|h|cpp|sql|json|ya?ml|md|log|txt|html|css|exc|sh|conf|toml|xml|proto|lua|php)$"
+    r"|^(?:java|javax|org|com|io|sqlalchemy|exc|net)\.",
     re.I,
 )
 _IDENTITY = re.compile(
@@ -79,7 +80,7 @@ def certificate(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | N
     return Finding("certificate", fact, Remedy.ROTATE_CERTIFICATE, 1.0, where, True)
 
 
-def dns(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
+def dns(_: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     """Names of at least two unrelated hosts do not resolve; one host alone may be a typing error in a change."""
     signs = [s for s in picture.signs if Kind.DNS in s.kinds and s.what is not EvidenceKind.ALERT]
     hosts = {_domain(h) for s in signs for h in _hosts(s.raw)}
@@ -154,7 +155,7 @@ def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None
     return Finding("external_provider", fact, Remedy.ESCALATE_PROVIDER, 0.9, outside, False)
 
 
-def surge(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
+def surge(_: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     """More traffic came in at the edge, before anything hurt, and what is inside grew no more than that."""
     if any(s.kinds & _OWN_CRASH and s.what in (EvidenceKind.LOG, EvidenceKind.TRACE) for s in picture.signs):
         return None

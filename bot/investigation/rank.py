@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import lru_cache
 
 from bot.domain.evidence import Candidate, EvidenceKind, Fact
 from bot.investigation.case import Case
@@ -18,7 +19,7 @@ from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
-from bot.signals.direction import words
+from bot.signals.direction import bag, words
 
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 CONTENT = 4.0  # the most that one rule gives
@@ -26,12 +27,12 @@ OVERLAP = 4.0  # the most that shared words give
 
 _PROVEN = frozenset(r.name for r in RULES) | {"stepped", "verbatim", "stack_trace"}
 VAGUE = frozenset({Kind.ERRORS, Kind.LATENCY})
-_COMMON = frozenset(
+_COMMON = bag(
     "error errors return func self this context string const void await async import from with time data value values result request "
     "response null none true false class type struct public private static else case default print service services server client "
     "handler call calls code http https name path json list dict array float double bool byte count total main init test config "
     "status message info warn debug level when then that have been were will into over after before every each only more less "
-    "github golang google rate ratio seconds second minute milliseconds duration p99 p95 failed failure failing new get set".split()
+    "github golang google rate ratio seconds second minute milliseconds duration p99 p95 failed failure failing new get set"
 )
 
 
@@ -68,7 +69,7 @@ def _judge(
     without: Collection[str],
 ) -> Scored:
     bare = _bare(shipment)
-    reason = _ruled_out(shipment, case, picture)
+    reason = _ruled_out(shipment, picture)
     if reason:
         return Scored(replace(bare, ruled_out=reason), shipment)
     facts: list[Fact] = []
@@ -98,7 +99,7 @@ def _bare(shipment: Shipment) -> Candidate:
     )
 
 
-def _ruled_out(shipment: Shipment, case: Case, picture: Picture) -> str:
+def _ruled_out(shipment: Shipment, picture: Picture) -> str:
     """The reason why it cannot be the cause, or ""."""
     reason = harmless(shipment.text, shipment.title)
     if reason:
@@ -322,7 +323,8 @@ def _words_of(shipment: Shipment) -> dict[str, float]:
     return found
 
 
-def _tokens(text: str) -> set[str]:
+@lru_cache(maxsize=8192)
+def _tokens(text: str) -> frozenset[str]:
     """Identifiers as a whole and their parts, long enough to mean something."""
     found: set[str] = set()
     for name in re.findall(r"[A-Za-z][\w]*", text):
@@ -330,4 +332,4 @@ def _tokens(text: str) -> set[str]:
         found.update(p.rstrip("s") if len(p) > 4 else p for p in parts)
         if "_" in name and len(name) > 8:
             found.add(name.lower())
-    return found
+    return frozenset(found)

@@ -1,19 +1,20 @@
-"""What reached production when: every change with the commits it carried, and commits with the deployment that took them along."""
+"""What reached production when: each change with the commits it carried, each commit with the deployment that took it along."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.investigation.case import Case
 from bot.investigation.picture import Picture
 from bot.investigation.rules.rule import Text
-from bot.signals.direction import words
+from bot.signals.direction import bag, words
 
-_SHARED = frozenset("pkg lib libs internal common shared core platform vendor util schema proto api config deploy".split())
+_SHARED = bag("pkg lib libs internal common shared core platform vendor util schema proto api config deploy")
+TAKEN_ALONG = timedelta(hours=24)  # a commit ships with a deployment this long after it, or it shipped before all we know
 _SUFFIX = re.compile(r"(?:service|svc|server|app)$")
-_CUT = frozenset("service svc server app the".split())
+_CUT = bag("service svc server app the")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,9 @@ def shipments(case: Case, picture: Picture) -> tuple[Shipment, ...]:
         if not any(sha in case.commits for sha in shas):
             found[change.id] = Shipment(change, None, change.at, change.services, Text.of("", change.files))
     deploys = [c for c in shipped if c.kind is not ChangeKind.FLAG]
-    known = {c.commit for c in case.changes if c.kind is ChangeKind.COMMIT}
     for sha, commit in case.commits.items():
         if sha not in found:
-            found[sha] = _taken_along(commit, deploys, case, picture, pushed=sha in known)
+            found[sha] = _taken_along(commit, deploys, case, picture)
     return tuple(sorted(found.values(), key=lambda s: (s.at or case.now, s.id)))
 
 
@@ -76,13 +76,13 @@ def _of(change: Change, commit: Commit) -> Shipment:
     return Shipment(change, commit, change.at, change.services, Text.of(commit.diff, commit.files))
 
 
-def _taken_along(commit: Commit, deploys: Sequence[Change], case: Case, picture: Picture, *, pushed: bool) -> Shipment:
+def _taken_along(commit: Commit, deploys: Sequence[Change], case: Case, picture: Picture) -> Shipment:
     """A commit without its own deployment ships with the next one of a service that its files point to."""
     text = Text.of(commit.diff, commit.files)
     if not deploys:
         services = next((c.services for c in case.changes if c.commit == commit.sha and c.services), ())
         return Shipment(None, commit, commit.at, services, text, own=False)
-    later = [d for d in deploys if d.at >= commit.at]
+    later = [d for d in deploys if commit.at <= d.at <= commit.at + TAKEN_ALONG]
     own = [d for d in later if any(linked(s, commit.files) for s in d.services)]
     if own:
         return Shipment(own[0], commit, own[0].at, own[0].services, text, own=False)

@@ -3,7 +3,7 @@
 import re
 from enum import StrEnum
 
-from bot.signals.direction import counts_traffic, words
+from bot.signals.direction import bag, counts_traffic, words
 
 
 class Kind(StrEnum):
@@ -51,12 +51,14 @@ IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         Kind.POOL,
         _any(
             r"\bpool\b|acquir\w+ (?:a )?connection|too many (?:open )?connections|too many clients|remaining connection slots"
-            r"|no (?:free|idle|available) (?:connection|worker|thread|slot)s?|(?:workers?|threads?|connections?) (?:are )?(?:all )?(?:busy|exhausted)"
+            r"|no (?:free|idle|available) (?:connection|worker|thread|slot)s?|(?:workers?|threads?"
+                r"|connections?) (?:are )?(?:all )?(?:busy|exhausted)"
             r"|rejectedexecution|queue (?:is )?full|overloaded|bulkhead"
         ),
     ),
     (Kind.CACHE, _any(r"cache[ _-]?miss|read-through|cache (?:stampede|expired|eviction)|missed cache")),
-    (Kind.DATABASE, _any(r"slow query|statement timeout|\bSELECT .* FROM\b|seq(?:uential)? scan|full table scan|database (?:cpu|load)")),
+    (Kind.DATABASE, _any(r"slow query|statement timeout|\bSELECT .* FROM\b|seq(?:uential)? scan|full table scan"
+        r"|database (?:cpu|load)")),
     (Kind.RETRY, _any(r"\bretr(?:y|ies|ying)|attempt (?:<\*>|\d+)|back[- ]?off|\bCAS\b|retry budget|max(?:imum)? attempts")),
     (Kind.THROTTLED, _any(r"\b429\b|rate.?limit|throttl|too many requests|quota|resource.?exhausted")),
     (Kind.QUEUE, _any(r"backlog|consumer lag|queue (?:depth|growing|length)|OldestMessage|redeliver|partition lag")),
@@ -64,27 +66,32 @@ IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         Kind.NULL,
         _any(
             r"nil pointer|null ?pointer|NoneType|undefined (?:is not|property)|of (?:undefined|null)|segfault|SIGSEGV|KeyError|IndexError"
-            r"|index out of (?:range|bounds)|AttributeError|TypeError|on a? ?null|unwrap\(\)|divi(?:de|sion) by zero|ZeroDivision"
+            r"|index out of (?:range|bounds)|AttributeError|TypeError|on a? ?null|unwrap\(\)|divi(?:de|sion) by zero"
+                r"|ZeroDivision"
         ),
     ),
     (
         Kind.CONCURRENCY,
         _any(
             r"concurrent (?:map|modification)|data race|race condition|deadlock|lock wait|database is locked|lock contention"
-            r"|could not (?:obtain|acquire) lock|duplicate key|ConcurrentModification|could not serialize|iteration.*changed size"
+            r"|could not (?:obtain|acquire) lock|duplicate key|ConcurrentModification|could not serialize"
+                r"|iteration.*changed size"
         ),
     ),
     (
         Kind.SERIALIZATION,
         _any(
-            r"deserial|unmarshal|(?:failed|unable|cannot|could not) to? ?(?:decode|parse)|missing (?:required )?field|unknown field"
-            r"|invalid (?:json|payload|wire)|schema (?:mismatch|version)|unexpected token|JSONDecode|protocol buffer|UnicodeDecode"
+            r"deserial|unmarshal|(?:failed|unable|cannot|could not) to? ?(?:decode|parse)|missing (?:required )?field"
+                r"|unknown field"
+            r"|invalid (?:json|payload|wire)|schema (?:mismatch|version)|unexpected token|JSONDecode|protocol buffer"
+                r"|UnicodeDecode"
         ),
     ),
     (
         Kind.SCHEMA,
         _any(
-            r"(?:relation|table|column)\W+\S+\W+(?:of relation \S+ )?does not exist|no such (?:table|column)|unknown column|undefined ?(?:table|column)"
+            r"(?:relation|table|column)\W+\S+\W+(?:of relation \S+ )?does not exist|no such (?:table|column)"
+                r"|unknown column|undefined ?(?:table|column)"
             r"|null value in column|violates (?:not-null|foreign|check)|invalid object name"
         ),
     ),
@@ -92,55 +99,64 @@ IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         Kind.STARTUP,
         _any(
-            r"crashloop|crash loop|fail(?:ed|ure) (?:to start|at startup|on startup)|startup (?:panic|failed|error)|duplicate registration|version conflict"
+            r"crashloop|crash loop|fail(?:ed|ure) (?:to start|at startup|on startup)|startup (?:panic|failed|error)"
+                r"|duplicate registration|version conflict"
             r"|ImportError|ModuleNotFound|cannot find module|NoSuchMethod|NoClassDef|incompatible|undefined symbol|exec format"
         ),
     ),
     (
         Kind.CONFIG,
         _any(
-            r"missing (?:env|environment|config|setting)|environment variable|(?:env|config|setting|variable) \S+ (?:is )?(?:not set|required|missing|unset)"
+            r"missing (?:env|environment|config|setting)|environment variable|(?:env|config|setting"
+                r"|variable) \S+ (?:is )?(?:not set|required|missing|unset)"
             r"|required (?:config|setting|variable)|config(?:uration)? (?:error|invalid|missing)"
         ),
     ),
-    (Kind.AUTH, _any(r"\b40[13]\b|unauthori[sz]ed|forbidden|permission denied|access ?denied|invalid (?:token|signature|credential|api key)|authentication failed")),
-    (Kind.ENDPOINT, _any(r"connection refused|ECONNREFUSED|no route to host|\b404\b|no healthy upstream|unimplemented|unknown (?:method|service)")),
-    (Kind.REJECTED, _any(r"\brefus(?:ed|ing)\b(?<!connection refused)|reject(?:ed|ing)|declined|\b4(?:00|22|13)\b|validation (?:failed|error)|too large|not allowed|invalid (?:request|argument)")),
+    (Kind.AUTH, _any(r"\b40[13]\b|unauthori[sz]ed|forbidden|permission denied|access ?denied|invalid (?:token"
+        r"|signature|credential|api key)|authentication failed")),
+    (Kind.ENDPOINT, _any(r"connection refused|ECONNREFUSED|no route to host|\b404\b|no healthy upstream|unimplemented"
+        r"|unknown (?:method|service)")),
+    (Kind.REJECTED, _any(r"\brefus(?:ed|ing)\b(?<!connection refused)|reject(?:ed|ing)|declined|\b4(?:00|22|13)\b"
+        r"|validation (?:failed|error)|too large|not allowed|invalid (?:request|argument)")),
     (Kind.CPU, _any(r"\bcpu\b|event loop (?:lag|blocked)|load average")),
     (Kind.DISK, _any(r"no space left|disk (?:is )?full|ENOSPC|disk usage|read-only file system")),
-    (Kind.HANDLES, _any(r"too many open files|EMFILE|file descriptor|socket (?:exhaust|leak)|address already in use|cannot assign requested address")),
+    (Kind.HANDLES, _any(r"too many open files|EMFILE|file descriptor|socket (?:exhaust|leak)|address already in use"
+        r"|cannot assign requested address")),
     (Kind.SERIES, _any(r"too many (?:time ?)?series|cardinality|series limit")),
     (Kind.CERTIFICATE, _any(r"x509|certificate|tls.{0,12}handshake|CERT_HAS_EXPIRED|SSLError|PKIX")),
-    (Kind.DNS, _any(r"no such host|ENOTFOUND|name resolution|SERVFAIL|getaddrinfo|NXDOMAIN|name or service not known|server misbehaving|lookup \S+ on")),
-    (Kind.DATA, _any(r"out of range|malformed|poison|invalid record|corrupt|bad (?:data|record)|validation error|record rejected")),
-    (Kind.NODE, _any(r"node ?not ?ready|\bevict(?:ed|ion|ing) pods?|spot (?:interrupt|reclaim)|kernel panic|disk pressure|preempt|hardware error|instance (?:terminated|retired|unreachable)|host (?:down|unreachable)")),
+    (Kind.DNS, _any(r"no such host|ENOTFOUND|name resolution|SERVFAIL|getaddrinfo|NXDOMAIN|name or service not known"
+        r"|server misbehaving|lookup \S+ on")),
+    (Kind.DATA, _any(r"out of range|malformed|poison|invalid record|corrupt|bad (?:data|record)|validation error"
+        r"|record rejected")),
+    (Kind.NODE, _any(r"node ?not ?ready|\bevict(?:ed|ion|ing) pods?|spot (?:interrupt|reclaim)|kernel panic"
+        r"|disk pressure|preempt|hardware error|instance (?:terminated|retired|unreachable)|host (?:down|unreachable)")),
     (Kind.ERRORS, _any(r"\berrors?\b|\bfail(?:ed|ure|ing|s)?\b|exception|panic|fatal|\b5\d\d\b|unavailable")),
 )  # fmt: skip
 
 IN_METRIC: tuple[tuple[Kind, frozenset[str]], ...] = (
-    (Kind.ERRORS, frozenset("error errors fail failed failures failure exception exceptions 5xx panic panics".split())),
-    (Kind.LATENCY, frozenset("latency duration p50 p90 p95 p99 slow".split())),
-    (Kind.TIMEOUT, frozenset("timeout timeouts deadline cancelled canceled".split())),
-    (Kind.POOL, frozenset("pool workers threads connections conns saturation inflight".split())),
-    (Kind.CACHE, frozenset("cache hit hits miss misses evictions".split())),
-    (Kind.DATABASE, frozenset("db database query queries sql rows".split())),
-    (Kind.RETRY, frozenset("retry retries attempts cas".split())),
-    (Kind.THROTTLED, frozenset("throttled 429 limited".split())),
-    (Kind.QUEUE, frozenset("queue lag backlog age pending depth".split())),
-    (Kind.MEMORY, frozenset("memory rss heap oom".split())),
-    (Kind.STARTUP, frozenset("restart restarts replicas ready".split())),
-    (Kind.SERIALIZATION, frozenset("deserialize decode parse unmarshal".split())),
-    (Kind.CPU, frozenset("cpu load".split())),
-    (Kind.DISK, frozenset("disk filesystem volume".split())),
-    (Kind.HANDLES, frozenset("fds descriptors sockets handles goroutines".split())),
-    (Kind.SERIES, frozenset("series cardinality".split())),
-    (Kind.LOGS, frozenset("log logs".split())),
-    (Kind.CONCURRENCY, frozenset("lock locks deadlocks blocked contention".split())),
-    (Kind.CERTIFICATE, frozenset("cert certificate tls".split())),
-    (Kind.DNS, frozenset("dns coredns servfail nxdomain".split())),
-    (Kind.DATA, frozenset("validation invalid malformed".split())),
-    (Kind.AUTH, frozenset("auth unauthorized forbidden 401 403".split())),
-    (Kind.REJECTED, frozenset("rejected refused declined 4xx 400 422".split())),
+    (Kind.ERRORS, bag("error errors fail failed failures failure exception exceptions 5xx panic panics")),
+    (Kind.LATENCY, bag("latency duration p50 p90 p95 p99 slow")),
+    (Kind.TIMEOUT, bag("timeout timeouts deadline cancelled canceled")),
+    (Kind.POOL, bag("pool workers threads connections conns saturation inflight")),
+    (Kind.CACHE, bag("cache hit hits miss misses evictions")),
+    (Kind.DATABASE, bag("db database query queries sql rows")),
+    (Kind.RETRY, bag("retry retries attempts cas")),
+    (Kind.THROTTLED, bag("throttled 429 limited")),
+    (Kind.QUEUE, bag("queue lag backlog age pending depth")),
+    (Kind.MEMORY, bag("memory rss heap oom")),
+    (Kind.STARTUP, bag("restart restarts replicas ready")),
+    (Kind.SERIALIZATION, bag("deserialize decode parse unmarshal")),
+    (Kind.CPU, bag("cpu load")),
+    (Kind.DISK, bag("disk filesystem volume")),
+    (Kind.HANDLES, bag("fds descriptors sockets handles goroutines")),
+    (Kind.SERIES, bag("series cardinality")),
+    (Kind.LOGS, bag("log logs")),
+    (Kind.CONCURRENCY, bag("lock locks deadlocks blocked contention")),
+    (Kind.CERTIFICATE, bag("cert certificate tls")),
+    (Kind.DNS, bag("dns coredns servfail nxdomain")),
+    (Kind.DATA, bag("validation invalid malformed")),
+    (Kind.AUTH, bag("auth unauthorized forbidden 401 403")),
+    (Kind.REJECTED, bag("rejected refused declined 4xx 400 422")),
 )
 
 

@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.signals.direction import is_share, label_suffix, words
+from bot.signals.direction import bag, is_share, label_suffix, words
 from bot.signals.onset import Deviation
 
-_UNSAID = frozenset(
-    "http server client total second seconds milliseconds ms pct percent bytes per mb process resident container".split()
+_UNSAID = bag(
+    "http outbound server client total second seconds milliseconds ms pct percent bytes per mb process resident container"
 )
 
 

@@ -2,24 +2,30 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
-_UP_IS_BAD = frozenset(
+
+def bag(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
+
+
+_UP_IS_BAD = bag(
     "error errors fail failed failure failures exception exceptions 5xx 4xx 500 503 latency duration seconds_p95 p50 p90 p95 p99 "
     "wait waits waiting timeout timeouts retry retries exhausted restart restarts oom killed panic panics lag age backlog "
     "queue depth utilization utilisation cpu memory rss heap pending cancelled canceled dropped rejected saturation missing "
     "miss misses conflict conflicts throttled evictions unhealthy servfail pause goroutines threads slow busy swap load "
-    "deadlocks blocked refused declined aborted use used usage inflight".split()
+    "deadlocks blocked refused declined aborted use used usage inflight"
 )
-_DOWN_IS_BAD = frozenset(
+_DOWN_IS_BAD = bag(
     "hit hits success successes ready available availability uptime healthy processed throughput free remaining committed "
-    "flushed enriched decoded completed delivered replicas heartbeats up goodput apdex conversions".split()
+    "flushed enriched decoded completed delivered replicas heartbeats up goodput apdex conversions"
 )
-_NEUTRAL = frozenset("limit max capacity expiry expires until version info build timestamp created threshold quota".split())
-_COUNTS_TRAFFIC = frozenset(
-    "request requests calls call queries query qps rps tps messages events hits_per_second traffic".split()
-)
+_NEUTRAL = bag("limit max capacity expiry expires until version info build timestamp created threshold quota")
+_COUNTS_TRAFFIC = bag("request requests calls call queries query qps rps tps messages events hits_per_second traffic")
 
 
+@lru_cache(maxsize=32_768)
 def words(name: str) -> tuple[str, ...]:
     """The words of an identifier, in lower case: camel case, snake case, dots and dashes are taken apart."""
     spaced = re.sub(r"([a-z0-9])([A-Z])|([A-Z]+)([A-Z][a-z])", r"\1\3 \2\4", name)

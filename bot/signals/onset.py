@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 
@@ -117,5 +118,5 @@ def _walk_back(points: Sequence[tuple[datetime, float]], signed: np.ndarray, pea
 def _step(points: Sequence[tuple[datetime, float]]) -> timedelta:
     if len(points) < 2:
         return timedelta(seconds=1)
-    gaps = sorted(b[0] - a[0] for a, b in zip(points, points[1:], strict=False))
+    gaps = sorted(b[0] - a[0] for a, b in pairwise(points))
     return max(gaps[len(gaps) // 2], timedelta(milliseconds=1))

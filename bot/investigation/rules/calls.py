@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from bot.investigation.diff import Hunk, code
 from bot.investigation.rules.rule import Found, Rule, Text, rule
@@ -80,7 +81,7 @@ def heavy_work(text: Text) -> Iterator[Found]:
         if re.search(r"\((?:[^()]*[+*])\)[+*]", come) and re.search(r"(?i)re\.|regex|pattern|match", come):
             yield Found("a pattern that can backtrack without end", 0.9, kinds, path=hunk.path)
         loops = [len(t.expandtabs(4)) - len(t.expandtabs(4).lstrip()) for t in hunk.added if _LOOP.search(t)]
-        if any(b > a for a, b in zip(loops, loops[1:], strict=False)):
+        if any(b > a for a, b in pairwise(loops)):
             yield Found("a loop inside a loop was added", 0.6, kinds, path=hunk.path)
 
 

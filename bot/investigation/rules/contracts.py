@@ -6,31 +6,38 @@ from collections.abc import Iterator
 from bot.investigation.diff import code, number
 from bot.investigation.rules.rule import Found, Rule, Text, rule
 from bot.investigation.vocabulary import Kind
-from bot.signals.direction import words
+from bot.signals.direction import bag, words
 
 _SQL_TABLE = re.compile(r"(?i)\b(?:from|join|into|update|table(?: if (?:not )?exists)?)\s+[`\"]?([a-z_][\w.]*)[`\"]?")
 _SQL = re.compile(r"(?i)\b(?:select\b.+\bfrom|insert\s+into|update\s+\w+\s+set|delete\s+from)\b")
 _DDL = re.compile(r"(?i)\b(?:create table|add column|create_table|add_column)\b")
 _BREAKS_DDL = re.compile(
-    r"(?i)\b(?:drop (?:table|column)|rename (?:table|column|to)|alter column|set not null|drop_column|rename_column|drop_table)\b"
+    r"(?i)\b(?:drop (?:table|column)|rename (?:table|column|to)|alter column|set not null|drop_column|rename_column"
+    r"|drop_table)\b"
 )
 _FIELD_TAG = re.compile(
     r"json:\"([\w-]+)|yaml:\"([\w-]+)|alias=[\"']([\w-]+)|@JsonProperty\(\"([\w-]+)|name\s*=\s*\"([\w-]+)\"\s*\)|protobuf:\""
 )
 _PROTO_FIELD = re.compile(r"^\s*(?:optional |repeated |required )?[\w.<>, ]+\s+(\w+)\s*=\s*(\d+)\s*(?:\[[^\]]*\])?;")
 _LOCKFILES = re.compile(
-    r"(?:go\.(?:mod|sum)|package(?:-lock)?\.json|yarn\.lock|pnpm-lock\.yaml|requirements[\w.-]*\.txt|poetry\.lock|uv\.lock|Pipfile|pyproject\.toml|Cargo\.(?:toml|lock)|pom\.xml|build\.gradle\S*|Gemfile\S*|composer\.\w+|Dockerfile\S*)$"
+    r"(?:go\.(?:mod|sum)|package(?:-lock)?\.json|yarn\.lock|pnpm-lock\.yaml|requirements[\w.-]*\.txt|poetry\.lock"
+    r"|uv\.lock|Pipfile|pyproject\.toml|Cargo\.(?:toml|lock)|pom\.xml|build\.gradle\S*|Gemfile\S*|composer\.\w+"
+    r"|Dockerfile\S*)$"
 )
 _PIN = re.compile(
     r"[\"']?(@?[A-Za-z][\w./@-]*?)[\"']?\s*(?:==|>=|~=|\^|:\s*[\"'][\^~]?|\s+v|\s*=\s*[\"']|:)\s*[\"']?(\d+(?:\.[\w-]+)+)"
 )
-_HOSTING = frozenset("github golang google gopkg module https com org net www types sdk client lib core".split())
+_HOSTING = bag("github golang google gopkg module https com org net www types sdk client lib core")
 _NEEDS_ENV = re.compile(
-    r"os\.environ\[\s*[\"'](\w+)|(?:must\w*(?:getenv|env)|require\w*env|mustget|requiredenv|getenv_or_fail)\w*\(\s*[\"'](\w+)|process\.env\.(\w+)!|env\([\"'](\w+)[\"']\)"
+    r"os\.environ\[\s*[\"'](\w+)|(?:must\w*(?:getenv|env)|require\w*env|mustget|requiredenv"
+    r"|getenv_or_fail)\w*\(\s*[\"'](\w+)|process\.env\.(\w+)!|env\([\"'](\w+)[\"']\)"
     r"|(?:settings|config|cfg|conf)\[\s*[\"'](\w+)|os\.Getenv\(\"(\w+)\"\)|env:\"(\w+),required",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"(?i)https?://|\b[a-z][\w-]*(?:\.[\w-]+)*\.[a-z]{2,}(?::\d+)?(?:/|$|[\"'])|:\d{2,5}\b|^[\"']?/[\w/{}.-]+")
+_ADDRESS = re.compile(
+    r"(?i)https?://|\b[a-z][\w-]*(?:\.[\w-]+)*\.[a-z]{2,}(?::\d+)?(?:/|$|[\"'])|:\d{2,5}\b"
+    r"|^[\"']?/[\w/{}.-]+"
+)
 
 
 def schemas(text: Text) -> Iterator[Found]:
@@ -62,7 +69,11 @@ def serialised_fields(text: Text) -> Iterator[Found]:
         for name, tag in ((m[1], m[2]) for t in hunk.added if (m := _PROTO_FIELD.match(t))):
             if name in numbers and numbers[name] != tag:
                 yield Found(f"field number of {name} {numbers[name]} → {tag}", 0.9, path=hunk.path)
-        if re.search(r"(?i)schema|proto|avro|envelope|codec|seriali|message|event|contract|dto|payload", hunk.path + hunk.header):
+        if re.search(
+            r"(?i)schema|proto|avro|envelope|codec|seriali|message|event|contract|dto"
+            r"|payload",
+            hunk.path + hunk.header,
+        ):
             gone = _quoted_keys(hunk.removed) - _quoted_keys(hunk.added)
             come_keys = _quoted_keys(hunk.added) - _quoted_keys(hunk.removed)
             if gone and come_keys and not old:
@@ -195,7 +206,8 @@ def permissions(text: Text) -> Iterator[Found]:
 def acceptance(text: Text) -> Iterator[Found]:
     """Requests that are refused now, or conditions that were turned round."""
     refuses = re.compile(
-        r"(?i)\braise\b|\bthrow\b|return .*(?:err|status(?:bad|forbidden|unproc|conflict)|4\d\d|refus|reject|invalid)|abort\(|http\.Error\("
+        r"(?i)\braise\b|\bthrow\b|return .*(?:err|status(?:bad|forbidden|unproc|conflict)|4\d\d|refus|reject|invalid)"
+        r"|abort\(|http\.Error\("
     )
     hands_on = re.compile(r"return (?:[\w\"., ]*, ?)?err\b")
     for hunk in text.hunks:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from bot.investigation.diff import Edit, number
 from bot.investigation.rules.rule import Found, Rule, Text, rule
 from bot.investigation.vocabulary import Kind
-from bot.signals.direction import words
+from bot.signals.direction import bag, words
 
 TURNED = 1.5  # a value that changed by less than this factor is tuning, not a cause
-IDLE = frozenset("idle health healthcheck check keepalive log logs logging metrics trace sample test staging".split())
+IDLE = bag("idle health healthcheck check keepalive log logs logging metrics trace sample test staging")
 
 
 def _strength(ratio: float) -> float:
@@ -29,7 +29,7 @@ def _named(edit: Edit, *wanted: str, around: bool = True) -> bool:
 def _telling(key: set[str]) -> bool:
     """The key says itself what it is, so that its surroundings do not speak for it."""
     return bool(
-        key & set("timeout deadline retries retry attempts ttl expiry pool workers max limit size delay backoff interval".split())
+        key & bag("timeout deadline retries retry attempts ttl expiry pool workers max limit size delay backoff interval")
     )
 
 

@@ -8,25 +8,32 @@ from bot.investigation.rules.rule import Found, Rule, Text, rule
 from bot.investigation.vocabulary import Kind
 
 _LOCK = re.compile(
-    r"(?i)\b\w*(?:mutex|rwlock|lock)\b\s*(?:\.|\(|\{|sync)|\.(?:r?lock|r?unlock|acquire)\(|\bsynchronized\b|\bsync\.(?:RW)?Mutex|\batomic\b|for update\b"
+    r"(?i)\b\w*(?:mutex|rwlock|lock)\b\s*(?:\.|\(|\{|sync)|\.(?:r?lock|r?unlock|acquire)\(|\bsynchronized\b"
+    r"|\bsync\.(?:RW)?Mutex|\batomic\b|for update\b"
     r"|\bwith\s+\w*lock\b|async with self\._?lock|ConcurrentHashMap|threading\.(?:R?Lock|Semaphore)"
 )
 _LOCK_FIELD = re.compile(r"(?i)\bsync\.(?:rw)?mutex\b")
 _CHECK = re.compile(
-    r"(?i)\bif\b.{0,80}(?:==\s*(?:nil|null|none|undefined)|!=\s*(?:nil|null|none|undefined)|is (?:not )?none|\bnot\s+\w+|len\(|!\w+|\bin\b|\.is_?(?:empty|present|none|null))"
-    r"|\?\.|\?\?|\bor\s+(?:\[\]|\{\}|\"\"|''|0|None|\"[^\"]*\")|\.get\(\s*[^,()]+,\s*[^()]+\)|getattr\([^,]+,[^,]+,|Optional\.|orElse|\|\|\s*(?:\[|\{|\"|')"
+    r"(?i)\bif\b.{0,80}(?:==\s*(?:nil|null|none|undefined)|!=\s*(?:nil|null|none|undefined)|is (?:not )?none"
+    r"|\bnot\s+\w+|len\(|!\w+|\bin\b|\.is_?(?:empty|present|none|null))"
+    r"|\?\.|\?\?|\bor\s+(?:\[\]|\{\}|\"\"|''|0|None|\"[^\"]*\")|\.get\(\s*[^,()]+,\s*[^()]+\)|getattr\([^,]+,[^,]+,"
+    r"|Optional\.|orElse|\|\|\s*(?:\[|\{|\"|')"
     r"|\bassert\b|hasOwnProperty|\bok\s*:?="
 )
 _PASSES_ON = re.compile(r"\berr\w*\s*(?::=|!=|==)")  # an error handed on is no check for a missing value
 _HANDLED = re.compile(r"(?i)\b(?:except|catch|rescue|recover\(\)|on_error|\.catch\(|fallback|circuit|finally)\b")
 _BOUND = re.compile(
-    r"(?i)maxsize|max_?(?:entries|size|len)|\bevict|\.(?:clear|popitem|popleft|pop|expire|trim|truncate|remove|delete|shift)\(|\bdelete\(|\bdel \w+\[|lru|\[:0\]|ttl|bounded"
+    r"(?i)maxsize|max_?(?:entries|size|len)|\bevict|\.(?:clear|popitem|popleft|pop|expire|trim|truncate|remove|delete"
+    r"|shift)\(|\bdelete\(|\bdel \w+\[|lru|\[:0\]|ttl|bounded"
 )
 _GROWS = re.compile(
-    r"(?:\.append\(|=\s*append\(|\.push\(|\.add\(|\.put\(|\.setdefault\(|\.extend\(|\.set\(|\b\w+\[[^\]\n]+\]\s*=(?!=)|\.subscribe\(|addEventListener\()"
+    r"(?:\.append\(|=\s*append\(|\.push\(|\.add\(|\.put\(|\.setdefault\(|\.extend\(|\.set\("
+    r"|\b\w+\[[^\]\n]+\]\s*=(?!=)|\.subscribe\(|addEventListener\()"
 )
 _LASTING = re.compile(
-    r"^(?:var\s+\w+|(?:export\s+)?(?:const|let)\s+\w+|[A-Za-z_]\w*(?:\s*:\s*[\w\[\], .|]+)?|(?:private |public )?static .*?\w+)\s*(?::?=|\s\[\]|\s+map\[)\s*.*(?:\[\]|\{\}|\[\s*$|\{\s*$|list\(|dict\(|set\(|new (?:Map|Set|ArrayList|HashMap)|make\(|deque\(|defaultdict\(|map\[)"
+    r"^(?:var\s+\w+|(?:export\s+)?(?:const|let)\s+\w+|[A-Za-z_]\w*(?:\s*:\s*[\w\[\], .|]+)?|(?:private "
+    r"|public )?static .*?\w+)\s*(?::?=|\s\[\]|\s+map\[)\s*.*(?:\[\]|\{\}|\[\s*$|\{\s*$|list\(|dict\(|set\("
+    r"|new (?:Map|Set|ArrayList|HashMap)|make\(|deque\(|defaultdict\(|map\[)"
     r"|^var\s+\w+\s+(?:\[\]|map\[)"
 )
 
@@ -85,7 +92,14 @@ def leaks(text: Text) -> Iterator[Found]:
         if _lost(hunk, _BOUND) and any(_GROWS.search(t) for _, t in hunk.lines):
             yield Found("a bound on growth was removed", 0.9, path=hunk.path)
         kept = [
-            t for t in _won(hunk, re.compile(r"self\.\w+\.(?:append|add|extend)\(|this\.\w+\.push\(|self\.\w+\[[^\]]+\]\s*=[^=]"))
+            t
+            for t in _won(
+                hunk,
+                re.compile(
+                    r"self\.\w+\.(?:append|add|extend)\(|this\.\w+\.push\("
+                    r"|self\.\w+\[[^\]]+\]\s*=[^=]"
+                ),
+            )
         ]
         if kept and not _BOUND.search(everything):
             yield Found("an instance keeps more with every call", 0.7, path=hunk.path)
