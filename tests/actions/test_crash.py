@@ -5,6 +5,8 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,6 @@ from bot.storage.database import SqlDatabase
 from bot.storage.ledger import SqlLedger
 from tests.actions.estate import AMIR, OLIVIA, a_desk, press
 from tests.actions.mortal import real_deployer
-from tests.fakes import FakeClock
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,11 +33,11 @@ class Estate:
         self.database, self.folder, self.idempotent = database, folder, idempotent
         self.path = folder / "tocsin.db"
         self.action = ""
+        self.started: list[subprocess.Popen[str]] = []
 
     async def approve(self) -> None:
-        clock = FakeClock()
         deployer = real_deployer(self.folder, self.idempotent)
-        desk = a_desk(self.database, clock, deployer, work=DurableWork(clock=lambda: clock().timestamp()))
+        desk = a_desk(self.database, lambda: datetime.now(UTC), deployer, work=DurableWork())
         action = await propose(
             incident=None,
             kind=ActionKind.ROLLBACK,
@@ -58,17 +59,14 @@ class Estate:
         started = subprocess.Popen(
             [sys.executable, "-m", "tests.actions.mortal", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
+        self.started.append(started)
         assert started.stdout is not None
         assert started.stdout.readline() == "working\n"
         return started
 
     def finish(self) -> Action:
         """The process is started once more and left alone; the action as it then stands."""
-        last = self.process()
-        try:
-            assert last.wait(timeout=60) == 0
-        finally:
-            last.kill()
+        assert self.process().wait(timeout=60) == 0
         self.database.open(migrate=False)
         try:
             action = self.database.read_now(lambda tx: SqlActionStore().get(tx, self.action))
@@ -83,6 +81,17 @@ class Estate:
         return log.read_text().splitlines() if log.exists() else []
 
 
+@pytest.fixture
+def started() -> Iterator[list[Estate]]:
+    """Every process that a test left running is ended."""
+    estates: list[Estate] = []
+    yield estates
+    for process in (p for e in estates for p in e.started):
+        kill(process)
+        if process.stdout is not None:
+            process.stdout.close()
+
+
 def behave(folder: Path, **behaviour: Any) -> None:
     (folder / "behaviour.json").write_text(json.dumps(behaviour))
 
@@ -90,8 +99,6 @@ def behave(folder: Path, **behaviour: Any) -> None:
 def kill(process: "subprocess.Popen[str]") -> None:
     process.kill()
     process.wait()
-    assert process.stdout is not None
-    process.stdout.close()
 
 
 def wait_for(path: Path) -> None:
@@ -102,8 +109,11 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["claimed", "asked", "accepted"])
-async def test_a_kill_in_the_middle_of_a_start_leaves_one_run(database: SqlDatabase, tmp_path: Path, moment: str) -> None:
+async def test_a_kill_in_the_middle_of_a_start_leaves_one_run(
+    database: SqlDatabase, tmp_path: Path, started: list[Estate], moment: str
+) -> None:
     estate = Estate(database, tmp_path, idempotent=True)
+    started.append(estate)
     await estate.approve()
     behave(tmp_path, before=0.4, after=0.4)
     process = estate.process(moment)
@@ -119,9 +129,10 @@ async def test_a_kill_in_the_middle_of_a_start_leaves_one_run(database: SqlDatab
 
 
 async def test_a_kill_before_the_start_with_a_deployer_that_promises_nothing_is_uncertain_and_runs_nothing(
-    database: SqlDatabase, tmp_path: Path
+    database: SqlDatabase, tmp_path: Path, started: list[Estate]
 ) -> None:
     estate = Estate(database, tmp_path, idempotent=False)
+    started.append(estate)
     await estate.approve()
     behave(tmp_path, forgetful=True)
     process = estate.process("claimed")
@@ -137,10 +148,13 @@ async def test_a_kill_before_the_start_with_a_deployer_that_promises_nothing_is_
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(24))
-async def test_kills_at_random_moments_leave_one_run(database: SqlDatabase, tmp_path: Path, seed: int) -> None:
+async def test_kills_at_random_moments_leave_one_run(
+    database: SqlDatabase, tmp_path: Path, started: list[Estate], seed: int
+) -> None:
     chance = random.Random(seed)
     idempotent = seed % 3 != 0
     estate = Estate(database, tmp_path, idempotent)
+    started.append(estate)
     await estate.approve()
     behave(tmp_path, before=chance.uniform(0, 0.3), after=chance.uniform(0, 0.3), forgetful=not idempotent)
     for _ in range(chance.choice([1, 1, 2, 3])):
