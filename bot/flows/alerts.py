@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from bot.domain.alert import Alert
 from bot.domain.incident import Entry, Incident
@@ -32,7 +33,8 @@ class Touched:
 def on_alerts(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     """Every alert of the batch is kept with its verdict and its incident; whatever people would see differently is shown."""
     now, catalogue = desk.clock(), desk.catalogue()
-    events = identified(tidied(alert, catalogue, desk.default_environment) for alert in batch)
+    resolve = cache(catalogue.resolve)
+    events = identified(tidied(alert, resolve, desk.default_environment) for alert in batch)
     known = desk.alerts.known(tx, {(event.fingerprint, event.instance) for event in events})
     incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen)}
     news = tell(events, _heard(known, events, incidents), now)

@@ -18,8 +18,11 @@ def weighed(severity: Severity, tier: int) -> Severity:
 def severity_of(members: Iterable[Member], catalogue: Catalogue) -> tuple[Severity, str]:
     """The severity that these members make, and why, in a few words for people."""
     worst, why, critical = Severity.SEV4, "no alert says more", set[str]()
+    tiers: dict[str, int] = {}
     for member in members:
-        tier = catalogue.get(member.service).tier
+        if member.service not in tiers:
+            tiers[member.service] = catalogue.get(member.service).tier
+        tier = tiers[member.service]
         severity = weighed(member.severity, tier)
         if severity.rank < worst.rank:
             worst, why = severity, f"{member.name} on {member.service}"
