@@ -37,6 +37,12 @@ class Sign:
     raw: str = ""  # the text whose words are compared with diffs
     query: str = ""
     link: str = ""
+    target: str = ""  # whom the service called when it measured this
+
+    @property
+    def about(self) -> str:
+        """The service that this sign is about: the one that was called, where that is known."""
+        return self.target or self.service
 
     def cite(self, exhibits: Exhibits) -> str:
         """Its evidence id."""
@@ -219,9 +225,10 @@ def _metric_signs(case: Case, found: tuple[Deviation, ...], first: str) -> list[
         text = f"{d.service}: {told(d)}"
         kinds = kinds_of_metric(d.metric, rising=d.rising)
         raw = f"{d.metric} {' '.join(d.labels.values())}"
-        weight = 1.0 if d.service == first else 0.7
+        target = d.labels.get("target", "") if kinds & SUFFERS else ""
+        weight = 1.0 if first in (d.service, target) else 0.7
         source, query, link = (reading.source, reading.query, reading.link) if reading else ("metrics", "", "")
-        signs.append(Sign(EvidenceKind.METRIC, text, source, d.service, d.onset, kinds, weight, raw, query, link))
+        signs.append(Sign(EvidenceKind.METRIC, text, source, d.service, d.onset, kinds, weight, raw, query, link, target))
     return signs
 
 

@@ -2,24 +2,23 @@
 
 import math
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import lru_cache
 
 from bot.domain.evidence import Candidate, EvidenceKind, Fact
 from bot.investigation.case import Case
 from bot.investigation.diff import code, number
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
+from bot.investigation.overlap import rarity, tokens, words_of
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.picture import Picture, Sign
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
-from bot.signals.direction import bag, words
+from bot.signals.direction import words
 
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 CONTENT = 4.0  # the most that one rule gives
@@ -27,13 +26,6 @@ OVERLAP = 4.0  # the most that shared words give
 
 _PROVEN = frozenset(r.name for r in RULES) | {"stepped", "verbatim", "stack_trace"}
 VAGUE = frozenset({Kind.ERRORS, Kind.LATENCY})
-_COMMON = bag(
-    "error errors return func self this context string const void await async import from with time data value values result request "
-    "response null none true false class type struct public private static else case default print service services server client "
-    "handler call calls code http https name path json list dict array float double bool byte count total main init test config "
-    "status message info warn debug level when then that have been were will into over after before every each only more less "
-    "github golang google rate ratio seconds second minute milliseconds duration p99 p95 failed failure failing new get set"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +43,8 @@ class Scored:
 def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collection[str] = ()) -> tuple[Scored, ...]:
     """Every shipment as a scored candidate: suspects best first, then those ruled out, newest first."""
     every = shipments(case, picture)
-    rarity = _rarity(every)
-    scored = [_judge(s, case, picture, rarity, exhibits, without) for s in every]
+    rare = rarity(every)
+    scored = [_judge(s, picture, rare, exhibits, without) for s in every]
     suspects = [s for s in scored if not s.candidate.ruled_out]
     out = [s for s in scored if s.candidate.ruled_out]
     suspects.sort(key=lambda s: (-s.candidate.score, -(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
@@ -62,9 +54,8 @@ def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collectio
 
 def _judge(
     shipment: Shipment,
-    case: Case,
     picture: Picture,
-    rarity: Mapping[str, float],
+    rare: Mapping[str, float],
     exhibits: Exhibits,
     without: Collection[str],
 ) -> Scored:
@@ -74,7 +65,7 @@ def _judge(
         return Scored(replace(bare, ruled_out=reason), shipment)
     facts: list[Fact] = []
     content, heard, explained = _content(shipment, picture, exhibits, without, facts)
-    heard += _overlap(shipment, picture, rarity, exhibits, facts)
+    heard += _overlap(shipment, picture, rare, exhibits, facts)
     heard += _verbatim(shipment, picture, exhibits, facts)
     heard += _named_in_trace(shipment, picture, exhibits, facts)
     heard += _stepped(shipment, picture, exhibits, facts)
@@ -123,8 +114,8 @@ def _content(
     """Points of the change facts that explain signs: the best counts in full, the second by a third."""
     found = []
     for fact in read(shipment.text, RULES, without=without):
-        signs = picture.speaking_of(fact.explains)
-        points = CONTENT * fact.strength * _fit(fact, signs, picture)
+        signs = _reached(shipment, picture.speaking_of(fact.explains), picture)
+        points = CONTENT * fact.strength * _fit(fact, signs, shipment, picture)
         if points > 0.3:
             found.append((points, fact, signs))
     found.sort(key=lambda f: (-f[0], f[1].rule, f[1].text))
@@ -142,9 +133,33 @@ def _content(
     return total, heard, frozenset(explained)
 
 
-def _fit(fact: ChangeFact, signs: Sequence[Sign], picture: Picture) -> float:
+def reach(shipment: Shipment, sign: Sign, picture: Picture) -> float:
+    """How well a sign can come from where this was shipped, in [0, 1]: from itself, from what it calls, from who calls it."""
+    own = set(shipment.services)
+    if not own or sign.about in own:
+        return 1.0
+    known = {*picture.graph.calls, *(c for cs in picture.graph.calls.values() for c in cs)}
+    if sign.about not in known or not own & known:
+        return 0.7
+    if any(sign.about in picture.graph.upstreams(s) for s in own):
+        return 0.8
+    if not any(s in picture.graph.upstreams(sign.about) for s in own):
+        return 0.1
+    blamed = picture.first in own or any(s in picture.graph.upstreams(picture.first) for s in own)
+    return 0.7 if blamed else 0.3
+
+
+def _reached(shipment: Shipment, signs: Sequence[Sign], picture: Picture) -> list[Sign]:
+    return sorted(signs, key=lambda s: -_loud(s, shipment, picture))
+
+
+def _loud(sign: Sign, shipment: Shipment, picture: Picture) -> float:
+    return sign.weight * reach(shipment, sign, picture) * (1.0 if sign.what in TELEMETRY else 0.8)
+
+
+def _fit(fact: ChangeFact, signs: Sequence[Sign], shipment: Shipment, picture: Picture) -> float:
     """How well a change fact fits the signs, in [0, 1]: loud signs of its kinds, and the names that it must share with them."""
-    loud = max((s.weight * (1.0 if s.what in TELEMETRY else 0.8) for s in signs), default=0.0)
+    loud = max((_loud(s, shipment, picture) for s in signs), default=0.0)
     if signs and not fact.explains & {k for s in signs for k in s.kinds} - VAGUE:
         loud *= 0.6
     if not fact.named or not loud:
@@ -170,15 +185,15 @@ def _cite_diff(shipment: Shipment, text: str, exhibits: Exhibits) -> str:
     return exhibits.cite(EvidenceKind.DIFF, f"{where}{text}", source, at=shipment.at, service=service, link=link)
 
 
-def _overlap(shipment: Shipment, picture: Picture, rarity: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
+def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
     """Points for rare words that the diff shares with what telemetry says; names of services count little, place has them."""
-    mine = _words_of(shipment)
+    mine = words_of(shipment)
     services = {w.rstrip("s") for s in picture.affected for w in (*words(s), *words(re.sub(r"(?:service|svc)$", "", s)))}
     best: dict[str, tuple[float, Sign]] = {}
     for sign in picture.signs:
-        for token in _tokens(sign.raw) & mine.keys():
-            weight = sign.weight * mine[token] * rarity.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
-            weight *= 0.4 if token in services else 1.0
+        for token in tokens(sign.raw) & mine.keys():
+            weight = sign.weight * mine[token] * rare.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
+            weight *= (0.4 if token in services else 1.0) * reach(shipment, sign, picture)
             if weight > best.get(token, (0.0, sign))[0]:
                 best[token] = (weight, sign)
     total = sum(w for w, _ in best.values())
@@ -300,36 +315,3 @@ def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: lis
         facts.append(Fact(f"{when}, more than a day later", -1.0, (cite,), "long_ago"))
     else:
         facts.append(Fact(when, 0.0, (cite,), "shipped"))
-
-
-def _rarity(every: Sequence[Shipment]) -> dict[str, float]:
-    """How rare each word is among the changes: 1 for a word of one change, towards 0 for a word of all."""
-    counts = Counter(t for s in every for t in _words_of(s))
-    most = math.log(len(every) + 1) or 1.0
-    return {t: math.log((len(every) + 1) / n) / most for t, n in counts.items()}
-
-
-def _words_of(shipment: Shipment) -> dict[str, float]:
-    """The words of the changed lines with their weight: 1 for what came or went, 0.4 for what merely moved."""
-    old = {t for h in shipment.text.hunks for line in h.removed for t in _tokens(line)}
-    new = {t for h in shipment.text.hunks for line in h.added for t in _tokens(line)}
-    found = {t: 0.4 for t in old & new} | {t: 1.0 for t in old ^ new}
-    for edit in shipment.text.edits:
-        found.update(dict.fromkeys(_tokens(f"{edit.key} {edit.old} {edit.new}"), 1.0))
-    for file in shipment.text.files:
-        for w in words(file.rsplit("/", 1)[-1].rsplit(".", 1)[0]):
-            if len(w) > 3 and w not in _COMMON:
-                found.setdefault(w, 0.4)
-    return found
-
-
-@lru_cache(maxsize=8192)
-def _tokens(text: str) -> frozenset[str]:
-    """Identifiers as a whole and their parts, long enough to mean something."""
-    found: set[str] = set()
-    for name in re.findall(r"[A-Za-z][\w]*", text):
-        parts = [w for w in words(name) if len(w) > 3 and w not in _COMMON]
-        found.update(p.rstrip("s") if len(p) > 4 else p for p in parts)
-        if "_" in name and len(name) > 8:
-            found.add(name.lower())
-    return frozenset(found)

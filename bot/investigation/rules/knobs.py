@@ -184,7 +184,7 @@ def schedules(text: Text) -> Iterator[Found]:
     """Something that runs at other times or more often: polling, refresh, batch jobs."""
     for edit, strength in _turned(text):
         key = set(words(edit.key))
-        if key & {"interval", "every", "poll", "polling", "refresh", "frequency", "newticker", "cron", "hour"} and edit.ratio < 1:
+        if key & {"interval", "every", "poll", "polling", "refresh", "frequency", "newticker"} and edit.ratio < 1:
             yield Found(
                 edit.text, 0.8 * strength, (Kind.CALLS, Kind.DATABASE, Kind.CPU, Kind.THROTTLED, Kind.LATENCY), path=edit.path
             )
