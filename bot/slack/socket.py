@@ -8,6 +8,7 @@ import aiohttp
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from bot.errors import BadSettings
 from bot.slack.client import API_URL, connect, is_loopback
@@ -20,15 +21,6 @@ WATCH = 10.0
 _SECRET = re.compile(r"xox[a-z]-[\w-]+|xapp-[\w-]+|(?<=ticket=)[^&\s'\"]+")
 
 
-async def run_socket_mode(app: AsyncApp, app_token: str, api_url: str = API_URL) -> "SocketMode":
-    """A started connection; its `stop()` ends it. Raises BadSettings for a token that cannot be one."""
-    if not app_token.startswith("xapp-"):
-        raise BadSettings("SLACK_APP_TOKEN is not an app-level token; it begins with xapp- (connections:write).")
-    socket = SocketMode(app, app_token, api_url)
-    await socket.start()
-    return socket
-
-
 class SocketMode:
     """One connection. Slack being down delays it and stops nothing else.
 
@@ -39,47 +31,56 @@ class SocketMode:
     def __init__(
         self, app: AsyncApp, app_token: str, api_url: str = API_URL, *, ping_interval: float = 10, watch: float = WATCH
     ) -> None:
-        quiet = logging.getLogger("bot.slack.sdk")
-        quiet.addFilter(without_secrets)
-        web = connect(None, api_url)
-        self._client = AsyncSocketModeHandler(app, app_token, quiet, web, ping_interval=ping_interval).client
-        if is_loopback(api_url):
-            self._client.proxy = None
-        self._watch = watch
+        if not app_token.startswith("xapp-"):
+            raise BadSettings("SLACK_APP_TOKEN is not an app-level token; it begins with xapp- (connections:write).")
+        self._app, self._token, self._api_url = app, app_token, api_url
+        self._ping_interval, self._watch = ping_interval, watch
+        self._client: SocketModeClient | None = None
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to connect, in the background, for as long as it takes."""
         if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep(), name="slack socket mode")
+            self._client = self._new_client()
+            self._keeper = asyncio.create_task(self._keep(self._client), name="slack socket mode")
 
     async def connected(self) -> bool:
         """Requests can come in now."""
-        return bool(await self._client.is_connected())
+        return self._client is not None and bool(await self._client.is_connected())
 
     async def stop(self) -> None:
         """Close the connection; a request that is being handled goes on."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        if self._keeper is None or self._client is None:
+            return
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
         await self._client.close()  # type: ignore[no-untyped-call]  # slack_sdk leaves it untyped
 
-    async def _keep(self) -> None:
-        await self._open()
+    def _new_client(self) -> SocketModeClient:
+        quiet = logging.getLogger("bot.slack.sdk")
+        quiet.addFilter(without_secrets)
+        web = connect(None, self._api_url)
+        handler = AsyncSocketModeHandler(self._app, self._token, quiet, web, ping_interval=self._ping_interval)
+        if is_loopback(self._api_url):
+            handler.client.proxy = None
+        return handler.client
+
+    async def _keep(self, client: SocketModeClient) -> None:
+        await self._open(client)
         absent = 0
         while True:
             await asyncio.sleep(self._watch)
             absent = 0 if await self.connected() else absent + 1
             if absent >= 2:  # once may be the SDK's own change from one connection to the next
-                await self._open()
+                await self._open(client)
                 absent = 0
 
-    async def _open(self) -> None:
+    async def _open(self, client: SocketModeClient) -> None:
         attempt = 0
         while True:
             try:
                 async with asyncio.timeout(ATTEMPT):
-                    await self._client.connect_to_new_endpoint(force=True)
+                    await client.connect_to_new_endpoint(force=True)
                 return
             except SlackApiError as error:
                 why = str(translate(error, "apps.connections.open", "this app"))
