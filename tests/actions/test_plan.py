@@ -1,0 +1,126 @@
+"""A plan tells what would happen: the versions asked, the commits between, the risk with its reasons, a hash that binds."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.actions.plan import Surroundings, before_guilty, make_plan
+from bot.domain.action import Action, ActionKind, ActionStatus, Plan, Risk
+from bot.domain.change import Commit, Version
+from bot.errors import NotFound
+from tests.actions.estate import CATALOGUE, FakeDeployer, FakeRepository
+from tests.fakes import NOON, a_change, an_incident
+
+RETRIES = Commit("3f2c1a9", "olivia", NOON, "raise retries", ("services/payments/settings.json",))
+MIGRATION = Commit("77aa001", "noor", NOON, "new column", ("services/payments/migrations/0007_fee.py",))
+DOCS = Commit("99bb002", "sam", NOON, "docs", ("docs/retry.md",))
+LIBRARY = Commit("55cc003", "sam", NOON, "cache", ("lib/cache.py",))
+
+
+def wish(kind: ActionKind = ActionKind.ROLLBACK, target: str = "v42") -> Action:
+    return Action("a1", kind, "payments", "production", target, ActionStatus.PROPOSED, "U1", NOON, NOON)
+
+
+async def plan(
+    action: Action,
+    *commits: Commit,
+    vendor: FakeDeployer | None = None,
+    around: Surroundings | None = None,
+    now: timedelta = timedelta(),
+) -> Plan:
+    return await make_plan(
+        action,
+        vendor or FakeDeployer(),
+        [FakeRepository(), FakeRepository(commits)],
+        CATALOGUE,
+        [a_change(version="v44", commit="44" * 20)],
+        around or Surroundings(),
+        NOON + now,
+    )
+
+
+async def test_a_rollback_names_what_it_takes_out_again() -> None:
+    made = await plan(wish(), DOCS, RETRIES, LIBRARY)
+    assert (made.current_version, made.target_version) == ("v43", "v42")
+    assert (made.current_commit, made.target_commit) == ("v43-sha", "v42-sha")
+    assert made.commits == (RETRIES, LIBRARY)  # the docs do not ship with payments
+    assert made.files == ("services/payments/settings.json", "lib/cache.py")
+    assert (made.risk, made.reasons) == (Risk.LOW, ("v42 ran here before and was healthy",))
+    assert made.warnings == ()
+    assert made.made_at == NOON
+
+
+async def test_a_migration_makes_a_rollback_dangerous() -> None:
+    made = await plan(wish(), MIGRATION)
+    assert made.risk is Risk.HIGH
+    assert made.reasons == ("a database migration lies between the versions (services/payments/migrations/0007_fee.py)",)
+    assert made.warnings[0].startswith("The code goes back, the database does not")
+
+
+async def test_a_new_version_of_an_important_service_is_no_trifle() -> None:
+    made = await plan(wish(ActionKind.DEPLOY, "v44"), RETRIES)
+    assert made.target_commit == "44" * 20  # a change event told it
+    assert made.risk is Risk.MEDIUM
+    assert made.reasons == ("v44 has not run here yet", "payments is a tier 1 service")
+
+
+async def test_what_else_goes_on_is_said() -> None:
+    other = replace(wish(target="v41"), id="a2", status=ActionStatus.EXECUTING)
+    neighbour = replace(other, id="a3", service="checkout", target="v17")
+    around = Surroundings((other, neighbour), (an_incident(),))
+    made = await plan(wish(ActionKind.DEPLOY, "v44"), RETRIES, around=around)
+    assert made.risk is Risk.HIGH
+    assert "INC-42 is open on payments" in made.reasons
+    assert made.warnings == (
+        "A rollback of payments to v41 is executing.",
+        "Also under way here: checkout to v17.",
+    )
+
+
+async def test_an_old_version_is_flagged_and_so_is_silence_of_the_repository() -> None:
+    made = await plan(wish(), now=timedelta(days=30))
+    assert made.warnings == (
+        "v42 last started 30 days ago.",
+        "No repository could tell the commits between the two versions.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("healthy", "target"),
+    [
+        ({"v43": True, "v42": True, "v41": True}, "v42"),
+        ({"v43": True, "v42": False, "v41": True}, "v41"),
+        ({"v43": None, "v42": None, "v41": True}, "v41"),
+        ({"v43": None, "v42": None, "v41": None}, "v42"),
+        ({"v44": True, "v43": True, "v42": True}, "v42"),
+    ],
+)
+async def test_without_a_version_the_newest_healthy_one_before_is_taken(healthy: dict[str, bool | None], target: str) -> None:
+    made = await plan(wish(target=""), vendor=FakeDeployer(healthy=healthy))
+    assert made.target_version == target
+
+
+async def test_without_any_healthy_version_people_must_name_one() -> None:
+    with pytest.raises(NotFound, match="No version of payments in production before v43 is known to have been healthy"):
+        await plan(wish(target=""), vendor=FakeDeployer(healthy={"v43": True, "v42": False}))
+
+
+def test_the_version_before_the_guilty_one() -> None:
+    history = [
+        Version("v45", healthy=True),
+        Version("v44", healthy=True),
+        Version("v43", healthy=False),
+        Version("v42", healthy=True),
+    ]
+    assert before_guilty("v44", history) == "v42"
+    assert before_guilty("v42", history) == ""
+    assert before_guilty("v99", history) == ""
+
+
+async def test_the_hash_is_bound_to_what_would_be_done_only() -> None:
+    first = await plan(wish(), RETRIES)
+    assert first.hash == (await plan(wish(), RETRIES, now=timedelta(hours=1))).hash
+    assert len({first.hash, (await plan(wish(), RETRIES, LIBRARY)).hash, (await plan(wish(target="v41"), RETRIES)).hash}) == 3
+    moved = await plan(wish(), RETRIES, vendor=FakeDeployer(running={"payments": "v44"}))
+    assert moved.hash != first.hash
