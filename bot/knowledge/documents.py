@@ -11,6 +11,7 @@ import yaml
 
 from bot.domain.document import Document, DocumentKind
 from bot.domain.incident import Incident
+from bot.redact import clean, redact
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +68,11 @@ def _read_file(folder: Path, path: Path, kind: DocumentKind) -> Document | None:
 
 
 def parse(raw: str, path: str, kind: DocumentKind) -> Document | None:
-    """One Markdown file as a document; None if there is nothing to read.
+    """One Markdown file as a document, without secrets and hidden characters; None if there is nothing to read.
 
     Front matter that is no YAML mapping is logged and the rest of the file is still searchable.
     """
-    front, text = _front_matter(raw.replace("\r\n", "\n"), path)
+    front, text = _front_matter(redact(clean(raw.replace("\r\n", "\n"))), path)
     if not text.strip() and not front:
         return None
     stem = path.rsplit("/", 1)[-1].removesuffix(".md")
@@ -119,7 +120,7 @@ def incident_document(
         id=f"{DocumentKind.INCIDENT.value}:{incident.key}",
         kind=DocumentKind.INCIDENT,
         title=incident.title,
-        text="\n\n".join(f"## {heading}\n\n{body}" for heading, body in parts.items() if body),
+        text=redact(clean("\n\n".join(f"## {heading}\n\n{body}" for heading, body in parts.items() if body))),
         link=link,
         services=incident.services,
         alerts=tuple(dict.fromkeys(m.name for m in incident.members)),

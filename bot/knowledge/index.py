@@ -107,6 +107,7 @@ class VectorIndex:
         self._collections: dict[tuple[DocumentKind, Part], Collection] = {}
         self._model_lock = threading.Lock()
         self._open_lock = threading.Lock()
+        self._write_lock = threading.Lock()
 
     @property
     def model(self) -> str:
@@ -125,8 +126,8 @@ class VectorIndex:
             return True
 
     def close(self) -> None:
-        """Forget the model and let go of the files."""
-        with self._open_lock:
+        """Forget the model and let go of the files; waits for a write that is under way."""
+        with self._open_lock, self._write_lock:
             self._collections.clear()
             close = getattr(self._client, "close", None)  # the embedded client has it, its interface does not
             if close is not None:
@@ -208,7 +209,8 @@ class VectorIndex:
         for part, vectors_by_key in made.items():
             if vectors_by_key:
                 vectors = _matrix(list(vectors_by_key.values()))
-                self._collection(kind, part).upsert(ids=list(vectors_by_key), embeddings=vectors)
+                with self._write_lock:
+                    self._collection(kind, part).upsert(ids=list(vectors_by_key), embeddings=vectors)
         return done
 
     def _delete(self, kind: DocumentKind, gone: Mapping[Part, set[str]]) -> None:

@@ -9,15 +9,18 @@ from dataclasses import dataclass, replace
 
 from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
 from bot.errors import BotError
+from bot.knowledge.confidence import judge
 from bot.knowledge.documents import Source
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.pieces import Part, pieces
 from bot.knowledge.query import shape
-from bot.knowledge.search import NEAREST, WITH_VECTORS, WORDS_ONLY, Corpus, Ranked, Vectors
+from bot.knowledge.search import NEAREST, Corpus, Ranked, Vectors
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
+
+LOOKED_AT = 20  # a search looks at so many documents more than it may return
 
 NONE_FOUND = {
     DocumentKind.RUNBOOK: "no runbook found",
@@ -98,12 +101,14 @@ class Library:
             self._syncing = asyncio.Lock()
         async with self._syncing:
             await asyncio.to_thread(self._read)
-            if self._index is not None:
-                try:
-                    await asyncio.to_thread(self._embed, self._index, progress)
-                except asyncio.CancelledError:
-                    self._closed.set()
-                    raise
+            if self._index is None:
+                return
+            given_up = threading.Event()
+            try:
+                await asyncio.to_thread(self._embed, self._index, progress, given_up)
+            except asyncio.CancelledError:
+                given_up.set()  # the thread ends after the batch that it is at
+                raise
 
     async def remember(self, document: Document) -> None:
         """Add or replace one document at once; it stays until a source brings a document of the same id, or a restart."""
@@ -116,8 +121,8 @@ class Library:
     def search(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Findings:
         """`find`, blocking."""
         corpus = self._corpora[kind]
-        ranked, vectors, note = self._ranked(corpus, inquiry)
-        possible = (WITH_VECTORS if vectors is not None else WORDS_ONLY).possible
+        ranked, vectors, note = self._ranked(corpus, inquiry, most=LOOKED_AT + limit)
+        possible = judge(kind, by_meaning=vectors is not None).offered(inquiry)
         shown = [r for r in ranked if r.tier is not Tier.POSSIBLE][:limit]
         if not shown:
             shown = [r for r in ranked if r.sure >= possible][:limit]
@@ -128,7 +133,7 @@ class Library:
     def ranking(self, inquiry: Inquiry, kind: DocumentKind) -> list[tuple[Document, Tier]]:
         """The full ranking, for evaluation: every document that has to do with the inquiry, with its tier."""
         corpus = self._corpora[kind]
-        ranked, _, _ = self._ranked(corpus, inquiry)
+        ranked, _, _ = self._ranked(corpus, inquiry, most=None)
         return [(corpus.documents[r.number], r.tier) for r in ranked]
 
     def close(self) -> None:
@@ -137,7 +142,7 @@ class Library:
         if self._index is not None:
             self._index.close()
 
-    def _ranked(self, corpus: Corpus, inquiry: Inquiry) -> tuple[list[Ranked], Vectors | None, str]:
+    def _ranked(self, corpus: Corpus, inquiry: Inquiry, most: int | None) -> tuple[list[Ranked], Vectors | None, str]:
         vectors: Vectors | None = None
         why = self._why_words_only
         sentence = shape(inquiry).sentence
@@ -148,7 +153,7 @@ class Library:
                 log.warning("Searched by words only: %s", error)
                 why = error.for_people.rstrip(".")
         note = f"searched by words only: {why}" if why and self._index is not None else ""
-        return corpus.rank(inquiry, vectors), vectors, note
+        return corpus.rank(inquiry, vectors, most), vectors, note
 
     def _vectors(self, index: VectorIndex, corpus: Corpus, sentence: str) -> Vectors:
         vector = index.embed(sentence)
@@ -173,17 +178,22 @@ class Library:
                 self._corpora[kind] = Corpus(kind, mine)
         self._version = _version(documents)
 
-    def _embed(self, index: VectorIndex, progress: Progress | None) -> None:
+    def _embed(self, index: VectorIndex, progress: Progress | None, given_up: threading.Event) -> None:
+        def stopped() -> bool:
+            return given_up.is_set() or self._closed.is_set()
+
         try:
             if not index.open():
                 self._why_words_only = "no embedding model is configured"
                 return
             for kind, corpus in self._corpora.items():
-                done = index.sync(kind, corpus.pieces, progress, self._closed.is_set)
+                done = index.sync(kind, corpus.pieces, progress, stopped)
                 log.info("%s: %d embedded, %d deleted, %d kept", kind, done.embedded, done.deleted, done.kept)
-            if not self._closed.is_set():
+            if not stopped():
                 self._why_words_only = ""
         except BotError as error:
+            if stopped():
+                return
             log.error("Search goes by words only: %s", error)
             self._why_words_only = error.for_people.rstrip(".")
 

@@ -30,7 +30,8 @@ _STOP = frozenset(
         r"\w+",
         "a an and are as at be been by can for from had has have if in into is it its less more no not of on or over "
         "per than that the their then there these this to was were which will with within you your last minutes "
-        "hours days seconds minute hour day current value below above check please may",
+        "hours days seconds minute hour day current value below above check please may "
+        "how do does did i we my our me what when where which who why should could would there's s t",
     )
 )
 

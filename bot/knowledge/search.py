@@ -1,11 +1,11 @@
 """Search in tiers: what the alert links to, what carries its name, what reads like it, and an honest "none".
 
-The mechanism and its constants are measured, not felt (docs/benchmarks.md): words and vectors are fused by min-max over the
-best hundred of each; whether a result is shown is judged by two figures that do not depend on its rivals, how much of the
-question's weight in words the document covers, and the cosine of its nearest piece.
+Words and vectors are fused by min-max over the best hundred of each; the shares were measured (docs/benchmarks.md). The fused
+score orders documents but cannot tell whether even the first fits: that is `confidence`.
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
+from bot.knowledge.confidence import SHARED_ALERT, SHARED_SERVICES, judge
 from bot.knowledge.documents import Section, sections
 from bot.knowledge.pieces import Part, Piece, fields, pieces, stem
 from bot.knowledge.query import Shaped, normal, shape, words
@@ -33,25 +34,7 @@ OTHER_SERVICE = -0.10  # a document about other services only
 PASSAGE = 600  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Confidence:
-    """A logistic judgement, fitted on alerts with and without a runbook by cross-validation."""
-
-    coverage: float
-    cosine: float
-    intercept: float
-    shown: float  # at least this sure: shown
-    possible: float  # at least this sure: offered as a possible match
-
-    def odds(self, coverage: Scores, cosine: Scores) -> Scores:
-        """The logarithm of the odds that each document is about this."""
-        return self.coverage * coverage + self.cosine * cosine + self.intercept
-
-
-WITH_VECTORS = Confidence(coverage=10.0, cosine=15.8, intercept=-12.9, shown=0.45, possible=0.10)
-WORDS_ONLY = Confidence(coverage=17.0, cosine=0.0, intercept=-5.7, shown=0.60, possible=0.20)
-SHARED_SERVICES = 2.0  # added to a past incident's odds, times the share of its services that are in question
-SHARED_ALERT = 1.0  # added to a past incident's odds if the same alert fired
+_BEGIN = re.compile(r"\b(check|first|diagnos\w*|triage|investigat\w*|steps|what to do|action\w*)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +75,23 @@ class Corpus:
             where.setdefault((piece.part, piece.key), []).append((numbers[piece.document], piece.number))
         return where
 
-    def rank(self, inquiry: Inquiry, vectors: Vectors | None = None) -> list[Ranked]:
-        """Every document that has to do with the inquiry, the best first; without vectors by words only."""
+    def rank(self, inquiry: Inquiry, vectors: Vectors | None = None, most: int | None = None) -> list[Ranked]:
+        """The documents that have to do with the inquiry, the best first; without vectors by words only.
+
+        `most` bounds how many of those that were searched for are looked at; None means all.
+        """
         query = _weights(shape(inquiry))
         coverage = self._words.scores(query) / max(self._words.most(query), 1e-9)
         cosine = self._cosines(vectors) if vectors is not None else None
         nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
-        judge = WITH_VECTORS if cosine is not None else WORDS_ONLY
-        sure = 1 / (1 + np.exp(-judge.odds(coverage, nearest) - self._kinship(inquiry)))
+        confidence = judge(self.kind, by_meaning=vectors is not None)
+        sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - self._kinship(inquiry)))
         fused = self._fuse(coverage, cosine) + self._service_bonus(inquiry.services)
-        order = [int(n) for n in np.argsort(-fused, kind="stable") if coverage[n] > 0 or nearest[n] > 0]
+        best = np.argsort(-fused, kind="stable")[:most]
+        order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0]
         # the first decides whether anything is shown; those below it only have to be possible
-        enough = judge.possible if order and sure[order[0]] >= judge.shown else math.inf
+        shown = bool(order) and sure[order[0]] >= confidence.shown
+        enough = (confidence.possible if self.kind is DocumentKind.RUNBOOK else confidence.shown) if shown else math.inf
         tier = Tier.SEARCH if cosine is not None else Tier.WORDS
         searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
         certain = self._certain(inquiry, fused)
@@ -133,9 +121,11 @@ class Corpus:
         named = self._named.get(normal(inquiry.name), []) if inquiry.name else []
         wanted = set(inquiry.services)
 
-        def order(number: int) -> tuple[int, float]:
-            services = set(self.documents[number].services)
-            return (0 if services & wanted else 1 if not services else 2, -float(fused[number]))
+        if wanted:  # a page about other services is not meant, even if the alert has the same name there
+            named = [n for n in named if not (s := set(self.documents[n].services)) or s & wanted]
+
+        def order(number: int) -> tuple[bool, float]:
+            return (not wanted & set(self.documents[number].services), -float(fused[number]))
 
         return [
             *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(linked, key=order)),
@@ -148,7 +138,8 @@ class Corpus:
         wanted, name = set(inquiry.services), normal(inquiry.name)
         for number, document in enumerate(self.documents if self.kind is DocumentKind.INCIDENT else ()):
             if document.services and wanted:
-                odds[number] += SHARED_SERVICES * len(wanted & set(document.services)) / len(set(document.services))
+                theirs = set(document.services)
+                odds[number] += SHARED_SERVICES * len(wanted & theirs) / len(wanted | theirs)
             if name and name in map(normal, document.alerts):
                 odds[number] += SHARED_ALERT
         return odds
@@ -180,9 +171,10 @@ class Corpus:
     def _best_section(self, ranked: Ranked, inquiry: Inquiry, vectors: Vectors | None) -> Section:
         document = self.documents[ranked.number]
         parts = sections(document.text) or (Section("", "", ""),)
-        anchor = urlsplit(inquiry.runbook_url).fragment if ranked.tier is Tier.LINKED else ""
-        for part in parts:
-            if anchor and part.anchor == anchor:
+        certain = ranked.tier in (Tier.LINKED, Tier.NAMED)
+        anchor = urlsplit(inquiry.runbook_url).fragment if certain else ""
+        for part in parts if certain else ():  # the whole page is meant: the linked section, else where to begin
+            if part.text and (part.anchor == anchor if anchor else _BEGIN.search(part.heading)):
                 return part
         near = {
             place: cosine
