@@ -21,6 +21,8 @@ from bot.investigation.wording import clock, plain
 from bot.signals.direction import words
 
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
+_TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
+ROLLOUT = timedelta(seconds=3)  # a deployment is reported done this long after it began to serve
 CONTENT = 4.0  # the most that one rule gives
 OVERLAP = 4.0  # the most that shared words give
 
@@ -97,7 +99,7 @@ def _ruled_out(shipment: Shipment, picture: Picture) -> str:
         return reason
     if shipment.at is None:
         return "not shipped by any known deployment"
-    if shipment.at > picture.onset + picture.step:
+    if shipment.at > picture.onset + max(picture.step, ROLLOUT):
         return "shipped after the onset"
     targets = [s for s in shipment.services if s]
     if targets and picture.graph.calls and not shared(shipment.text.files):
@@ -225,21 +227,22 @@ def _quotable(line: str) -> set[str]:
 
 
 def _named_in_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points if a stack trace or an error names a file of the change, or a function that it touched."""
-    names = {
-        f.rsplit("/", 1)[-1]
-        for f in shipment.text.files
-        if f.endswith((".py", ".go", ".js", ".ts", ".java", ".rb", ".rs", ".cpp", ".cs", ".kt", ".php"))
-    }
+    """Points if a stack trace goes through a file of the change, and more if it ends in a line that the change wrote."""
+    written = {code(t) for h in shipment.text.hunks for t in h.added if len(code(t)) >= 12}
     for sign in picture.signs:
-        if sign.what not in TELEMETRY:
+        if sign.what not in TELEMETRY or not _TRACE.search(sign.raw):
             continue
-        for name in sorted(names):
-            if re.search(rf"(?<![\w.]){re.escape(name)}\b", sign.raw) and (
-                "line" in sign.raw or re.search(rf"{re.escape(name)}:\d", sign.raw)
-            ):
-                facts.append(Fact(f"{name} is in the stack trace", 3.0, (sign.cite(exhibits),), "stack_trace"))
-                return 3.0
+        if line := next((w for w in sorted(written, key=len, reverse=True) if w in sign.raw), ""):
+            facts.append(
+                Fact(
+                    f"the stack trace shows a line of this change: {plain(line, 60)}", 5.0, (sign.cite(exhibits),), "stack_trace"
+                )
+            )
+            return 5.0
+        for file in shipment.text.files:
+            if re.search(rf"(?<![\w.]){re.escape(file)}\b", sign.raw):
+                facts.append(Fact(f"{file} is in the stack trace", 2.0, (sign.cite(exhibits),), "stack_trace"))
+                return 2.0
     return 0.0
 
 
@@ -282,7 +285,7 @@ def _shape(shipment: Shipment, facts: list[Fact]) -> float:
     turned = [e for e in shipment.text.edits if e.ratio and max(e.ratio, 1 / e.ratio) >= 3]
     overlap = next((f for f in facts if f.rule == "overlap"), None)
     if turned and overlap:
-        vouched = overlap.points >= 0.7
+        vouched = overlap.points >= 0.5
         points = 2.0 if vouched else 0.5
         heard = 1.5 if vouched else 0.0
         facts.append(Fact(f"a value changed by a large factor: {turned[0].text}", points, overlap.cites, "large_factor"))

@@ -114,6 +114,11 @@ def _closest(leaf: list[Template], tokens: Sequence[str]) -> Template | None:
     return best
 
 
+def _example(text: str) -> str:
+    """The beginning of a line, and its end, where a stack trace says what went wrong."""
+    return text if len(text) <= 1200 else f"{text[:400]} … {text[-800:]}"
+
+
 def _absorb(known: Template, tokens: Sequence[str], line: LogLine) -> None:
     known.tokens = [a if a == b else WILD for a, b in zip(known.tokens, tokens, strict=True)]
     known.count += 1
@@ -121,6 +126,6 @@ def _absorb(known: Template, tokens: Sequence[str], line: LogLine) -> None:
     known.first = min(known.first or line.at, line.at)
     known.last = max(known.last or line.at, line.at)
     if not known.example:
-        known.example = line.text[:300]
+        known.example = _example(line.text)
     if not known.level or line.level.upper() in NEGATIVE_LEVELS:
         known.level = line.level.upper()

@@ -14,7 +14,7 @@ _ASKS = re.compile(
     r"|\bSELECT\s+[\w*(]+.*\bFROM\b"
 )
 _HARMLESS = re.compile(
-    r"(?i)\b(?:log|logger|logging|console|metrics?|fmt|dict|map|os|environ|headers?|settings|config|kwargs|args|params|labels?)\.\w+\(|\w+\.get\(\s*[\"']|\.get\([^()]*,[^()]*\)"
+    r"(?i)\b(?:log|logger|logging|console|metrics?|fmt|dict|map|os|environ|headers?|settings|config|kwargs|args|params|labels?)\.\w+\(|[\w\])]\.get\(\s*[\"']|\.get\([^()]*,[^()]*\)"
 )
 _LOGS = re.compile(r"(?i)\b(?:log|logger|logging|console|print|fmt\.print)\w*\s*(?:\.|\(|!)")
 _REQUEST_ID = re.compile(

@@ -143,7 +143,9 @@ def limits(text: Text) -> Iterator[Found]:
     """A quota, batch, queue or size limit that was turned."""
     lower = (Kind.THROTTLED, Kind.REJECTED, Kind.QUEUE, Kind.POOL)
     for edit, strength in _turned(text):
-        if _named(edit, "pool", "workers", "conns", "timeout", "ttl", "retries", "attempts", "memory", "cpu", around=False):
+        if _named(
+            edit, "pool", "workers", "conns", "timeout", "ttl", "cache", "retries", "attempts", "memory", "cpu", around=False
+        ):
             continue
         if _named(
             edit,
@@ -206,7 +208,9 @@ def delays(text: Text) -> Iterator[Found]:
 RULES: tuple[Rule, ...] = (
     rule("timeout", "timeout", (Kind.TIMEOUT,), timeouts),
     rule("retry", "retry", (Kind.RETRY, Kind.CALLS), retries),
-    rule("cache", "cache", (Kind.CACHE, Kind.DATABASE, Kind.CALLS, Kind.THROTTLED), caches),
+    rule(
+        "cache", "cache", (Kind.CACHE, Kind.DATABASE, Kind.CALLS, Kind.THROTTLED, Kind.POOL, Kind.LATENCY, Kind.TIMEOUT), caches
+    ),
     rule("pool", "pool", (Kind.POOL, Kind.TIMEOUT, Kind.QUEUE, Kind.REJECTED), pools),
     rule("limit", "limit", (Kind.THROTTLED, Kind.REJECTED), limits),
     rule("resources", "resources", (Kind.MEMORY,), resources),
