@@ -76,6 +76,8 @@ def _commit(commit: Commit) -> str:
 def _progress(view: ActionView) -> list[Block]:
     action = view.action
     lines = [_decision(d, view) for d in action.decisions[-8:]]
+    if view.approvers and _open(view):
+        lines.append(f"Waits for: {', '.join(who(person) for person in view.approvers[:8])}")
     if action.run:
         lines.append(f"Run: {code(action.run, 80)}" + (f" of {escape(action.deployer, 60)}" if action.deployer else ""))
     if action.outcome:

@@ -51,9 +51,11 @@ def _cause(view: IncidentView) -> list[Block]:
         return [section(f"*Cause:* {now}")]
     lines = _verdict(diagnosis, view.as_of)
     if diagnosis.ruled_out:
-        lines.append(f"      {words.ruled_out(diagnosis.ruled_out)}")
+        lines.append(words.ruled_out(diagnosis.ruled_out))
+    if diagnosis.verdict is Verdict.UNDETERMINED and diagnosis.missing:
+        lines.append(f"Most useful missing source: {escape(diagnosis.missing[0], 150)}")
     if view.looking:
-        lines.append("      looking again …")
+        lines.append("looking again …")
     return [section(*lines)]
 
 
@@ -61,7 +63,7 @@ def _verdict(diagnosis: Diagnosis, near: datetime) -> list[str]:
     if diagnosis.verdict is Verdict.CONVICTED and diagnosis.cause is not None:
         facts = " · ".join(words.fact(f) for f in words.strongest(diagnosis.cause.facts))
         first = f"*Likely cause, {diagnosis.confidence.value}:* {words.suspect(diagnosis.cause, near)}"
-        return [first, f"      {facts}" if facts else ""]
+        return [first, f"because {facts}" if facts else ""]
     if diagnosis.verdict is Verdict.OPERATIONAL:
         why = diagnosis.operational_cause
         told = words.fact(why, 300) if why else escape(diagnosis.summary, 300)
@@ -77,8 +79,6 @@ def _unsure(diagnosis: Diagnosis, near: datetime) -> list[str]:
         told = count(len(suspects), "suspect") + (", not convincing:" if len(suspects) == 1 else ", none convincing:")
         lines = [f"*No change explains this for certain.* {told}"]
         lines += [f"      • {words.suspect(c, near)}{_first_fact(c.facts)}" for c in suspects]
-    if diagnosis.missing:
-        lines.append(f"Most useful missing source: {escape(diagnosis.missing[0], 150)}")
     return lines
 
 
@@ -91,7 +91,7 @@ def _outcome(incident: Incident, diagnosis: Diagnosis | None, near: datetime) ->
     at = f" at {clock(incident.resolved_at, near)}" if incident.resolved_at else ""
     by = who(incident.resolved_by)
     how = f" by {by}" if by.startswith("<@") else f": {by}" if by else ""
-    return [section(f"Resolved{at}{how}", f"      {cause_line(incident, diagnosis, near)}")]
+    return [section(f"Resolved{at}{how}", cause_line(incident, diagnosis, near))]
 
 
 def cause_line(incident: Incident, diagnosis: Diagnosis | None, near: datetime) -> str:
