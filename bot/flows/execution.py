@@ -129,8 +129,8 @@ async def call_for_help(args: Mapping[str, Scalar], desk: Desk) -> None:
         route = route_of(incident, action.service, desk) if incident else desk.routing().default
         place = Place(await desk.channel.channel_id(route.channel))
     key = f"help:{action.id}"
-    if await desk.channel.find(place.channel, key) is None:
-        where = Place(place.channel, "", place.thread or place.ts)
+    where = Place(place.channel, "", place.thread or place.ts)
+    if await desk.channel.find(where.channel, key, thread=where.thread) is None:
         await desk.channel.post(where, NoteView(action.outcome, _concerned(action, incident, desk)), key=key)
 
 

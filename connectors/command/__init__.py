@@ -5,13 +5,9 @@ are filled with values of a narrow alphabet, so that no value can be an option, 
 no environment but the one written in its settings: the bot's own secrets never reach it.
 """
 
-import asyncio
-import os
 import re
 import shlex
-import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
@@ -21,15 +17,11 @@ from bot.domain.change import Version
 from bot.errors import BadSettings, Unavailable
 from bot.ports import Connector, Deployer, Order, Run, RunState
 from bot.redact import clean, redact
+from connectors.command.process import MOST_STDOUT, Ended, program, run
 
 T = TypeVar("T")
 ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
-MOST_STDOUT = 1_000_000  # bytes; a list of versions is never longer
-MOST_STDERR = 64_000
-LAST_LINES = 20
-LINE = 500
-DRAIN = 1.0  # seconds that a program's own children may hold its output open after it ended
 
 
 class NoSettings(BaseModel):
@@ -101,16 +93,6 @@ class _RunSaid(BaseModel):
     link: str = Field(default="", max_length=2000)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """What a program left behind."""
-
-    code: int
-    stdout: bytes
-    lines: tuple[str, ...]
-    cut: bool
-
-
 class CommandDeployer:
     """ports.Deployer by argument lists. Raises BadSettings where nothing was started, Unavailable where that is unknown."""
 
@@ -137,11 +119,11 @@ class CommandDeployer:
     async def start(self, order: Order) -> Run:
         """Start it; a program that ends with an error has failed, one that was killed or says nothing is unknown."""
         words = _filled(self._settings.start, _values(order))
-        ended = await self._run(words)
+        ended = await self._ran(words)
         if ended.code < 0:
-            raise Unavailable(f"{words[0]} was killed by signal {-ended.code}; whether it deployed is not known.")
+            raise Unavailable(f"{program(words)} was killed by signal {-ended.code}; whether it deployed is not known.")
         if ended.code > 0:
-            why = f"{_program(words)} ended with code {ended.code}"
+            why = f"{program(words)} ended with code {ended.code}"
             return Run(id="", state=RunState.FAILED, version=order.version, output=(*ended.lines, why))
         return _run(_parsed(_RunSaid, words, ended), ended)
 
@@ -153,108 +135,17 @@ class CommandDeployer:
 
     def how_to_ask(self, order: Order) -> str:
         """The command with which a person asks what became of an order."""
-        return f"run `{shlex.join(_filled(self._settings.status, _values(order)))}`"
+        return f"run `{redact(shlex.join(_filled(self._settings.status, _values(order))))}`"
 
-    async def _ask(self, words: tuple[str, ...]) -> _Ended:
-        ended = await self._run(words)
+    async def _ran(self, words: tuple[str, ...]) -> Ended:
+        return await run(words, self._settings.timeout_seconds, self._settings.environment, self._settings.folder)
+
+    async def _ask(self, words: tuple[str, ...]) -> Ended:
+        ended = await self._ran(words)
         if ended.code != 0:
             last = ended.lines[-1] if ended.lines else "it said nothing"
-            raise Unavailable(f"{_program(words)} ended with code {ended.code}: {last}")
+            raise Unavailable(f"{program(words)} ended with code {ended.code}: {last}")
         return ended
-
-    async def _run(self, words: tuple[str, ...]) -> _Ended:
-        out, err = _Kept(MOST_STDOUT), _Kept(MOST_STDERR)
-        try:
-            process = await self._spawn(words, await out.open(), await err.open())
-            try:
-                async with asyncio.timeout(self._settings.timeout_seconds):
-                    code = await process.wait()
-            except TimeoutError as error:
-                limit = f"{self._settings.timeout_seconds:g} s"
-                raise Unavailable(f"{_program(words)} did not end within {limit} and was killed.") from error
-            finally:
-                if process.returncode is None:
-                    _kill_group(process.pid)
-                    await process.wait()
-            await asyncio.wait({out.ended, err.ended}, timeout=DRAIN)
-        finally:
-            out.close()
-            err.close()
-        lines = _last_lines(bytes(err.said), b"" if code == 0 else bytes(out.said))
-        return _Ended(code, bytes(out.said), lines, out.cut)
-
-    async def _spawn(self, words: tuple[str, ...], stdout: int, stderr: int) -> asyncio.subprocess.Process:
-        """The program, started with two write ends of pipes, which are closed here afterwards.
-
-        They are pipes of our own: asyncio's would make `wait()` wait for everybody who holds them, the program's children too.
-        """
-        try:
-            return await asyncio.create_subprocess_exec(
-                *words,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env={"PATH": os.defpath, "LANG": "C.UTF-8", **self._settings.environment},
-                cwd=self._settings.folder or None,
-                start_new_session=True,
-            )
-        except OSError as error:
-            reason = error.strerror or "it cannot be run"
-            raise BadSettings(
-                f"The deployer's program {words[0]!r} did not start: {reason}. Give its full path or set PATH in the "
-                f"deployer's `environment`."
-            ) from error
-        finally:
-            os.close(stdout)
-            os.close(stderr)
-
-
-def _kill_group(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-class _Kept(asyncio.Protocol):
-    """The end of what comes out of a pipe; it can be left while something still holds the other end."""
-
-    def __init__(self, most: int) -> None:
-        self.said = bytearray()
-        self.cut = False
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._most = most
-        self._pipe: asyncio.ReadTransport | None = None
-
-    async def open(self) -> int:
-        """A new pipe that is read from now on; the descriptor to write to, which belongs to the caller."""
-        read, write = os.pipe()
-        self._pipe, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: self, os.fdopen(read, "rb", 0))
-        return write
-
-    def close(self) -> None:
-        """Nothing more is read."""
-        if self._pipe is not None:
-            self._pipe.close()
-
-    def data_received(self, data: bytes) -> None:
-        self.said += data
-        if len(self.said) > self._most:
-            del self.said[: -self._most]
-            self.cut = True
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  the signature is asyncio's
-        if not self.ended.done():
-            self.ended.set_result(None)
-
-
-def _last_lines(*texts: bytes) -> tuple[str, ...]:
-    """The last lines, fit to be shown: redacted, without control characters, cut in length."""
-    lines: list[str] = []
-    for raw in texts:
-        text = redact(clean(raw[-MOST_STDERR:].decode(errors="replace")))
-        lines += [line.rstrip()[:LINE] for line in text.splitlines() if line.strip()]
-    return tuple(lines[-LAST_LINES:])
 
 
 def _values(order: Order) -> dict[str, str]:
@@ -277,14 +168,10 @@ def _filled(words: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...
     return tuple(PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), word) for word in words)
 
 
-def _program(words: tuple[str, ...]) -> str:
-    return f"The deployer's program {os.path.basename(words[0])!r}"
-
-
-def _parsed(kind: type[T], words: tuple[str, ...], ended: _Ended) -> T:
+def _parsed(kind: type[T], words: tuple[str, ...], ended: Ended) -> T:
     """What stdout says. Raises Unavailable: what a program did that cannot be understood is not known."""
     if ended.cut:
-        raise Unavailable(f"{_program(words)} printed more than {MOST_STDOUT:,} bytes; it should print one JSON value.")
+        raise Unavailable(f"{program(words)} printed more than {MOST_STDOUT:,} bytes; it should print one JSON value.")
     try:
         return TypeAdapter(kind).validate_json(ended.stdout)
     except ValidationError as error:
@@ -292,7 +179,7 @@ def _parsed(kind: type[T], words: tuple[str, ...], ended: _Ended) -> T:
         where = ".".join(str(step) for step in first["loc"])
         at = f" at {where}" if where else ""
         raise Unavailable(
-            f"{_program(words)} printed something else than the JSON that docs/configuration.md asks for{at}: {first['msg']}"
+            f"{program(words)} printed something else than the JSON that docs/configuration.md asks for{at}: {first['msg']}"
         ) from error
 
 
@@ -303,7 +190,7 @@ def _version(said: _VersionSaid) -> Version:
     return Version(version=said.version, commit=said.commit, deployed_at=at, healthy=said.healthy)
 
 
-def _run(said: _RunSaid, ended: _Ended) -> Run:
+def _run(said: _RunSaid, ended: Ended) -> Run:
     link = said.link if said.link.startswith(("https://", "http://")) else ""
     return Run(id=clean(said.run or ""), state=said.status, version=said.version, link=link, output=ended.lines)
 
