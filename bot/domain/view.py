@@ -52,6 +52,7 @@ class ActionView:
     action: Action
     incident: Incident | None
     as_of: datetime
+    approvers: tuple[str, ...] = ()  # who may still approve it: they are addressed by name
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,10 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     if action is None:
         return None
     incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
-    view = ActionView(action, incident, as_of=action.updated_at)
+    rule = desk.policies().rule_for(action.kind, action.service, action.environment)
+    asked = desk.policies().members(rule.approve) if rule else ()
+    able = tuple(p for p in asked if desk.policies().may_approve(p, action).allowed)
+    view = ActionView(action, incident, as_of=action.updated_at, approvers=able)
     card = desk.cards.get(tx, f"card:{incident.id}") if incident else None
     if card is not None and card.place.ts:
         return view, Place(card.place.channel, "", card.place.ts)

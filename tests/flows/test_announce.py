@@ -50,7 +50,9 @@ async def test_the_first_card_waits_for_the_first_diagnosis_but_not_for_ever(des
     assert "C-ALERTS" in [p.place.channel for p in pointers]
 
 
-async def test_the_card_goes_home_to_the_owner_of_the_convicted_service_with_pointers_elsewhere(desk: Desk, clock: FakeClock) -> None:
+async def test_the_card_goes_home_to_the_owner_of_the_convicted_service_with_pointers_elsewhere(
+    desk: Desk, clock: FakeClock
+) -> None:
     incident = await kept(desk, service="checkout")
     await desk.db.write(lambda tx: desk.diagnoses.save(tx, incident.id, diagnosis(clock())))
     await told(desk, incident)
@@ -108,7 +110,9 @@ async def test_a_post_whose_answer_was_lost_is_found_and_not_posted_again(desk: 
 async def test_a_channel_that_is_missing_sends_the_card_to_the_default_one(database: SqlDatabase, clock: FakeClock) -> None:
     desk = a_desk(database, clock)
     incident = await kept(desk)
-    await desk.db.write(lambda tx: desk.incidents.save(tx, replace(desk.incidents.get(tx, incident.id) or incident, channel="#missing")))
+    await desk.db.write(
+        lambda tx: desk.incidents.save(tx, replace(desk.incidents.get(tx, incident.id) or incident, channel="#missing"))
+    )
     await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
     await desk.work.run_all(handlers(desk))
     assert desk.channel.posts[0].place.channel == "C-INCIDENTS"
