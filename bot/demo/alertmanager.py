@@ -36,7 +36,7 @@ class _Group:
 
 
 class Alertmanager:
-    """Groups alerts and says which notifications are due. `events` counts the firing alerts that were sent."""
+    """Groups alerts and says which notifications are due. `events` counts the alerts in all notifications, firing or resolved."""
 
     def __init__(self, tocsin_url: str, token: str, timing: Timing) -> None:
         self.events = 0
@@ -74,7 +74,7 @@ class Alertmanager:
 
     def _notification(self, key: tuple[str, ...], group: _Group) -> Delivery:
         alerts = list(group.alerts.values())
-        self.events += sum(alert.ends_at is None for alert in alerts)
+        self.events += len(alerts)
         body = json.dumps(payload(dict(zip(GROUP_BY, key, strict=True)), alerts)).encode()
         headers = {"User-Agent": "Alertmanager/0.28.1", "Authorization": f"Bearer {self._token}"}
         return Delivery(self._url, headers, body)

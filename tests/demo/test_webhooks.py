@@ -96,7 +96,7 @@ def test_a_group_waits_repeats_and_ends() -> None:
     (last,) = manager.due(127.5)
     assert body(last)["status"] == "resolved"
     assert manager.due(200.0) == []
-    assert manager.events == 2
+    assert manager.events == 3
 
 
 def test_a_second_instance_joins_the_group_at_its_interval() -> None:
