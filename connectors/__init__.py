@@ -1,4 +1,4 @@
-"""Every vendor that Tocsin knows, one file each; explicit and sorted. Add a vendor: see README.md beside this file."""
+"""Every vendor that Tocsin knows, one file each; explicit and sorted. To add a vendor, see README.md beside this file."""
 
 from bot.ports import Connector
 from connectors import alertmanager, command, git, github, loki, prometheus

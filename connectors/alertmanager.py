@@ -62,6 +62,7 @@ def _alert(entry: Node, payload: Node, received_at: datetime) -> Alert:
     labels, notes = entry["labels"].texts(), entry["annotations"].texts()
     resolved = entry["status"].text(payload["status"].text("firing")) == "resolved"
     service, found = _service(labels)
+    summary, message = _first(notes, ("summary", "title", "message"))[1], notes.get("message", "").strip()
     return Alert(
         connector=NAME,
         name=labels.get("alertname") or notes.get("title") or "unnamed alert",
@@ -71,8 +72,8 @@ def _alert(entry: Node, payload: Node, received_at: datetime) -> Alert:
         resolved=resolved,
         started_at=entry["startsAt"].time() or received_at,
         ended_at=(entry["endsAt"].time() or received_at) if resolved else None,
-        summary=_first(notes, ("summary", "title", "message"))[1],
-        description=_first(notes, ("description", "message"))[1],
+        summary=summary,
+        description=notes.get("description", "").strip() or (message if message != summary else ""),
         labels=labels,
         group=payload["groupLabels"].texts(),
         service_from=found,

@@ -121,7 +121,7 @@ def _deploy(payload: Node, status: ChangeStatus, at: datetime, told: Node) -> Ch
     branch = payload["repository"]["default_branch"].text()
     named = ref if ref not in ("", branch, sha, "main", "master") else sha[:7]
     version = extra["version"].text() or extra["tag"].text() or named
-    creator = told["creator"]["login"].text() or deployment["creator"]["login"].text()
+    creator = deployment["creator"]["login"].text() or told["creator"]["login"].text()
     return Change(
         id=f"{NAME}:deployment:{repository}:{deployment['id'].needed()[:30]}",
         connector=NAME,

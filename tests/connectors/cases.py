@@ -1,0 +1,105 @@
+"""The payloads of all vendors: payloads/<vendor>/<case>.json, with headers in .headers.json and the outcome in .expected.json.
+
+`python -m tests.connectors.cases` writes the .expected.json of cases that have none; read them before you commit them.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from bot.errors import BadPayload
+from bot.ports import Connector, Delivery, Webhook
+from connectors import CONNECTORS
+
+FOLDER = Path(__file__).parent / "payloads"
+RECEIVED = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
+SECRET = "correct-horse-battery-staple"
+Signer = Callable[[Delivery, str], Mapping[str, str]]
+
+
+def _bearer(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"authorization": f"Bearer {secret}"}
+
+
+def _github(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
+
+
+SIGNERS: Mapping[str, Signer] = {"alertmanager": _bearer, "github": _github}  # how each vendor proves itself
+COVERS_BODY = frozenset({"github"})  # whose proof depends on the body
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One payload of one vendor."""
+
+    connector: Connector
+    name: str
+
+    @property
+    def webhook(self) -> Webhook:
+        """The vendor's webhook."""
+        assert self.connector.webhook is not None
+        return self.connector.webhook
+
+    @property
+    def delivery(self) -> Delivery:
+        """The request as it came in, unsigned."""
+        folder = FOLDER / self.connector.name
+        headers_file = folder / f"{self.name}.headers.json"
+        headers = json.loads(headers_file.read_text()) if headers_file.exists() else {}
+        body = (folder / f"{self.name}.json").read_bytes()
+        return Delivery(self.connector.name, {k.lower(): v for k, v in headers.items()}, body, RECEIVED)
+
+    @property
+    def expected_file(self) -> Path:
+        """Where the outcome is written down."""
+        return FOLDER / self.connector.name / f"{self.name}.expected.json"
+
+    def __str__(self) -> str:
+        return f"{self.connector.name}-{self.name}"
+
+
+def signed(delivery: Delivery, secret: str = SECRET) -> Delivery:
+    """The delivery with its vendor's proof."""
+    return replace(delivery, headers={**delivery.headers, **SIGNERS[delivery.connector](delivery, secret)})
+
+
+def outcome(webhook: Webhook, delivery: Delivery) -> object:
+    """What a delivery is parsed to, as plain JSON: a list of events by kind, or the refusal."""
+    try:
+        events = webhook.parse(delivery)
+    except BadPayload as error:
+        return {"BadPayload": str(error)}
+    found: object = json.loads(msgspec.json.encode([{type(event).__name__: event} for event in events]))
+    return found
+
+
+def all_cases() -> list[Case]:
+    """Every payload of every vendor that takes webhooks."""
+    return [
+        Case(connector, file.stem)
+        for connector in CONNECTORS
+        if connector.webhook is not None
+        for file in sorted((FOLDER / connector.name).glob("*.json"))
+        if not file.stem.endswith((".expected", ".headers"))
+    ]
+
+
+def main() -> None:
+    """Write what is missing."""
+    for case in all_cases():
+        if not case.expected_file.exists():
+            text = json.dumps(outcome(case.webhook, case.delivery), indent=2, ensure_ascii=False)
+            case.expected_file.write_text(text + "\n")
+            print(f"wrote {case.expected_file.name}: read it before you commit it")
+
+
+if __name__ == "__main__":
+    main()
