@@ -153,6 +153,7 @@ def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) ->
         'kind = "command"',
         *(f"{name} = {_listed([*tool, *words])}" for name, words in commands.items()),
         "timeout_seconds = 60",
+        "idempotent = true",
     ]
     return "\n".join(lines) + "\n"
 

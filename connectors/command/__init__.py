@@ -8,6 +8,7 @@ no environment but the one written in its settings: the bot's own secrets never 
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
@@ -117,15 +118,20 @@ class CommandDeployer:
         return tuple(_version(v) for v in said[:500])
 
     async def start(self, order: Order) -> Run:
-        """Start it; a program that ends with an error has failed, one that was killed or says nothing is unknown."""
+        """Start it. After an error the deployer is asked: an order that it never heard of has failed."""
         words = _filled(self._settings.start, _values(order))
         ended = await self._ran(words)
         if ended.code < 0:
             raise Unavailable(f"{program(words)} was killed by signal {-ended.code}; whether it deployed is not known.")
         if ended.code > 0:
-            why = f"{program(words)} ended with code {ended.code}"
-            return Run(id="", state=RunState.FAILED, version=order.version, output=(*ended.lines, why))
+            return await self._after_error(order, (*ended.lines, f"{program(words)} ended with code {ended.code}"))
         return _run(_parsed(_RunSaid, words, ended), ended)
+
+    async def _after_error(self, order: Order, said: tuple[str, ...]) -> Run:
+        """An exit code alone does not tell whether the order arrived before the program gave up."""
+        run = await self.status(order)
+        state = RunState.FAILED if run.state is RunState.UNKNOWN else run.state
+        return replace(run, state=state, version=order.version, output=said)
 
     async def status(self, order: Order) -> Run:
         """What became of the order."""

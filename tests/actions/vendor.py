@@ -3,8 +3,9 @@
     vendor.py FOLDER current|versions|deploy|status [--service S] [--environment E] [--version V] [--key K]
 
 `behaviour.json` in the folder: `before` and `after` are seconds that `deploy` takes before and after it accepts the order;
-`forgetful`: it starts a run for every call, whatever the key; `status`: what a new run is (default succeeded);
-`fail`: it ends with code 3; `say`: exact words on stdout; `garbage`: bytes on stdout; `linger`: it leaves a child behind.
+`forgetful`: it starts a run for every call, whatever the key; `status`: what a new run is (default succeeded); `fail`: these
+verbs end with code 3; `give_up`: a deploy ends with code 2 after it was accepted; `say`: exact words on stdout;
+`garbage`: so many bytes on stdout; `linger`: it leaves a child behind.
 """
 
 import argparse
@@ -32,7 +33,7 @@ def main() -> int:
     if "say" in behaviour:
         print(behaviour["say"])
         return 0
-    if behaviour.get("fail"):
+    if asked.verb in behaviour.get("fail", ()):
         print("password=hunter2secret999 was refused", file=sys.stderr)
         print(f"cannot {asked.verb} {asked.service}", file=sys.stderr)
         return 3
@@ -47,6 +48,7 @@ def main() -> int:
     sys.stdout.flush()
     if asked.verb == "deploy":
         time.sleep(behaviour.get("after", 0))
+        return 2 if behaviour.get("give_up") else 0
     return 0
 
 

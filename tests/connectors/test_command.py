@@ -79,7 +79,7 @@ async def test_the_program_gets_no_environment_of_ours(tmp_path: Path, monkeypat
 
 
 async def test_a_program_that_fails_has_failed_and_its_last_lines_are_redacted(tmp_path: Path) -> None:
-    behave(tmp_path, fail=True)
+    behave(tmp_path, fail=["deploy"])
     run = await deployer(tmp_path).start(ORDER)
     assert run.state is RunState.FAILED
     assert "hunter2" not in " ".join(run.output)
@@ -89,8 +89,21 @@ async def test_a_program_that_fails_has_failed_and_its_last_lines_are_redacted(t
     )
 
 
+async def test_a_program_that_gives_up_after_its_order_arrived_has_not_failed(tmp_path: Path) -> None:
+    behave(tmp_path, give_up=True, status="running")
+    run = await deployer(tmp_path).start(ORDER)
+    assert (run.id, run.state) == ("run-1", RunState.RUNNING)
+    assert "ended with code 2" in run.output[-1]
+
+
+async def test_after_an_error_nobody_can_ask_about_nothing_is_claimed(tmp_path: Path) -> None:
+    behave(tmp_path, fail=["deploy", "status"])
+    with pytest.raises(Unavailable):
+        await deployer(tmp_path).start(ORDER)
+
+
 async def test_a_question_that_fails_is_unavailable(tmp_path: Path) -> None:
-    behave(tmp_path, fail=True)
+    behave(tmp_path, fail=["status"])
     with pytest.raises(Unavailable, match="ended with code 3: cannot status"):
         await deployer(tmp_path).status(ORDER)
 
