@@ -29,7 +29,8 @@ def run_diagnosis(
     """Diagnose every case and compare with the truth.
 
     Rates in [0, 1]: `top1`, `top3` (of commit cases), `operational_right` (of operational cases), `coverage` (share of
-    cases with a verdict other than undetermined), `first_service`, `convicted_right` (share of convictions that are right; 1 for none).
+    cases with a verdict other than undetermined), `first_service`, `convicted_right` (share of convictions that are right;
+    1 for none).
     Counts: `n`, `convicted`, `decoy_hits` (decoys convicted). With `leave_one_out` every rule of the case's class is off.
     """
     truths = {str(_need(r, "scenario", "truth")): r for r in _rows(truth_path)}

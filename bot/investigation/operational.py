@@ -12,7 +12,7 @@ from bot.investigation.exhibits import Exhibits
 from bot.investigation.picture import TELEMETRY_KINDS, Picture, Sign, deepest_failures
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import capital, listed, plain, told
-from bot.signals.direction import counts_traffic, words
+from bot.signals.direction import bag, counts_traffic, words
 
 SURGE = 1.8  # traffic at the edge by this factor
 _HOST = re.compile(r"(?<![\w@.-])((?:[a-z0-9-]+\.)+[a-z]{2,24})(?![\w-]*\()", re.IGNORECASE)
@@ -25,7 +25,11 @@ _NOT_HOSTS = re.compile(
 _IDENTITY = re.compile(
     r"\b([a-z_]*(?:id|offset|key|record|message|row|object|document|order|event))[=: ]+[\"']?([\w.-]*\d[\w.-]*)", re.IGNORECASE
 )
+_EXPIRED = re.compile(
+    r"(?i)expired or is not yet valid|certificate (?:has )?expired|CERT_HAS_EXPIRED|certificate.{0,30}not yet valid|notAfter"
+)
 _NODE = re.compile(r"\b(?:node|host|instance)[=: /\"']+((?:ip-)?[a-z0-9][\w.-]*\d[\w.-]*)", re.IGNORECASE)
+_BROKEN = frozenset({Kind.ERRORS, Kind.TIMEOUT, Kind.THROTTLED, Kind.ENDPOINT})
 _OWN_CRASH = frozenset({Kind.NULL, Kind.CONCURRENCY, Kind.SERIALIZATION, Kind.SCHEMA, Kind.CONFIG, Kind.STARTUP, Kind.AUTH})
 
 
@@ -52,17 +56,10 @@ def operational(case: Case, picture: Picture, exhibits: Exhibits) -> tuple[Findi
 
 def certificate(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     """Handshakes fail because of the date, and a date or a countdown of the certificate agrees."""
-    said = [
-        s
-        for s in picture.signs
-        if re.search(
-            r"(?i)expired or is not yet valid|certificate (?:has )?expired|CERT_HAS_EXPIRED|certificate.{0,30}not yet valid|notAfter",
-            s.raw,
-        )
-    ]
+    said = [s for s in picture.signs if _EXPIRED.search(s.raw)]
     ran_out = [
         s for s in case.series
-        if {"cert", "certificate", "tls", "ssl"} & set(words(s.metric)) and s.points and min(v for _, v in s.points) <= 0 < s.points[0][1]
+        if bag("cert certificate tls ssl") & set(words(s.metric)) and s.points and min(v for _, v in s.points) <= 0 < s.points[0][1]
     ]  # fmt: skip
     heard = [s for s in said if s.what in TELEMETRY_KINDS]
     if not heard and not ran_out:
@@ -131,6 +128,7 @@ def bad_record(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | No
 def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     """What fails deepest is a call to one service outside our estate."""
     named: Counter[str] = Counter()
+    broken: set[str] = set()  # outside services that the first failing service gets errors from
     cites: dict[str, list[str]] = defaultdict(list)
     known = {*picture.graph.calls, *(c for cs in picture.graph.calls.values() for c in cs)} - case.external
     for sign in picture.signs:
@@ -143,7 +141,10 @@ def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None
                 1 if sign.what is not EvidenceKind.METRIC or sign.kinds & {Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT} else 0
             )
             cites[outside].append(sign.cite(exhibits))
+            if sign.kinds & _BROKEN and picture.first in (sign.service, ""):
+                broken.add(outside)
     deep = {_outside_span(s.name, case.external, known) for s in deepest_failures(case.spans)} - {""}
+    named = Counter({o: n for o, n in named.items() if o in broken})
     if not named or (len(named) > 1 and named.most_common(2)[1][1] * 2 > named.most_common(1)[0][1]):
         return None
     outside, times = named.most_common(1)[0]

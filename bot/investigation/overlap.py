@@ -12,7 +12,8 @@ from bot.signals.direction import bag, words
 _COMMON = bag(
     "error errors return func self this context string const void await async import from with time data value values result "
     "request response null none true false class type struct public private static else case default print service services "
-    "server client handler call calls code http https name path json list dict array float double bool byte count total main init test config "
+    "server client handler call calls code http https name path json list dict array float double bool byte count total "
+    "main init test config "
     "status message info warn debug level when then that have been were will into over after before every each only more less "
     "github golang google rate ratio seconds second minute milliseconds duration p99 p95 failed failure failing new get set"
 )

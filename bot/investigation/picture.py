@@ -242,7 +242,8 @@ def _log_signs(case: Case, grown: tuple[Growth, ...], first: str) -> list[Sign]:
         if not g.negative and not kinds - {Kind.ERRORS, Kind.LATENCY}:
             continue
         weight = (1.0 if g.service == first else 0.7) * (1.0 if g.negative else 0.5)
-        said = f'{g.service}: {"new log line" if g.new else "log line grew"} "{plain(g.example or g.text, 160)}" ({g.during} ×, was {g.before})'
+        seen = "new log line" if g.new else "log line grew"
+        said = f'{g.service}: {seen} "{plain(g.example or g.text, 160)}" ({g.during} ×, was {g.before})'
         raw = f"{g.text} {g.example}"
         signs.append(Sign(EvidenceKind.LOG, said, source[0], g.service, g.first, kinds, weight, raw, source[1], source[2]))
     return signs[:60]

@@ -8,20 +8,18 @@ from datetime import timedelta
 
 from bot.domain.evidence import Candidate, EvidenceKind, Fact
 from bot.investigation.case import Case
-from bot.investigation.diff import code, number
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
 from bot.investigation.overlap import rarity, tokens, words_of
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.picture import Picture, Sign
+from bot.investigation.resemblance import cite_diff, in_stack_trace, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
 from bot.signals.direction import words
 
-_QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
-_TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
 ROLLOUT = timedelta(seconds=3)  # a deployment is reported done this long after it began to serve
 CONTENT = 4.0  # the most that one rule gives
 OVERLAP = 4.0  # the most that shared words give
@@ -68,9 +66,10 @@ def _judge(
     facts: list[Fact] = []
     content, heard, explained = _content(shipment, picture, exhibits, without, facts)
     heard += _overlap(shipment, picture, rare, exhibits, facts)
-    heard += _verbatim(shipment, picture, exhibits, facts)
-    heard += _named_in_trace(shipment, picture, exhibits, facts)
-    heard += _stepped(shipment, picture, exhibits, facts)
+    heard += verbatim(shipment, picture, exhibits, facts)
+    heard += value_said(shipment, picture, exhibits, facts)
+    heard += in_stack_trace(shipment, picture, exhibits, facts)
+    heard += stepped(shipment, picture, exhibits, facts)
     _place(shipment, picture, facts)
     heard += _shape(shipment, facts)
     _timing(shipment, picture, exhibits, facts)
@@ -126,7 +125,7 @@ def _content(
     total, heard, explained = 0.0, 0.0, set[Kind]()
     for i, (points, fact, signs) in enumerate(distinct[:3]):
         points = points * (1.0, 0.34, 0.1)[i]
-        cites = (_cite_diff(shipment, fact.text, exhibits), *(s.cite(exhibits) for s in signs[:2]))
+        cites = (cite_diff(shipment, fact.text, exhibits), *(s.cite(exhibits) for s in signs[:2]))
         facts.append(Fact(_sentence(fact, signs), round(points, 3), tuple(dict.fromkeys(cites)), fact.rule))
         total += points
         if signs and any(s.what in TELEMETRY for s in signs):
@@ -178,15 +177,6 @@ def _sentence(fact: ChangeFact, signs: Sequence[Sign]) -> str:
     return f"{fact.text} · {plain(told, 110)}"
 
 
-def _cite_diff(shipment: Shipment, text: str, exhibits: Exhibits) -> str:
-    commit = shipment.commit
-    where = f"{commit.short} " if commit else ""
-    link = shipment.change.url if shipment.change else ""
-    service = shipment.services[0] if shipment.services else ""
-    source = f"commit {commit.short}" if commit else "change"
-    return exhibits.cite(EvidenceKind.DIFF, f"{where}{text}", source, at=shipment.at, service=service, link=link)
-
-
 def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
     """Points for rare words that the diff shares with what telemetry says; names of services count little, place has them."""
     mine = words_of(shipment)
@@ -207,59 +197,6 @@ def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], ex
     text = "speaks of " + ", ".join(t for t, _ in top) + ", as the signs do"
     facts.append(Fact(text, round(points, 3), cites, "overlap"))
     return points if any(s.what in TELEMETRY for _, (_, s) in top) else 0.0
-
-
-def _verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points if an error quotes a name that this change brought or took away."""
-    old = {q for h in shipment.text.hunks for line in h.removed for q in _quotable(line)}
-    new = {q for h in shipment.text.hunks for line in h.added for q in _quotable(line)}
-    for sign in picture.signs:
-        said = {q for q in _QUOTED.findall(sign.raw) if sign.what in TELEMETRY}
-        for name in sorted(said & (old ^ new)):
-            verb = "brought" if name in new else "took away"
-            facts.append(Fact(f"{verb} {name}, which the errors name", 2.0, (sign.cite(exhibits),), "verbatim"))
-            return 2.0
-    return 0.0
-
-
-def _quotable(line: str) -> set[str]:
-    return set(re.findall(r"[A-Za-z_][\w.-]{2,}", code(line)))
-
-
-def _named_in_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points if a stack trace goes through a file of the change, and more if it ends in a line that the change wrote."""
-    written = {code(t) for h in shipment.text.hunks for t in h.added if len(code(t)) >= 12}
-    for sign in picture.signs:
-        if sign.what not in TELEMETRY or not _TRACE.search(sign.raw):
-            continue
-        if line := next((w for w in sorted(written, key=len, reverse=True) if w in sign.raw), ""):
-            facts.append(
-                Fact(
-                    f"the stack trace shows a line of this change: {plain(line, 60)}", 5.0, (sign.cite(exhibits),), "stack_trace"
-                )
-            )
-            return 5.0
-        for file in shipment.text.files:
-            if re.search(rf"(?<![\w.]){re.escape(file)}\b", sign.raw):
-                facts.append(Fact(f"{file} is in the stack trace", 2.0, (sign.cite(exhibits),), "stack_trace"))
-                return 2.0
-    return 0.0
-
-
-def _stepped(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points if a metric stepped from the old value of an edit to the new one, after it shipped."""
-    for edit in shipment.text.edits:
-        old, new = number(edit.old), number(edit.new)
-        for step in picture.steps:
-            if old is None or new is None or (step.old, step.new) != (old, new) or old == new:
-                continue
-            if shipment.at and step.at < shipment.at - timedelta(minutes=1):
-                continue
-            text = f"{step.metric} stepped from {step.old:g} to {step.new:g} at {clock(step.at)}"
-            metric = exhibits.cite(EvidenceKind.METRIC, f"{step.service}: {text}", "metrics", at=step.at, service=step.service)
-            facts.append(Fact(f"{edit.text} · {text}", 3.0, (_cite_diff(shipment, edit.text, exhibits), metric), "stepped"))
-            return 3.0
-    return 0.0
 
 
 def _place(shipment: Shipment, picture: Picture, facts: list[Fact]) -> None:
@@ -303,9 +240,10 @@ def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: lis
     """Time gives no points; shipping after the first deviation, or very long ago, takes some."""
     if shipment.at is None:
         return
+    version = shipment.change.version if shipment.change else ""
     cite = exhibits.cite(
         EvidenceKind.CHANGE,
-        f"{'/'.join(shipment.services) or 'a change'} {shipment.change.version if shipment.change else ''}: {plain(shipment.title, 120)}",
+        f"{'/'.join(shipment.services) or 'a change'} {version}: {plain(shipment.title, 120)}",
         shipment.change.connector if shipment.change else "commit",
         at=shipment.at,
         service=shipment.services[0] if shipment.services else "",

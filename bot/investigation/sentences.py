@@ -109,7 +109,8 @@ def previous(changes: Sequence[Change], change: Change | None) -> str:
     older = [
         c
         for c in changes
-        if c.shipped and c.at < change.at and c.kind in (ChangeKind.DEPLOY, ChangeKind.RELEASE) and c.version and c.version != change.version
+        if c.shipped and c.at < change.at and c.kind in (ChangeKind.DEPLOY, ChangeKind.RELEASE)
+        and c.version not in ("", change.version)
         and set(c.services) & set(change.services) and c.environment == change.environment
     ]  # fmt: skip
     return max(older, key=lambda c: c.at).version if older else ""

@@ -45,7 +45,7 @@ def _any(pattern: str) -> re.Pattern[str]:
 
 
 IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    (Kind.TIMEOUT, _any(r"time[d]?[ _-]?out|deadline|exceeded (?:<\*>|<N>|\d+) ?ms|cancell?ed")),
+    (Kind.TIMEOUT, _any(r"time[d]?[ _-]?out|deadline|took longer than|exceeded (?:<\*>|<N>|\d+) ?ms|cancell?ed")),
     (Kind.LATENCY, _any(r"\bslow\b|latency|took too long|high p9\d")),
     (
         Kind.POOL,
@@ -65,8 +65,8 @@ IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (
         Kind.NULL,
         _any(
-            r"nil pointer|null ?pointer|NoneType|undefined (?:is not|property)|of (?:undefined|null)|segfault|SIGSEGV|KeyError|IndexError"
-            r"|index out of (?:range|bounds)|AttributeError|TypeError|on a? ?null|unwrap\(\)|divi(?:de|sion) by zero"
+            r"nil pointer|null ?pointer|NoneType|undefined (?:is not|property)|of (?:undefined|null)|segfault|SIGSEGV|KeyError"
+            r"|IndexError|index out of (?:range|bounds)|AttributeError|TypeError|on a? ?null|unwrap\(\)|divi(?:de|sion) by zero"
                 r"|ZeroDivision"
         ),
     ),
@@ -95,7 +95,7 @@ IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
             r"|null value in column|violates (?:not-null|foreign|check)|invalid object name"
         ),
     ),
-    (Kind.MEMORY, _any(r"\boom\b|oom-?kill|out of memory|OutOfMemory|heap|memory limit|exit code 137|GC (?:pause|overhead)|MemoryError")),
+    (Kind.MEMORY, _any(r"\boom\b|oom-?kill|out of ?memory|heap|memory limit|exit code 137|GC (?:pause|overhead)|MemoryError")),
     (
         Kind.STARTUP,
         _any(

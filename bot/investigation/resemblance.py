@@ -1,0 +1,96 @@
+"""Where telemetry repeats a change word for word: a quoted name, a new value, a line in a stack trace, a metric's step."""
+
+import re
+from datetime import timedelta
+
+from bot.domain.evidence import EvidenceKind, Fact
+from bot.investigation.diff import code, number
+from bot.investigation.exhibits import Exhibits
+from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
+from bot.investigation.picture import Picture
+from bot.investigation.shipments import Shipment
+from bot.investigation.wording import clock, plain
+from bot.signals.direction import bag, words
+
+_QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
+_TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
+_SAID_UNITS = bag(
+    "ms s seconds minutes mb mib gb bytes kb workers threads connections conns attempts retries entries items lines"
+)
+
+
+def verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if an error quotes a name that this change brought or took away."""
+    old = {q for h in shipment.text.hunks for line in h.removed for q in _quotable(line)}
+    new = {q for h in shipment.text.hunks for line in h.added for q in _quotable(line)}
+    for sign in picture.signs:
+        said = {q for q in _QUOTED.findall(sign.raw) if sign.what in TELEMETRY}
+        for name in sorted(said & (old ^ new)):
+            verb = "brought" if name in new else "took away"
+            facts.append(Fact(f"{verb} {name}, which the errors name", 2.0, (sign.cite(exhibits),), "verbatim"))
+            return 2.0
+    return 0.0
+
+
+def value_said(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if new errors say the new value of an edit with its unit: "took longer than 90 ms", "wait for 1 workers"."""
+    for edit in shipment.text.edits:
+        unit = words(edit.key)[-1:] if number(edit.new) is not None else ()
+        if not unit or unit[0] not in _SAID_UNITS:
+            continue
+        said = re.compile(rf"(?<![\w.]){re.escape(edit.new)} ?{unit[0]}\b", re.IGNORECASE)
+        for sign in picture.signs:
+            if sign.what is EvidenceKind.LOG and said.search(sign.raw):
+                text = f"{edit.text} · the errors say {edit.new} {unit[0]}"
+                facts.append(Fact(text, 2.0, (cite_diff(shipment, edit.text, exhibits), sign.cite(exhibits)), "value_said"))
+                return 2.0
+    return 0.0
+
+
+def in_stack_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if a stack trace goes through a file of the change, and more if it ends in a line that the change wrote."""
+    written = {code(t) for h in shipment.text.hunks for t in h.added if len(code(t)) >= 12}
+    for sign in picture.signs:
+        if sign.what not in TELEMETRY or not _TRACE.search(sign.raw):
+            continue
+        if line := next((w for w in sorted(written, key=len, reverse=True) if w in sign.raw), ""):
+            facts.append(
+                Fact(
+                    f"the stack trace shows a line of this change: {plain(line, 60)}", 5.0, (sign.cite(exhibits),), "stack_trace"
+                )
+            )
+            return 5.0
+        for file in shipment.text.files:
+            if re.search(rf"(?<![\w.]){re.escape(file)}\b", sign.raw):
+                facts.append(Fact(f"{file} is in the stack trace", 2.0, (sign.cite(exhibits),), "stack_trace"))
+                return 2.0
+    return 0.0
+
+
+def stepped(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if a metric stepped from the old value of an edit to the new one, after it shipped."""
+    for edit in shipment.text.edits:
+        old, new = number(edit.old), number(edit.new)
+        for step in picture.steps:
+            if old is None or new is None or (step.old, step.new) != (old, new) or old == new:
+                continue
+            if shipment.at and step.at < shipment.at - timedelta(minutes=1):
+                continue
+            text = f"{step.metric} stepped from {step.old:g} to {step.new:g} at {clock(step.at)}"
+            metric = exhibits.cite(EvidenceKind.METRIC, f"{step.service}: {text}", "metrics", at=step.at, service=step.service)
+            facts.append(Fact(f"{edit.text} · {text}", 3.0, (cite_diff(shipment, edit.text, exhibits), metric), "stepped"))
+            return 3.0
+    return 0.0
+
+
+def _quotable(line: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z_][\w.-]{2,}", code(line)))
+
+
+def cite_diff(shipment: Shipment, text: str, exhibits: Exhibits) -> str:
+    commit = shipment.commit
+    where = f"{commit.short} " if commit else ""
+    link = shipment.change.url if shipment.change else ""
+    service = shipment.services[0] if shipment.services else ""
+    source = f"commit {commit.short}" if commit else "change"
+    return exhibits.cite(EvidenceKind.DIFF, f"{where}{text}", source, at=shipment.at, service=service, link=link)
