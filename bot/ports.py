@@ -205,6 +205,9 @@ class Channel(Protocol):
     async def permalink(self, place: Place) -> str:
         """A link to the message, or ""."""
 
+    async def timezone(self, user: str) -> str:
+        """The IANA name of a person's time zone, "UTC" where it is not known."""
+
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound."""
 

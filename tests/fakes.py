@@ -60,6 +60,7 @@ class FakeChannel:
     edits: list[tuple[Place, Shown]] = field(default_factory=list)
     whispers: list[tuple[Place, str, Shown]] = field(default_factory=list)
     channels: dict[str, str] = field(default_factory=dict)
+    timezones: dict[str, str] = field(default_factory=dict)
     down: bool = False
     fail_next: int = 0
     lose_answers: int = 0
@@ -95,6 +96,11 @@ class FakeChannel:
         """A link in no real workspace."""
         self._answer()
         return f"https://chat.example/{place.channel}/{place.ts}"
+
+    async def timezone(self, user: str) -> str:
+        """`timezones[user]`, else UTC."""
+        self._answer()
+        return self.timezones.get(user, "UTC")
 
     async def channel_id(self, name: str) -> str:
         """`channels[name]` if set, else "#name" becomes "C-NAME"; "#missing" is not there."""

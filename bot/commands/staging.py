@@ -54,25 +54,33 @@ async def staged(folder: Path, port: int, seed: int, say: Say, environ: Mapping[
         say("starting the shop: five services and a card provider, each from a commit of a local git repository")
         estate = await stack.enter_async_context(start_estate(config))
         say("starting the workspace")
-        page, slack = await _workspace(stack, port or free_port(), estate.url, folder, environ)
+        page, slack = await start_workspace(stack, port or free_port(), estate.url, folder / "workspace.log", environ)
         await write_configuration(folder / "bot", estate)
         say("starting the bot")
         own = {**tokens, **slack, "TOCSIN_PORT": str(bot_port), "TOCSIN_HOST": "127.0.0.1"}
-        bot = await _child(
-            stack, ["--config", str(folder / "bot"), "serve", "--until-stdin-closes"], {**environ, **own}, folder / "bot.log"
-        )
-        await _first_line(bot, "The bot is up", folder / "bot.log")
+        bot = await start_bot(stack, folder / "bot", folder / "bot.log", {**environ, **own})
         yield Stage(page, estate, bot)
 
 
-async def _workspace(
-    stack: contextlib.AsyncExitStack, port: int, panel: str, folder: Path, environ: Mapping[str, str]
+async def start_bot(
+    stack: contextlib.AsyncExitStack, config: Path, log: Path, environ: Mapping[str, str]
+) -> asyncio.subprocess.Process:
+    """The bot with the settings of a folder; it is up, and ends with the stack."""
+    words = ["--config", str(config), "serve", "--until-stdin-closes"]
+    bot = await _child(stack, words, environ, log)
+    await _first_line(bot, "The bot is up", log)
+    return bot
+
+
+async def start_workspace(
+    stack: contextlib.AsyncExitStack, port: int, panel: str, log: Path, environ: Mapping[str, str]
 ) -> tuple[str, dict[str, str]]:
-    command = ["workspace", "--port", str(port), "--panel-url", panel, "--until-stdin-closes"]
-    child = await _child(stack, command, environ, folder / "workspace.log")
+    """The workspace, its page's address, and the settings that connect a bot to it; it ends with the stack."""
+    panels = ["--panel-url", panel] if panel else []
+    child = await _child(stack, ["workspace", "--port", str(port), *panels, "--until-stdin-closes"], environ, log)
     found: dict[str, str] = {}
     while not all(name in found for name in SLACK):
-        line = (await _first_line(child, "export ", folder / "workspace.log")).removeprefix("export ")
+        line = (await _first_line(child, "export ", log)).removeprefix("export ")
         name, _, value = line.partition("=")
         found[name] = value
     return f"http://127.0.0.1:{port}/", found

@@ -4,13 +4,13 @@ import difflib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.domain.action import ActionKind
-from bot.domain.document import DocumentKind, Inquiry
+from bot.domain.document import DocumentKind
 from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
-from bot.domain.view import CatchupView, EvidenceView, IncidentView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
+from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows.announce import announce, incident_view
 from bot.flows.approval import propose

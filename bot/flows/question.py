@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.domain.document import DocumentKind, Inquiry
 from bot.domain.evidence import Diagnosis
@@ -39,7 +40,8 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     place = Place(str(args["channel"]), "", str(args["thread"]))
     text = str(args["text"])
     incident, diagnosis = await desk.db.read(lambda tx: about(tx, place, str(args["hint"]), desk))
-    said = await reply(text, incident, diagnosis, desk)
+    zone = zone_of(await desk.channel.timezone(str(args["user"])))
+    said = await reply(text, incident, diagnosis, zone, desk)
     interaction = Interaction(
         id=desk.new_id(),
         at=desk.clock(),
@@ -76,12 +78,12 @@ def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Inciden
     return incident, (desk.diagnoses.latest(tx, incident.id) if incident else None)
 
 
-async def reply(text: str, incident: Incident | None, diagnosis: Diagnosis | None, desk: Desk) -> Answer:
+async def reply(text: str, incident: Incident | None, diagnosis: Diagnosis | None, zone: tzinfo, desk: Desk) -> Answer:
     """The answer by rules."""
     topic = answers.topic(text)
     services = mentioned(text, desk)
     if topic is Topic.CHANGES:
-        since, words = span(text, desk.clock())
+        since, words = span(text, desk.clock().astimezone(zone))
         changes = await desk.db.read(lambda tx: desk.changes.between(tx, since, desk.clock()))
         return answers.what_changed(changes, services, since, words)
     if topic is Topic.STATUS or (topic is Topic.CAUSE and incident is None):
@@ -115,12 +117,23 @@ def mentioned(text: str, desk: Desk) -> tuple[str, ...]:
 
 
 def span(text: str, now: datetime) -> tuple[datetime, str]:
-    """The span of time that a question names, from its words; one day otherwise."""
+    """The span of time that a question names, since when and in words; the last 24 hours otherwise. `now` is in the asker's zone."""
     lowered = text.lower()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if "today" in lowered:
+        return midnight, f"today ({now:%Z})"
+    if "yesterday" in lowered:
+        return midnight - timedelta(days=1), f"since yesterday ({now:%Z})"
     if "hour" in lowered:
         return now - timedelta(hours=1), "in the last hour"
     if "week" in lowered:
         return now - timedelta(days=7), "in the last week"
-    if "yesterday" in lowered:
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1), "since yesterday"
     return now - timedelta(hours=24), "in the last 24 hours"
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of this name; UTC if there is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC

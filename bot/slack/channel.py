@@ -24,6 +24,7 @@ class SlackChannel:
         self._client = client
         self._hosts = frozenset(link_hosts)
         self._ids: dict[str, str] = {}
+        self._zones: dict[str, str] = {}
         self._me: Record = {}
 
     async def post(self, place: Place, view: Shown, *, key: str) -> Place:
@@ -100,6 +101,17 @@ class SlackChannel:
             return text(await call("chat.getPermalink", place.channel, asked), "permalink")
         except NotFound:
             return ""
+
+    async def timezone(self, user: str) -> str:
+        """The IANA name of a person's time zone, asked once; "UTC" if Slack does not say."""
+        if user not in self._zones:
+            try:
+                body = await call("users.info", user, self._client.users_info(user=user))
+            except (NotAllowed, NotFound):
+                body = {}
+            person = body.get("user")
+            self._zones[user] = (_text(person, "tz") if isinstance(person, Mapping) else "") or "UTC"
+        return self._zones[user]
 
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound, which says what to do."""
