@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 PREFIX = "tocsin"
 BATCH = 8  # texts embedded at once: a question never waits longer than for one batch
-WRITE = 256  # vectors written at once
+WRITE = 64  # vectors written at once
 PATIENCE = 1.0  # seconds that a question waits for the model
 NEIGHBOURS = 300  # how wide the approximate search looks
 

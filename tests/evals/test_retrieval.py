@@ -1,0 +1,130 @@
+"""`eval retrieval`: the figures are what they say, on data small enough to count by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.errors import BadSettings
+from bot.evals.metrics import hit_at, ndcg_at, percentile, reciprocal_rank
+from bot.evals.retrieval import run_retrieval
+from tests.knowledge.embedding import FakeEmbedder
+
+KEYS = [
+    "n",
+    "hit@1",
+    "hit@3",
+    "hit@5",
+    "mrr",
+    "ndcg@10",
+    "recall_shown",
+    "false_hit_rate",
+    "latency_ms_p50",
+    "latency_ms_p95",
+]
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "runbooks"
+
+
+def write(path: Path, rows: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def query(name: str, text: str, relevant: list[str], short: bool = False) -> dict[str, object]:
+    notes = {"summary": text}
+    return {
+        "qid": name,
+        "relevant": relevant,
+        "q_full": {"labels": {"alertname": name, "severity": "critical"}, "annotations": notes},
+        "q_noname": {"labels": {"severity": "critical"}, "annotations": notes},
+        "q_text": text,
+        "text_too_short": short,
+    }
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, Path]:
+    docs = [
+        {"doc_id": "a/KafkaLag", "alert_name": "KafkaLag", "title": "KafkaLag", "path": "KafkaLag.md", "text": "Consumer lag"},
+        {"doc_id": "a/DiskFull", "alert_name": "DiskFull", "title": "DiskFull", "path": "DiskFull.md", "text": "No space left"},
+        {"doc_id": "a/CertOld", "alert_name": "CertOld", "title": "CertOld", "path": "CertOld.md", "text": "Certificate expired"},
+    ]
+    queries = [
+        query("KafkaLag", "consumer lag of kafka", ["a/KafkaLag"]),
+        query("DiskFull", "no space left on the disk", ["a/DiskFull", "a/CertOld"]),
+        query("Hidden", "x", ["a/CertOld"], short=True),
+    ]
+    negative = {"labels": {"severity": "info"}, "annotations": {"summary": "Printer burns paper"}, "alert_name": "PrinterOnFire"}
+    negatives = [negative | {"safe_negative": True}, negative | {"safe_negative": False, "alert_name": "KafkaLag"}]
+    return {
+        "docs": write(tmp_path / "docs.jsonl", docs),
+        "queries": write(tmp_path / "queries.jsonl", queries),
+        "negatives": write(tmp_path / "negatives.jsonl", negatives),
+        "cache": tmp_path / "cache",
+    }
+
+
+async def run(data: dict[str, Path], field: str, embedder: FakeEmbedder | None) -> dict[str, float]:
+    return await run_retrieval(data["docs"], data["queries"], field, data["negatives"], embedder, data["cache"], lambda _: None)
+
+
+@pytest.mark.parametrize("field", ["q_full", "q_noname", "q_text"])
+async def test_the_keys_are_the_agreed_ones_and_short_queries_are_left_out(data: dict[str, Path], field: str) -> None:
+    result = await run(data, field, None)
+    assert list(result) == KEYS
+    assert result["n"] == 2
+    assert result["hit@1"] == 1.0
+    assert result["mrr"] == 1.0
+    assert 0.0 < result["ndcg@10"] <= 1.0
+    assert result["latency_ms_p95"] >= result["latency_ms_p50"] > 0
+
+
+async def test_only_safe_negatives_count_and_their_name_only_in_the_full_field(data: dict[str, Path]) -> None:
+    assert (await run(data, "q_full", None))["false_hit_rate"] == 0.0
+    rows = [json.loads(line) for line in data["negatives"].read_text().splitlines()]
+    write(data["negatives"], [row | {"safe_negative": True} for row in rows])
+    assert (await run(data, "q_full", None))["false_hit_rate"] == 0.5
+    assert (await run(data, "q_noname", None))["false_hit_rate"] == 0.0
+
+
+async def test_the_corpus_is_embedded_once(data: dict[str, Path]) -> None:
+    await run(data, "q_text", FakeEmbedder())
+    again = FakeEmbedder()
+    await run(data, "q_text", again)
+    assert not any("Certificate" in text for text in again.texts)
+
+
+async def test_a_file_that_is_no_jsonl_is_refused_by_name(data: dict[str, Path]) -> None:
+    data["docs"].write_text("not json")
+    with pytest.raises(BadSettings, match=r"docs\.jsonl is not valid JSONL"):
+        await run(data, "q_text", None)
+    with pytest.raises(BadSettings, match="no field 'q_other'"):
+        await run(data, "q_other", None)
+
+
+def test_the_metrics_are_the_textbook_ones() -> None:
+    ranked, relevant = ["a", "b", "c", "d"], {"b", "d", "z"}
+    assert hit_at(ranked, relevant, 1) == 0.0
+    assert hit_at(ranked, relevant, 3) == 1.0
+    assert reciprocal_rank(ranked, relevant) == 0.5
+    assert ndcg_at(ranked, relevant, 10) == pytest.approx((0.63093 + 0.43068) / (1 + 0.63093 + 0.5), abs=1e-4)
+    assert percentile([4, 1, 3, 2], 0.5) == 2
+    assert percentile([4, 1, 3, 2], 0.95) == 4
+
+
+@pytest.mark.shared_data
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the evaluation data is not beside the project")
+@pytest.mark.parametrize(("field", "hit", "false_hits"), [("q_full", 0.78, 0.2), ("q_noname", 0.66, 0.15)])
+async def test_real_alerts_find_their_runbooks_by_words(tmp_path: Path, field: str, hit: float, false_hits: float) -> None:
+    result = await run_retrieval(
+        SHARED / "docs.jsonl",
+        SHARED / "queries.jsonl",
+        field,
+        SHARED / "queries_no_runbook.jsonl",
+        None,
+        tmp_path,
+        lambda _: None,
+    )
+    assert result["n"] > 300
+    assert result["hit@1"] >= hit
+    assert result["false_hit_rate"] <= false_hits

@@ -1,0 +1,126 @@
+"""Link before name before likeness before "none"; and the section that fits."""
+
+import time
+
+from bot.domain.document import Document, DocumentKind, Inquiry, Tier
+from bot.knowledge.search import Corpus
+
+FILLER = [
+    ("Disk filling", "No space left on device. Truncate logs, grow the volume.", ("DiskFilling",), ()),
+    ("Certificate expiry", "TLS certificate expires, renew it with the issuer.", ("CertExpiry",), ()),
+    ("Kafka consumer lag", "Offsets fall behind, the consumer group is slow.", ("KafkaLag",), ()),
+    ("Node not ready", "Kubelet stopped, drain the node.", ("NodeNotReady",), ()),
+    ("DNS failures", "Names do not resolve, look at CoreDNS.", ("DnsFailing",), ()),
+    ("Redis evictions", "Maxmemory reached, keys are evicted.", ("RedisMemory",), ()),
+]
+ERRORS = ("High error ratio", "HTTP 5xx answers.\n\n## Check first\n\nLogs.\n\n## Verify\n\nNo errors.", ("HighErrorRatio",), ())
+PAYMENTS = ("Payments fail", "Provider errors, retries of charges.", ("HighErrorRatio",), ("payments",))
+
+
+def corpus(*pages: tuple[str, str, tuple[str, ...], tuple[str, ...]], kind: DocumentKind = DocumentKind.RUNBOOK) -> Corpus:
+    return Corpus(
+        kind,
+        [
+            Document(
+                id=title,
+                kind=kind,
+                title=title,
+                text=text,
+                path=f"runbooks/{title.lower().replace(' ', '-')}.md",
+                alerts=alerts,
+                services=services,
+            )
+            for title, text, alerts, services in (*pages, *FILLER)
+        ],
+    )
+
+
+def best(corpus: Corpus, inquiry: Inquiry) -> list[tuple[str, Tier]]:
+    return [(corpus.documents[r.number].id, r.tier) for r in corpus.rank(inquiry)]
+
+
+def test_a_link_wins_over_a_name() -> None:
+    pages = corpus(ERRORS, PAYMENTS)
+    for url in (
+        "https://wiki.example/runbooks/kafka-consumer-lag",
+        "https://github.com/shop/ops/blob/main/runbooks/kafka-consumer-lag.md#check",
+        "https://runbooks.example/KafkaLag/",
+    ):
+        found = best(pages, Inquiry("HighErrorRatio", "errors", runbook_url=url))
+        assert found[0] == ("Kafka consumer lag", Tier.LINKED), url
+        assert found[1][1] is Tier.NAMED
+
+
+def test_a_link_to_nowhere_links_nothing() -> None:
+    found = best(corpus(ERRORS), Inquiry("Odd", "certificate expires", runbook_url="https://wiki.example/README"))
+    assert Tier.LINKED not in {tier for _, tier in found}
+
+
+def test_the_alert_name_finds_its_page_in_any_spelling() -> None:
+    for name in ("HighErrorRatio", "high_error_ratio", "High error ratio"):
+        assert best(corpus(ERRORS), Inquiry(name, ""))[0] == ("High error ratio", Tier.NAMED)
+
+
+def test_of_two_pages_with_the_same_alert_the_one_about_the_service_is_first() -> None:
+    pages = corpus(ERRORS, PAYMENTS)
+    inquiry = Inquiry("HighErrorRatio", "errors", services=("checkout", "payments"))
+    assert [name for name, _ in best(pages, inquiry)[:2]] == ["Payments fail", "High error ratio"]
+
+
+def test_a_page_about_another_service_is_not_meant_by_the_name() -> None:
+    found = best(corpus(ERRORS, PAYMENTS), Inquiry("HighErrorRatio", "errors", services=("search",)))
+    assert found[0] == ("High error ratio", Tier.NAMED)
+    assert ("Payments fail", Tier.NAMED) not in found
+
+
+def test_without_vectors_what_reads_alike_is_found_by_words() -> None:
+    found = best(corpus(ERRORS), Inquiry(text="kafka consumer group lag, offsets behind"))
+    assert found[0] == ("Kafka consumer lag", Tier.WORDS)
+
+
+def test_what_nobody_wrote_about_is_never_pushed() -> None:
+    found = best(corpus(ERRORS), Inquiry("PrinterOnFire", "The printer on the third floor burns paper"))
+    assert {tier for _, tier in found} <= {Tier.POSSIBLE}
+
+
+def test_a_chinese_question_finds_the_chinese_page() -> None:
+    page = ("数据库连接数过多", "连接池已满，请检查空闲连接。", (), ())
+    assert best(corpus(ERRORS, page), Inquiry(text="数据库连接太多怎么办"))[0][0] == "数据库连接数过多"
+
+
+def test_a_page_found_by_name_opens_where_one_begins() -> None:
+    pages = corpus(ERRORS)
+    inquiry = Inquiry("HighErrorRatio", "no errors")
+    found = pages.found(pages.rank(inquiry)[0], inquiry)
+    assert (found.section, found.anchor, found.passage) == ("Check first", "check-first", "Logs.")
+
+
+def test_a_linked_anchor_opens_that_section() -> None:
+    pages = corpus(ERRORS)
+    inquiry = Inquiry(runbook_url="https://wiki.example/high-error-ratio#verify")
+    assert pages.found(pages.rank(inquiry)[0], inquiry).anchor == "verify"
+
+
+def test_past_incidents_of_the_same_services_are_more_alike() -> None:
+    storm = ("Storm", "Charges failed with errors after a deploy.", (), ("payments", "checkout"))
+    other = ("Other", "Charges failed with errors after a deploy.", (), ("search",))
+    past = corpus(other, storm, kind=DocumentKind.INCIDENT)
+    inquiry = Inquiry("HighErrorRatio", "charges failed with errors", services=("checkout", "payments"))
+    ranked = past.rank(inquiry)
+    assert past.documents[ranked[0].number].id == "Storm"
+    assert ranked[0].sure > next(r.sure for r in ranked if past.documents[r.number].id == "Other")
+
+
+def test_an_empty_corpus_and_an_empty_inquiry_find_nothing() -> None:
+    assert Corpus(DocumentKind.RUNBOOK, []).rank(Inquiry("X", "y")) == []
+    assert best(corpus(ERRORS), Inquiry()) == []
+
+
+def test_searching_a_thousand_pages_by_words_takes_milliseconds() -> None:
+    pages = corpus(*((f"Page {chr(97 + i % 26) * (i % 9 + 2)} {i}", f"{ERRORS[1]} word{i} " * 20, (), ()) for i in range(1_200)))
+    inquiry = Inquiry("HighErrorRatio", "HTTP 5xx answers, look at logs of the provider")
+    pages.rank(inquiry, most=20)
+    start = time.process_time()
+    for _ in range(20):
+        pages.rank(inquiry, most=20)
+    assert (time.process_time() - start) / 20 < 0.02
