@@ -109,8 +109,7 @@ class SlackChannel:
                 body = await call("users.info", user, self._client.users_info(user=user))
             except (NotAllowed, NotFound):
                 body = {}
-            person = body.get("user")
-            self._zones[user] = (_text(person, "tz") if isinstance(person, Mapping) else "") or "UTC"
+            self._zones[user] = text(body, "user", "tz") or "UTC"
         return self._zones[user]
 
     async def channel_id(self, name: str) -> str:
