@@ -59,7 +59,8 @@ def certificate(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | N
     said = [s for s in picture.signs if _EXPIRED.search(s.raw)]
     ran_out = [
         s for s in case.series
-        if bag("cert certificate tls ssl") & set(words(s.metric)) and s.points and min(v for _, v in s.points) <= 0 < s.points[0][1]
+        if bag("cert certificate tls ssl") & set(words(s.metric))
+        and s.points and min(v for _, v in s.points) <= 0 < s.points[0][1]
     ]  # fmt: skip
     heard = [s for s in said if s.what in TELEMETRY_KINDS]
     if not heard and not ran_out:

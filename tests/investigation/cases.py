@@ -25,7 +25,9 @@ def alert(service: str, seconds: float, name: str = "HighErrorRatio", summary: s
     return Alert("alertmanager", name, service, "production", Severity.SEV2, False, at(seconds), summary=text)
 
 
-def shipped(sha: str, service: str, seconds: float, diff: str, message: str = "change", version: str = "v2") -> tuple[Change, Commit]:
+def shipped(
+    sha: str, service: str, seconds: float, diff: str, message: str = "change", version: str = "v2"
+) -> tuple[Change, Commit]:
     """A deployment and its commit; `sha` is repeated to 40 digits."""
     full = (sha * 40)[:40]
     change = Change(
@@ -44,7 +46,13 @@ def edit(path: str, old: str, new: str, context: str = "") -> str:
 
 
 def series(
-    service: str, metric: str, value: Callable[[float], float], until: float, every: float = 0.5, noise: float = 0.02, **labels: str
+    service: str,
+    metric: str,
+    value: Callable[[float], float],
+    until: float,
+    every: float = 0.5,
+    noise: float = 0.02,
+    **labels: str,
 ) -> Series:
     """A metric sampled each half second, with a little noise."""
     dice = random.Random(f"{service}{metric}")

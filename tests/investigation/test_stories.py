@@ -28,10 +28,18 @@ GUILTY = shipped(
 def innocents(onset: float) -> list[tuple[Change, Commit]]:
     """Six changes that did nothing: documentation, a value on the alerting service, a neighbour's, one after the onset."""
     return [
-        shipped("b2", "web", 3, edit("services/web/settings.json", '"page_size": 12', '"page_size": 15'), "web: more per page", "v7"),
-        shipped("b3", "orders", 11, edit("services/orders/app.py", '"declined"', '"declined, sorry"'), "orders: kinder words", "v18"),
-        shipped("b4", "stock", 5, edit("services/stock/settings.json", '"low_mark": 5', '"low_mark": 8'), "stock: warn earlier", "v9"),
-        shipped("b5", "db", onset + 6, edit("services/db/settings.json", '"vacuum_hour": 3', '"vacuum_hour": 4'), "db: later", "v4"),
+        shipped(
+            "b2", "web", 3, edit("services/web/settings.json", '"page_size": 12', '"page_size": 15'), "web: more per page", "v7"
+        ),
+        shipped(
+            "b3", "orders", 11, edit("services/orders/app.py", '"declined"', '"declined, sorry"'), "orders: kinder words", "v18"
+        ),
+        shipped(
+            "b4", "stock", 5, edit("services/stock/settings.json", '"low_mark": 5', '"low_mark": 8'), "stock: warn earlier", "v9"
+        ),
+        shipped(
+            "b5", "db", onset + 6, edit("services/db/settings.json", '"vacuum_hour": 3', '"vacuum_hour": 4'), "db: later", "v4"
+        ),
         shipped("b6", "mail", 6, edit("services/mail/app.py", "send(x, 1)", "send(x, 2, True)"), "mail: flags", "v2"),
         documentation("b7", 2),
     ]
@@ -65,9 +73,7 @@ def story_1() -> Case:
         series("billing", "outbound_error_ratio", rises(0.001, 0.7, 18.5), 40, target="cardco"),
     ]
     lines += logs("billing", "retry budget exhausted for cardco after 11 attempts: status 503", [18.5 + n / 2 for n in range(20)])
-    return case(
-        alerts=[alert("orders", 22), alert("web", 23)], changes=[GUILTY, *innocents(18)], numbers=numbers, lines=lines
-    )
+    return case(alerts=[alert("orders", 22), alert("web", 23)], changes=[GUILTY, *innocents(18)], numbers=numbers, lines=lines)
 
 
 def story_2() -> Case:
@@ -77,11 +83,11 @@ def story_2() -> Case:
         series("billing", "retries_per_second", rises(0, 8, 18.5), 40, target="cardco"),
         series("billing", "outbound_calls_per_second", rises(4, 12, 18.5), 40, target="cardco"),
     ]
-    lines += logs("billing", "cardco attempt {n} of 3 failed: status 503 card network unreachable", [18 + n / 2 for n in range(30)])
-    wording = shipped("c1", "billing", 8, edit("services/billing/app.py", 'log.info("charged")', 'log.info("card charged")'))
-    return case(
-        alerts=[alert("orders", 22), alert("web", 23)], changes=[wording, *innocents(18)], numbers=numbers, lines=lines
+    lines += logs(
+        "billing", "cardco attempt {n} of 3 failed: status 503 card network unreachable", [18 + n / 2 for n in range(30)]
     )
+    wording = shipped("c1", "billing", 8, edit("services/billing/app.py", 'log.info("charged")', 'log.info("card charged")'))
+    return case(alerts=[alert("orders", 22), alert("web", 23)], changes=[wording, *innocents(18)], numbers=numbers, lines=lines)
 
 
 def test_the_guilty_deploy_is_convicted_among_innocent_ones() -> None:
