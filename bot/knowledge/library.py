@@ -186,6 +186,8 @@ class Library:
             if not index.open():
                 self._why_words_only = "no embedding model is configured"
                 return
+            if self._why_words_only:
+                self._why_words_only = "the vectors are still being made"
             for kind, corpus in self._corpora.items():
                 done = index.sync(kind, corpus.pieces, progress, stopped)
                 log.info("%s: %d embedded, %d deleted, %d kept", kind, done.embedded, done.deleted, done.kept)
