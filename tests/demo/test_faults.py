@@ -58,7 +58,8 @@ async def test_a_failing_provider_shows_without_any_change_and_heals_by_itself(e
     await asyncio.sleep(4)
     await estate.grounds.set_provider("down")
     await until(estate, healthy=False, seconds=30)
+    await asyncio.sleep(4)  # requests that began before it went down have ended
     assert newest(estate, "outbound_error_ratio", service="payments", target="acmepay") > 0.5
-    assert newest(estate, "outbound_calls_per_request", service="payments", target="acmepay") <= 3.5
+    assert newest(estate, "outbound_calls_per_request", service="payments", target="acmepay") < 4.5
     await estate.grounds.set_provider("ok")
     await until(estate, healthy=True, seconds=30)
