@@ -12,6 +12,7 @@ from bot.durable.table import DEAD, DONE, READY
 from bot.durable.turn import Claim, End, Outcome, Turn, take_turn
 from bot.durable.work import DurableWork, connection
 from bot.ports import Database, Handler
+from bot.redact import redact
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class Worker:
         return End(claim, DONE)
 
     def _failed(self, claim: Claim, error: BaseException) -> End:
-        text = "".join(traceback.format_exception(error))[-ERROR_LIMIT:]
+        text = _storable("".join(traceback.format_exception(error))[-ERROR_LIMIT:])
         queue = self._work.queues[claim.queue]
         wait = next_try(queue, error, claim.attempts, self._work.clock() - claim.created_at)
         if wait is None:
@@ -205,3 +206,8 @@ class Worker:
         for task, claim in self._jobs.items():
             self._given_up.add(claim.key)
             task.cancel()
+
+
+def _storable(text: str) -> str:
+    """Without secrets, and without what a database refuses: one such text would fail every turn from then on."""
+    return redact(text).replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

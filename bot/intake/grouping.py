@@ -65,11 +65,12 @@ class Grouping:
         # The outcome, good or bad, belongs to each of the requests: none may be left waiting.
         task = asyncio.ensure_future(self._desk.db.write(add))
         await asyncio.wait({task})
-        if task.cancelled() or (error := task.exception()) is not None:
-            reason = asyncio.CancelledError() if task.cancelled() else error
+        if task.cancelled() or task.exception() is not None:
             for _, _, future in group:
-                if not future.done():
-                    future.set_exception(reason or Full())
+                if task.cancelled():
+                    future.cancel()
+                elif not future.done():
+                    future.set_exception(task.exception() or Full())
             return
         kept, before = task.result()
         if count:

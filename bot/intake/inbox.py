@@ -238,4 +238,5 @@ def _word(parcel: Parcel) -> str:
 
 def _reason(error: BaseException) -> str:
     kind = "" if isinstance(error, BadPayload) else f"{type(error).__name__}: "
-    return redact(f"{kind}{error}"[: 4 * ERROR_LIMIT])[:ERROR_LIMIT]
+    text = redact(f"{kind}{error}"[: 4 * ERROR_LIMIT])[:ERROR_LIMIT]
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()  # what no database refuses

@@ -219,6 +219,17 @@ async def test_a_failure_is_tried_again_after_growing_waits_then_given_up_with_i
     assert second >= 0.1
 
 
+async def test_an_error_of_any_text_can_be_kept_and_its_secrets_are_not(database: SqlDatabase) -> None:
+    text = "half \ud800, nothing \x00, ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+    job = Recorder(errors=[NotAllowed(text)])
+    async with working(database, {"job": job}) as kept:
+        await start(database, kept, "a")
+        await settled(database, kept, 1)
+    (item,) = await items(database, kept, "dead")
+    assert "half ?, nothing \ufffd" in item.error
+    assert "16C7e42F292c6912" not in item.error
+
+
 async def test_what_no_retry_can_heal_is_given_up_at_once(database: SqlDatabase) -> None:
     job = Recorder(errors=[NotAllowed("not you")])
     async with working(database, {"job": job}) as kept:

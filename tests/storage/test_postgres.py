@@ -1,0 +1,127 @@
+"""The same promises on a real PostgreSQL: schema, times, inbox, and durable work over several replicas."""
+
+import asyncio
+import importlib
+import pkgutil
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import insert, text
+
+import bot.storage
+from bot.durable.queues import Queue
+from bot.durable.table import metadata as work_metadata
+from bot.durable.table import replica, work
+from bot.durable.work import DurableWork
+from bot.ports import Scalar, Transaction
+from bot.storage.database import SqlDatabase, metadata, sql
+from bot.storage.inbox import SqlInboxStore
+from tests.durable.test_work import Recorder, items, settled, start, working
+from tests.fakes import NOON
+from tests.intake.desk import a_delivery
+from tests.postgres import a_database, a_server
+
+pytestmark = pytest.mark.slow
+
+for module in pkgutil.iter_modules(bot.storage.__path__):  # every store registers its tables when it is imported
+    importlib.import_module(f"bot.storage.{module.name}")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with a_server() as url:
+        yield url
+
+
+@pytest.fixture
+def opened(server: str) -> Iterator[SqlDatabase]:
+    database = SqlDatabase(a_database(server))
+    database.open()
+    yield database
+    database.close()
+
+
+def test_the_migrations_build_what_the_stores_use(opened: SqlDatabase) -> None:
+    def differences(tx: Transaction) -> list[object]:
+        found: list[object] = compare_metadata(MigrationContext.configure(sql(tx)), [metadata, work_metadata])  # type: ignore[arg-type]  # alembic takes several
+        return found
+
+    assert opened.write_now(differences) == []
+
+
+def test_the_inbox_keeps_and_recognises(opened: SqlDatabase) -> None:
+    inbox = SqlInboxStore()
+    deliveries = [(a_delivery({"n": n}, NOON), f"id-{n}") for n in (1, 2, 1)] + [(a_delivery(b"x", NOON), "")]
+    assert opened.write_now(lambda tx: inbox.add(tx, deliveries)) == [True, True, False, True]
+    later = a_delivery(b"x", NOON + timedelta(seconds=59))
+    assert opened.write_now(lambda tx: inbox.add(tx, [(later, "")])) == [False]
+    taken = opened.write_now(lambda tx: inbox.take(tx, 10))
+    assert [p.delivery for p in taken] == [d for d, _ in (deliveries[0], deliveries[1], deliveries[3])]
+
+
+def test_a_transaction_that_sleeps_loses_its_locks(opened: SqlDatabase) -> None:
+    setting = opened.read_now(lambda tx: sql(tx).execute(text("SHOW idle_in_transaction_session_timeout")).scalar())
+    assert setting == "5s"
+
+
+class Twins:
+    """Three replicas with handlers that note what runs where and when."""
+
+    def __init__(self) -> None:
+        self.runs: Counter[str] = Counter()
+        self.active: Counter[str] = Counter()
+        self.worst: Counter[str] = Counter()
+
+    async def __call__(self, args: Mapping[str, Scalar]) -> None:
+        kind = str(args["n"]).partition("-")[0]
+        self.runs[str(args["n"])] += 1
+        self.active[kind] += 1
+        self.worst[kind] = max(self.worst[kind], self.active[kind])
+        await asyncio.sleep(0.02)
+        self.active[kind] -= 1
+
+
+async def test_cap_partition_and_pace_hold_over_three_replicas(opened: SqlDatabase) -> None:
+    queues = {"actions": Queue("actions", cap=3, timeout=5), "slack": Queue("slack", cap=8, timeout=5, pace=0.2)}
+    kept, job = DurableWork(queues), Twins()
+    async with AsyncExitStack() as replicas:
+        others = [SqlDatabase(opened._url.render_as_string(hide_password=False)) for _ in range(2)]
+        for other in others:
+            other.open()
+            replicas.callback(other.close)
+        for database in (opened, *others):
+            await replicas.enter_async_context(working(database, {"job": job}, DurableWork(queues)))
+        for n in range(20):
+            await start(opened, kept, f"loose-{n}")
+            await start(opened, kept, f"line-{n}", partition="p")
+        for n in range(4):
+            await start(opened, kept, f"channel-{n}", "slack", partition="C1")
+        await settled(opened, kept, 44)
+    assert set(job.runs.values()) == {1}
+    assert job.worst["line"] == 1
+    assert job.worst["loose"] <= 3
+    began = sorted(i.started_at or 0 for i in await items(opened, kept) if i.queue == "slack")
+    assert all(b - a >= 0.2 for a, b in pairwise(began))
+
+
+async def test_the_work_of_a_replica_that_no_longer_beats_is_taken_over(
+    opened: SqlDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.durable.lease.Lease.__init__.__kwdefaults__", {"lease": 1.0, "beat": 0.2})
+    kept, job = DurableWork(), Recorder()
+    row = {
+        "id": "a", "queue": "actions", "name": "job", "args": '{"n": "a"}', "state": "running", "owner": "dead",
+        "attempts": 1, "run_at": 0, "created_at": 0, "started_at": 0,
+    }  # fmt: skip
+    await opened.write(lambda tx: sql(tx).execute(insert(work), [row]))
+    await opened.write(lambda tx: sql(tx).execute(insert(replica), [{"id": "dead", "beat": 0}]))
+    async with working(opened, {"job": job}, kept):
+        await settled(opened, kept, 1)
+    (item,) = await items(opened, kept)
+    assert (item.state, item.attempts, item.crashes, job.seen) == ("done", 2, 1, ["a"])
