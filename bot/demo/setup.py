@@ -22,7 +22,7 @@ SERVICES_YAML = f"""\
 services:
   - name: storefront
     title: Storefront
-    owner: team-storefront
+    owner: team-payments
     tier: 1
     depends_on: [checkout, inventory]
     repository: {FULL_NAME}
@@ -31,7 +31,7 @@ services:
     deployer: shop
   - name: checkout
     title: Checkout
-    owner: team-checkout
+    owner: team-payments
     tier: 1
     depends_on: [payments, inventory]
     repository: {FULL_NAME}
@@ -74,7 +74,7 @@ ROUTING_YAML = """\
 default:
   channel: "#incidents"
   on_call: [U0ONCALL]
-overview: "#alerts"
+overview: "#incidents"
 routes:
   - name: payments team
     match: {owner: team-payments}
