@@ -167,9 +167,7 @@ def clean(text: str) -> str:
 
 def _deceives(ch: str) -> bool:
     # Cc: control; Cf: bidi, zero-width, tags, soft hyphen; Cs: lone surrogates; Zl, Zp: odd line ends
-    return (
-        unicodedata.category(ch) in ("Cc", "Cf", "Cs", "Zl", "Zp") or ch in "\u115f\u1160\u3164\uffa0\u034f"
-    )
+    return unicodedata.category(ch) in ("Cc", "Cf", "Cs", "Zl", "Zp") or ch in "\u115f\u1160\u3164\uffa0\u034f"
 
 
 def _without_pem(text: str) -> str:

@@ -25,8 +25,8 @@ Vectors = Mapping[Part, Mapping[str, float]]  # the cosine of the nearest pieces
 
 BEST = 100  # how many of each list take part in the fusion
 NEAREST = 300  # pieces asked of the vector store: several belong to one document
-WORDS_SHARE = 0.55
-VECTOR_SHARE = {Part.SECTION: 0.25, Part.HEAD: 0.10, Part.TITLE: 0.10}
+WORDS_SHARE = 0.60
+VECTOR_SHARE = {Part.SECTION: 0.25, Part.HEAD: 0.10, Part.TITLE: 0.05}
 NAME_COUNTS = 2.0  # a word of the alert's name counts so many times
 REPEATED_COUNTS = 0.3  # each repetition of a word in the text
 SAME_SERVICE = 0.15  # added to the fused score of a document about one of the services
