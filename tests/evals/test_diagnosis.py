@@ -41,13 +41,16 @@ def row(id: str = "slow-books") -> dict[str, object]:
         "flags": [],
         "patterns": [
             {
-                "signature": "stock call failed: timeout after <N>ms", "service": "orders", "count": 80, "delta_vs_baseline": "+80",
-                "sentiment": "negative",
+                "signature": "stock call failed: timeout after <N>ms", "service": "orders", "count": 80,
+                "delta_vs_baseline": "+80", "sentiment": "negative",
             }
         ],
         "traces": [],
         "logs": [
-            {"timestamp": f"2026-05-04T09:{m}:05Z", "service": "orders", "severity_text": "ERROR", "msg": "stock call failed: timeout after 200ms"}
+            {
+                "timestamp": f"2026-05-04T09:{m}:05Z", "service": "orders", "severity_text": "ERROR",
+                "msg": "stock call failed: timeout after 200ms",
+            }
             for m in range(40, 49)
         ],
         "metrics_csv": "\n".join(metrics),
@@ -83,7 +86,8 @@ def test_leaving_the_class_out_switches_its_rules_off(tmp_path: Path) -> None:
     classes.write_text(json.dumps({"slow-books": "timeout"}))
     plain = run_diagnosis(cases, facts, classes)
     without = run_diagnosis(cases, facts, classes, leave_one_out=True)
-    assert plain["cases"] != [] and without["top3"] == 1.0
+    assert plain["cases"] != []
+    assert without["top3"] == 1.0
     with pytest.raises(BadPayload, match="classes"):
         run_diagnosis(cases, facts, leave_one_out=True)
 
@@ -121,6 +125,9 @@ def test_the_shared_cases_stay_above_their_floors(left_out: bool, top1: float, c
     found = run_diagnosis(SHARED / "inputs.jsonl", SHARED / "ground_truth.jsonl", SHARED / "classes.json", leave_one_out=left_out)
     assert found["convicted_right"] == 1.0
     assert found["decoy_hits"] == 0
-    assert isinstance(found["convicted"], int) and found["convicted"] >= convicted
-    assert isinstance(found["top1"], float) and found["top1"] >= top1
-    assert isinstance(found["top3"], float) and found["top3"] >= 0.9
+    assert isinstance(found["convicted"], int)
+    assert found["convicted"] >= convicted
+    assert isinstance(found["top1"], float)
+    assert found["top1"] >= top1
+    assert isinstance(found["top3"], float)
+    assert found["top3"] >= 0.9

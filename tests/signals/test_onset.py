@@ -22,7 +22,8 @@ def test_a_step_up_is_dated_to_its_first_sample(step: timedelta) -> None:
     found = deviation(series(lambda i: 0.2 if i >= 40 else 0.01, 60, step), START + 43 * step)
     assert found is not None
     assert found.onset == START + 40 * step
-    assert found.bad and found.rising
+    assert found.bad
+    assert found.rising
 
 
 def test_noise_alone_is_no_deviation() -> None:

@@ -35,7 +35,9 @@ def test_a_new_template_comes_before_a_grown_one_and_a_steady_one() -> None:
     new = [line("pool exhausted", s, "ERROR") for s in (25, 30)]
     found = growth([*steady, *grown, *new], START + timedelta(seconds=20))
     assert [g.text for g in found] == ["pool exhausted", "retrying call", "request done"]
-    assert found[0].new and found[0].negative and found[0].first == START + timedelta(seconds=25)
+    assert found[0].new
+    assert found[0].negative
+    assert found[0].first == START + timedelta(seconds=25)
     assert (found[1].before, found[1].during) == (1, 20)
 
 

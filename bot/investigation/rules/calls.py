@@ -52,8 +52,8 @@ def fan_outs(text: Text) -> Iterator[Found]:
         found = _looped_calls(hunk)
         before = [t for t in hunk.removed if _ASKS.search(code(t)) and not _HARMLESS.search(code(t))]
         if found and len(before) < len([t for t in hunk.added if _ASKS.search(code(t))]) + 1:
-            called = re.findall(r"(\w+)\s*\(", found[0])
-            yield Found(f"{called[0] if called else 'a call'} is now called once per item", 0.9, path=hunk.path)
+            called = [n for n in re.findall(r"(\w+)\s*\(", found[0]) if _ASKS.search(f".{n}(")]
+            yield Found(f"{called[-1] if called else 'a call'} is now called once per item", 0.9, path=hunk.path)
 
 
 def queries(text: Text) -> Iterator[Found]:
@@ -121,7 +121,9 @@ def metric_labels(text: Text) -> Iterator[Found]:
                 and _REQUEST_ID.search(line)
                 and re.search(r"(?i)metric|counter|histogram|gauge|prometheus|statsd|label", line + hunk.path + hunk.header)
             ):
-                wide = re.search(r"(?i)\b\w*(?:user|request|session|trace|order|customer|email|url|path|ip)\w*", line)
+                wide = re.search(
+                    r"(?i)\b\w*(?:user|request|session|trace|order|customer|email|url|path|ip)\w*", line[line.find("(") :]
+                )
                 if wide:
                     yield Found(f"a metric got the label {wide[0]}", 0.8, path=hunk.path)
                     break

@@ -10,7 +10,7 @@ from bot.investigation.vocabulary import Kind
 _LOCK = re.compile(
     r"(?i)\b\w*(?:mutex|rwlock|lock)\b\s*(?:\.|\(|\{|sync)|\.(?:r?lock|r?unlock|acquire)\(|\bsynchronized\b"
     r"|\bsync\.(?:RW)?Mutex|\batomic\b|for update\b"
-    r"|\bwith\s+\w*lock\b|async with self\._?lock|ConcurrentHashMap|threading\.(?:R?Lock|Semaphore)"
+    r"|\bwith\s+[\w.]*lock\b|async with self\._?lock|ConcurrentHashMap|threading\.(?:R?Lock|Semaphore)"
 )
 _LOCK_FIELD = re.compile(r"(?i)\bsync\.(?:rw)?mutex\b")
 _CHECK = re.compile(
