@@ -3,9 +3,10 @@
 import asyncio
 import importlib
 import pkgutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from itertools import pairwise
 
@@ -18,7 +19,9 @@ import bot.storage
 from bot.durable.queues import Queue
 from bot.durable.table import metadata as work_metadata
 from bot.durable.table import replica, work
+from bot.durable.turn import TURN_LOCK
 from bot.durable.work import DurableWork
+from bot.errors import Unavailable
 from bot.ports import Scalar, Transaction
 from bot.storage.database import SqlDatabase, metadata, sql
 from bot.storage.inbox import SqlInboxStore
@@ -125,3 +128,42 @@ async def test_the_work_of_a_replica_that_no_longer_beats_is_taken_over(
         await settled(opened, kept, 1)
     (item,) = await items(opened, kept)
     assert (item.state, item.attempts, item.crashes, job.seen) == ("done", 2, 1, ["a"])
+
+
+async def test_a_replica_frozen_inside_a_turn_does_not_stop_the_others(opened: SqlDatabase) -> None:
+    kept, job = DurableWork(), Recorder()
+    frozen = SqlDatabase(opened._url.render_as_string(hide_password=False))
+    frozen.open()
+
+    def freeze(tx: Transaction) -> None:
+        sql(tx).execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": TURN_LOCK})
+        time.sleep(12)
+
+    freezing = asyncio.create_task(frozen.write(freeze))
+    await asyncio.sleep(0.5)
+    began = time.monotonic()
+    async with working(opened, {"job": job}, kept):
+        await start(opened, kept, "a")
+        await settled(opened, kept, 1)
+        assert time.monotonic() - began < 11
+    with pytest.raises(Unavailable):
+        await freezing
+    frozen.close()
+
+
+async def test_all_is_done_after_the_database_was_away(opened: SqlDatabase) -> None:
+    kept, job = DurableWork(), Recorder(take=0.05)
+    async with working(opened, {"job": job}, kept):
+        for n in range(30):
+            await start(opened, kept, f"{n}")
+        killing = text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid != pg_backend_pid()"
+        )
+        for _ in range(5):
+            with suppress(Unavailable):
+                await opened.write(lambda tx: sql(tx).execute(killing))
+            await asyncio.sleep(0.3)
+        await settled(opened, kept, 30)
+    assert {i.state for i in await items(opened, kept)} == {"done"}
+    assert set(job.seen) == {f"{n}" for n in range(30)}
