@@ -70,7 +70,7 @@ async def test_each_slot_starts_its_work_once_though_two_replicas_fire() -> None
     for replica in replicas:
         await replica.stop()
     count = len(work.started)
-    assert 3 <= count <= 5
+    assert 2 <= count <= 5
     assert len({s.id for s in work.started}) == len({s.args["slot"] for s in work.started})
     first = work.started[0]
     assert (first.queue, first.name, first.args["hours"]) == ("housekeeping", "remind", 4)
