@@ -51,7 +51,7 @@ def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
 def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None = None) -> None:
     """The one message of this action is brought up to date; `place` is where it first appears without an incident."""
     key = f"action:{action.id}"
-    if place is not None and desk.cards.get(tx, key) is None:
+    if place is not None and not action.incident_id and desk.cards.get(tx, key) is None:
         desk.cards.put(tx, Card(key=key, place=Place(place.channel, "", place.thread)))
     want(tx, key, desk)
 
@@ -278,4 +278,6 @@ def _why(incident: Incident, diagnosis: Diagnosis | None, channel: str, desk: De
 def digest(view: Shown) -> str:
     """Equal for views that look the same to people; the time of looking does not count."""
     same = replace(view, as_of=EPOCH) if isinstance(view, IncidentView | ActionView) else view
+    if isinstance(same, IncidentView | EvidenceView | ConfirmView) and same.diagnosis is not None:
+        same = replace(same, diagnosis=replace(same.diagnosis, at=EPOCH))
     return hashlib.sha256(repr(same).encode()).hexdigest()[:24]

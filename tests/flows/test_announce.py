@@ -134,3 +134,14 @@ async def test_a_rollback_is_offered_only_for_a_convicted_change(desk: Desk, clo
         await handlers(desk)["refresh"]({"key": f"card:{incident.id}"})
         view = next(p.view for p in desk.channel.posts if isinstance(p.view, IncidentView))
         assert view.may_propose == offered
+
+
+async def test_another_look_that_finds_the_same_changes_nothing_that_people_see(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk)
+    for _ in range(3):
+        await desk.db.write(lambda tx: desk.diagnoses.save(tx, incident.id, diagnosis(clock())))
+        for message in ("card", "evidence"):
+            await desk.db.write(lambda tx, m=message: want(tx, f"{m}:{incident.id}", desk))
+        await desk.work.run_all(handlers(desk))
+        clock.advance(seconds=30)
+    assert desk.channel.edits == []
