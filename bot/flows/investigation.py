@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
 from bot.domain.document import Found
 from bot.domain.evidence import Diagnosis, Verdict
@@ -16,6 +17,8 @@ from bot.investigation.diagnose import diagnose
 from bot.investigation.gather import gather
 from bot.ports import Scalar, Transaction
 from bot.redact import redact
+
+LEAD = timedelta(minutes=5)  # signs come at most so long before an onset
 
 
 def look(tx: Transaction, incident: Incident, desk: Desk) -> None:
@@ -68,7 +71,23 @@ async def collect(incident: Incident, desk: Desk) -> Case:
         window=window,
         now=now,
         deadline=desk.limits.gather,
+        earlier=await desk.db.read(lambda tx: earlier_trouble(tx, incident, window, desk)),
     )
+
+
+def earlier_trouble(tx: Transaction, incident: Incident, window: Window, desk: Desk) -> tuple[Window, ...]:
+    """The spans of earlier incidents of related services, each from shortly before its onset to its end."""
+    graph = desk.catalogue().graph
+    spans = []
+    for other in desk.incidents.recent(tx, 100):
+        ended = other.resolved_at
+        near = any(graph.related(a, b) for a in incident.services for b in other.services)
+        if other.id == incident.id or ended is None or not window.start <= ended <= incident.opened_at or not near:
+            continue
+        diagnosis = desk.diagnoses.latest(tx, other.id)
+        began = min(other.opened_at, diagnosis.onset) if diagnosis and diagnosis.onset else other.opened_at
+        spans.append(Window(began - min((ended - began) / 4, LEAD), ended))
+    return tuple(spans)
 
 
 def _tell(tx: Transaction, id: str, diagnosis: Diagnosis, case: Case, spent_ms: float, desk: Desk) -> None:

@@ -52,8 +52,12 @@ async def gather(
     window: Window,
     now: datetime,
     deadline: timedelta,
+    earlier: Sequence[Window] = (),
 ) -> Case:
-    """The case of an incident. Takes little longer than `deadline`; whatever was not there by then is missing from it."""
+    """The case of an incident. Takes little longer than `deadline`; whatever was not there by then is missing from it.
+
+    `earlier` are the spans of past trouble of the same services: what was measured then tells of neither health nor this trouble.
+    """
     firing = tuple(a for a in alerts if not a.resolved) or tuple(alerts)
     alert_at = min((a.started_at for a in firing), default=incident.opened_at)
     services = related(incident, firing, catalogue)
@@ -73,7 +77,7 @@ async def gather(
         changes=tuple(ours),
         commits=_with_files(commits[0], ours),
         carries=commits[1],
-        readings=stitch(reading),
+        readings=apart_from(earlier, stitch(reading)),
         graph=catalogue.graph,
         external=frozenset(s.name for s in catalogue.services.values() if s.external),
         runbooks=runbooks,
@@ -104,6 +108,25 @@ def stitch(readings: Sequence[Readings]) -> tuple[Readings, ...]:
         keys = [(s.service, s.metric, tuple(sorted(s.labels.items()))) for s in reading.series]
         stitched.append(replace(reading, series=tuple(whole.pop(k) for k in keys if k in whole)))
     return tuple(_without_noise(stitched))
+
+
+def apart_from(spans: Sequence[Window], readings: Sequence[Readings]) -> tuple[Readings, ...]:
+    """The readings without what was measured within these spans."""
+
+    def outside(at: datetime) -> bool:
+        return not any(span.start <= at <= span.end for span in spans)
+
+    if not spans:
+        return tuple(readings)
+    return tuple(
+        replace(
+            reading,
+            series=tuple(replace(s, points=tuple(p for p in s.points if outside(p[0]))) for s in reading.series),
+            logs=tuple(line for line in reading.logs if outside(line.at)),
+            spans=tuple(s for s in reading.spans if outside(s.start)),
+        )
+        for reading in readings
+    )
 
 
 def _without_noise(readings: Sequence[Readings]) -> list[Readings]:

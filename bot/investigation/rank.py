@@ -16,6 +16,7 @@ from bot.investigation.picture import Picture, Sign
 from bot.investigation.resemblance import cite_diff, in_stack_trace, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
+from bot.investigation.undoing import taken_back
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
 from bot.signals.direction import words
@@ -44,7 +45,7 @@ def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collectio
     """Every shipment as a scored candidate: suspects best first, then those ruled out, newest first."""
     every = shipments(case, picture)
     rare = rarity(every)
-    scored = [_judge(s, picture, rare, exhibits, without) for s in every]
+    scored = [_judge(s, case, picture, rare, exhibits, without) for s in every]
     suspects = [s for s in scored if not s.candidate.ruled_out]
     out = [s for s in scored if s.candidate.ruled_out]
     suspects.sort(key=lambda s: (-s.candidate.score, -(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
@@ -54,13 +55,14 @@ def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collectio
 
 def _judge(
     shipment: Shipment,
+    case: Case,
     picture: Picture,
     rare: Mapping[str, float],
     exhibits: Exhibits,
     without: Collection[str],
 ) -> Scored:
     bare = _bare(shipment)
-    reason = _ruled_out(shipment, picture)
+    reason = _ruled_out(shipment, case, picture)
     if reason:
         return Scored(replace(bare, ruled_out=reason), shipment)
     facts: list[Fact] = []
@@ -91,7 +93,7 @@ def _bare(shipment: Shipment) -> Candidate:
     )
 
 
-def _ruled_out(shipment: Shipment, picture: Picture) -> str:
+def _ruled_out(shipment: Shipment, case: Case, picture: Picture) -> str:
     """The reason why it cannot be the cause, or ""."""
     reason = harmless(shipment.text, shipment.title)
     if reason:
@@ -100,6 +102,9 @@ def _ruled_out(shipment: Shipment, picture: Picture) -> str:
         return "not shipped by any known deployment"
     if shipment.at > picture.onset + max(picture.step, ROLLOUT):
         return "shipped after the onset"
+    if back := taken_back(shipment, case, picture.onset):
+        instead = " ".join((*back.services, back.version)).strip()
+        return f"taken back before the onset, by {instead} at {clock(back.at, picture.step)}"
     targets = [s for s in shipment.services if s]
     if targets and picture.graph.calls and not shared(shipment.text.files):
         known = {*picture.graph.calls, *(c for cs in picture.graph.calls.values() for c in cs)}

@@ -1,0 +1,46 @@
+"""A change that was taken back before the trouble began cannot be its cause."""
+
+from datetime import datetime
+
+from bot.domain.change import Change, Commit
+from bot.investigation.case import Case
+from bot.investigation.rules.rule import Text
+from bot.investigation.shipments import Shipment
+
+
+def taken_back(shipment: Shipment, case: Case, onset: datetime) -> Change | None:
+    """The deployment that took this shipment out of service before `onset`; None if it still ran then.
+
+    An older version is a step back as long as nothing newer follows it; a commit that takes out every line that this one
+    put in takes it back for good.
+    """
+    if shipment.change is None or shipment.at is None:
+        return None
+    mine = {*shipment.services}
+    later = sorted(
+        (c for c in case.changes if c.shipped and mine & {*c.services} and shipment.at < c.at <= onset), key=lambda c: c.at
+    )
+    for change in later:
+        carried = (case.commits.get(sha) for sha in case.carries.get(change.id, (change.commit,)))
+        if any(commit is not None and _reverses(commit, shipment) for commit in carried):
+            return change
+    return later[-1] if later and _older(later[-1], shipment, case) else None
+
+
+def _older(change: Change, shipment: Shipment, case: Case) -> bool:
+    """This deployment runs something older: a version that ran before, or a commit made before."""
+    before = [c for c in case.changes if c.shipped and c.at < (shipment.at or c.at) and {*c.services} & {*change.services}]
+    if change.version and any(c.version == change.version for c in before):
+        return True
+    commit = case.commits.get(change.commit)
+    return commit is not None and shipment.commit is not None and commit.at < shipment.commit.at
+
+
+def _reverses(commit: Commit, shipment: Shipment) -> bool:
+    if shipment.commit is None or commit.at <= shipment.commit.at:
+        return False
+    if f"This reverts commit {shipment.commit.sha}" in commit.message:
+        return True
+    added = {line.strip() for hunk in shipment.text.hunks for line in hunk.added} - {""}
+    removed = {line.strip() for hunk in Text.of(commit.diff, commit.files).hunks for line in hunk.removed}
+    return bool(added) and added <= removed
