@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.view import Place, Shown
 from bot.errors import NotAllowed, NotFound
 from bot.slack.blocks import Message, render
+from bot.slack.pauses import Pauses
 from bot.slack.payload import Record, records, text, texts
 from bot.slack.refusals import call
 from bot.slack.vocabulary import METADATA_EVENT
@@ -26,31 +27,34 @@ class SlackChannel:
         self._ids: dict[str, str] = {}
         self._zones: dict[str, str] = {}
         self._me: Record = {}
+        self._pauses = Pauses()
 
     async def post(self, place: Place, view: Shown, *, key: str) -> Place:
         """Post a new message (in `place.thread` if set) that carries `key`; the returned place has its ts."""
         message = render(view, self._hosts)
-        body = await call(
-            "chat.postMessage",
-            place.channel,
-            self._client.chat_postMessage(
-                channel=place.channel,
-                thread_ts=place.thread or None,
-                text=message.text,
-                blocks=list(message.blocks),
-                metadata={"event_type": METADATA_EVENT, "event_payload": {"key": key}},
-                unfurl_links=False,
-                unfurl_media=False,
-            ),
-        )
+        with self._pauses.kept("chat.postMessage", place.channel):
+            body = await call(
+                "chat.postMessage",
+                place.channel,
+                self._client.chat_postMessage(
+                    channel=place.channel,
+                    thread_ts=place.thread or None,
+                    text=message.text,
+                    blocks=list(message.blocks),
+                    metadata={"event_type": METADATA_EVENT, "event_payload": {"key": key}},
+                    unfurl_links=False,
+                    unfurl_media=False,
+                ),
+            )
         return Place(text(body, "channel") or place.channel, text(body, "ts"), place.thread)
 
     async def edit(self, place: Place, view: Shown) -> None:
         """Replace the message at `place`. Raises NotFound if it is gone."""
         message = render(view, self._hosts)
         blocks = list(message.blocks)
-        changed = self._client.chat_update(channel=place.channel, ts=place.ts, text=message.text, blocks=blocks)
-        await call("chat.update", place.channel, changed)
+        with self._pauses.kept("chat.update", place.channel):
+            changed = self._client.chat_update(channel=place.channel, ts=place.ts, text=message.text, blocks=blocks)
+            await call("chat.update", place.channel, changed)
 
     async def whisper(self, place: Place, user: str, view: Shown) -> None:
         """Show it to one person only: where they are, or in a direct message where the bot may not speak."""

@@ -9,6 +9,7 @@ from bot.domain.view import NoteView, Place
 from bot.errors import BotError, NotAllowed, NotFound, Unavailable
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
+from bot.slack.pauses import Pauses
 from tests.slack.samples import CARD
 from tests.slack.scripted import BREAK, HANG, Scripted, scripted
 
@@ -58,6 +59,30 @@ async def test_a_rate_limit_is_unavailable_and_tells_how_long() -> None:
     assert caught.value.retry_after == 7
     assert caught.value.retry
     assert server.methods() == ["chat.postMessage"]  # nothing was tried again behind our back
+
+
+async def test_who_asked_us_to_wait_is_not_asked_again_before_that() -> None:
+    limited = (429, {"Retry-After": "7", "Content-Type": "application/json"}, '{"ok":false,"error":"ratelimited"}')
+    async with scripted(chat_postMessage=[limited, POSTED]) as server:
+        slack = channel(server)
+        for _ in range(3):
+            with pytest.raises(Unavailable) as caught:
+                await slack.post(Place("C0"), NOTE, key="k")
+        assert 6 < (caught.value.retry_after or 0) <= 7
+        assert server.methods() == ["chat.postMessage"]
+        await slack.post(Place("C1"), NOTE, key="k")  # the limit is the channel's
+
+
+def test_a_pause_ends() -> None:
+    now = 100.0
+    pauses = Pauses(lambda: now)
+    with pytest.raises(Unavailable), pauses.kept("chat.update", "C0"):
+        raise Unavailable("busy", retry_after=5)
+    with pytest.raises(Unavailable, match=r"5\.0 s are left"), pauses.kept("chat.update", "C0"):
+        pytest.fail("the call was made")
+    now = 105.0
+    with pauses.kept("chat.update", "C0"):
+        pass
 
 
 @pytest.mark.parametrize(
