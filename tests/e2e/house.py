@@ -221,7 +221,7 @@ class House:
 
     async def cards(self) -> list[Seen]:
         """The cards in all channels."""
-        return [m for c in (INCIDENTS, ALERTS, PAYMENTS) for m in await self.read(c) if is_card(m)]
+        return [m for c in (INCIDENTS, ALERTS, PAYMENTS) for m in await self.read(c, user=APPROVER) if is_card(m)]
 
     async def card(self, words: str = "", seconds: float = PATIENCE) -> Seen:
         """The one card there is, once it holds these words."""
