@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.evidence import EvidenceKind
@@ -18,6 +18,8 @@ from bot.signals.onset import Deviation, deviations
 from bot.signals.steps import Step, steps
 from bot.signals.templates import Growth, growth
 
+SLACK = timedelta(seconds=3)  # logs may tell of trouble this long before samples do
+CALM = timedelta(seconds=8)  # the least time before the trouble that log lines are compared with
 GROWN = 3.0  # a template that comes this many times as often has grown
 TELEMETRY_KINDS = frozenset({EvidenceKind.METRIC, EvidenceKind.LOG, EvidenceKind.TRACE})
 SUFFERS = frozenset({Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT, Kind.REJECTED, Kind.QUEUE})
@@ -85,10 +87,11 @@ class Picture:
 def paint(case: Case) -> Picture:
     """The picture of a case."""
     found = deviations(case.series, case.alert_at, healthy_until=case.healthy_until)
-    quiet_until = case.healthy_until or _first_quarter(case)
-    grown = tuple(g for g in (*growth(case.logs, quiet_until), *_patterns(case)) if g.during)
-    graph = case.known_graph
     bad = [d for d in found if d.bad]
+    begins = case.healthy_until or _begins(case, bad)
+    grown = tuple(g for g in (*growth(case.logs, begins, _compared_since(case, begins)), *_patterns(case)) if g.during)
+    graph = case.known_graph
+    case = replace(case, readings=tuple(replace(r, spans=tuple(s for s in r.spans if s.start >= begins)) for r in case.readings))
     onset = _onset(case, bad, grown)
     first = _first(case, bad, grown, graph)
     signs = (
@@ -119,6 +122,20 @@ def cancelled_services(grown: Iterable[Growth]) -> frozenset[str]:
 
 def _cancelled(text: str) -> bool:
     return bool(re.search(r"(?i)cancel", text))
+
+
+def _begins(case: Case, bad: list[Deviation]) -> datetime:
+    """A little before the alerting services (or any) began to deviate; without numbers, the end of the first quarter."""
+    own = [d for d in bad if d.service in case.services] or bad
+    if not own:
+        return _first_quarter(case)
+    first = min(own, key=lambda d: d.onset)
+    return first.onset - max(2 * first.step, SLACK)
+
+
+def _compared_since(case: Case, begins: datetime) -> datetime:
+    """What happened just before is the comparison: twice as long as the trouble, or a little while at least."""
+    return begins - max(2 * (case.now - begins), CALM)
 
 
 def _first_quarter(case: Case) -> datetime:

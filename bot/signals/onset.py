@@ -15,7 +15,9 @@ STAY = 4.0  # and is walked back while it stays above this
 NEAR = timedelta(minutes=3)  # the peak lies this close to the alert
 GAP_POINTS = 2  # a walk back forgives this many quiet points
 GAP_TIME = timedelta(seconds=3)  # or this much quiet time, whichever is more
+OVER = timedelta(seconds=10)  # what ended this long before the alert (or three samples, if more) is another story
 FEWEST = 4  # points of a baseline
+LONG = 12  # points of a quarter that can be compared with the next ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,10 @@ def deviation(series: Series, alert_at: datetime, *, healthy_until: datetime | N
     if quiet < FEWEST or len(points) <= quiet:
         return None
     values = np.array([v for _, v in points], dtype=float)
-    middle, scale = _normal(values[:quiet], values, share=is_share(series.metric))
+    middle, scale = _normal(_calmest(values, quiet, given=healthy_until is not None), values, share=is_share(series.metric))
     scores = (values - middle) / scale
-    near = [i for i, (t, _) in enumerate(points) if abs(t - alert_at) <= NEAR and i >= quiet]
-    if not near:
-        return None
-    peak = max(near, key=lambda i: abs(scores[i]))
-    if abs(scores[peak]) < PEAK:
+    peak = _peak(points, scores, alert_at, bad_direction(series.metric))
+    if peak is None:
         return None
     start = _walk_back(points, scores * np.sign(scores[peak]), peak)
     return Deviation(
@@ -105,9 +104,41 @@ def _normal(quiet: np.ndarray, every: np.ndarray, *, share: bool) -> tuple[float
     return middle, max(mad, spread, 0.05 * abs(middle), floor, least)
 
 
+def _calmest(values: np.ndarray, quiet: int, *, given: bool) -> np.ndarray:
+    """The first quarter, or the second or third one if they are far calmer: an earlier outage is no baseline."""
+    first = values[:quiet]
+    if given or quiet < LONG:
+        return first
+    quarters = [first, values[quiet : 2 * quiet], values[2 * quiet : 3 * quiet]]
+    spreads = [float(np.quantile(q, 0.9) - np.quantile(q, 0.1)) for q in quarters]
+    best = int(np.argmin(spreads))
+    return quarters[best] if spreads[best] < spreads[0] / 3 else first
+
+
+def _peak(points: Sequence[tuple[datetime, float]], scores: np.ndarray, alert_at: datetime, bad: int) -> int | None:
+    """The highest point of the excursion nearest to the alert, in the bad direction if there is one, else in any."""
+    near = [i for i, (t, _) in enumerate(points) if abs(t - alert_at) <= NEAR]
+    high = [i for i in near if bad and scores[i] * bad >= PEAK] or [i for i in near if abs(scores[i]) >= PEAK]
+    if not high:
+        return None
+    inside = min(high, key=lambda i: (abs(points[i][0] - alert_at), i))
+    signed, forgiven = scores * np.sign(scores[inside]), _forgiven(points)
+    peak = last = at = inside
+    while at + 1 < len(points) and at - last < forgiven + 1 and points[at + 1][0] <= alert_at + NEAR:
+        at += 1
+        if signed[at] > STAY:
+            last = at
+            peak = at if signed[at] > signed[peak] else peak
+    return peak if points[last][0] >= alert_at - max(3 * _step(points), OVER) else None
+
+
+def _forgiven(points: Sequence[tuple[datetime, float]]) -> int:
+    return max(GAP_POINTS, int(GAP_TIME / _step(points))) if len(points) > 1 else GAP_POINTS
+
+
 def _walk_back(points: Sequence[tuple[datetime, float]], signed: np.ndarray, peak: int) -> int:
     start, at = peak, peak
-    forgiven = max(GAP_POINTS, int(GAP_TIME / _step(points))) if len(points) > 1 else GAP_POINTS
+    forgiven = _forgiven(points)
     while at > 0 and start - at < forgiven + 1:
         at -= 1
         if signed[at] > STAY:

@@ -94,10 +94,10 @@ def templates(lines: Iterable[LogLine]) -> tuple[Template, ...]:
     return tuple(sorted(every, key=lambda t: (-t.count, t.service, t.text)))
 
 
-def growth(lines: Sequence[LogLine], healthy_until: datetime) -> tuple[Growth, ...]:
-    """Each template's count up to `healthy_until` and after it; new and most grown ones first."""
+def growth(lines: Sequence[LogLine], healthy_until: datetime, since: datetime | None = None) -> tuple[Growth, ...]:
+    """Each template's count from `since` up to `healthy_until` and after it; new and most grown ones first."""
     found = []
-    for t in templates(lines):
+    for t in templates(line for line in lines if since is None or line.at >= since):
         before = sum(at < healthy_until for at in t.times)
         after = [at for at in t.times if at >= healthy_until]
         first = min(after, default=None)

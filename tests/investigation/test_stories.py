@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.domain.change import Change, ChangeKind, Commit
 from bot.domain.evidence import Confidence, Diagnosis, Remedy, Verdict
@@ -177,3 +178,23 @@ def test_with_deployments_but_no_diffs_nobody_is_convicted() -> None:
     found = diagnose(bare)
     assert found.verdict is not Verdict.CONVICTED
     assert found.suspects or found.operational_cause
+
+
+def test_an_outage_that_ended_before_is_another_story() -> None:
+    """The same kind of trouble a minute ago, repaired since, moves neither the onset nor the verdict."""
+    one = story_1()
+    reading = one.readings[0]
+    numbers = tuple(replace(s, points=(*_a_minute_ago(s), *s.points)) for s in reading.series)
+    lines = tuple(replace(line, at=line.at - timedelta(seconds=60)) for line in reading.logs)
+    found = diagnose(replace(one, readings=(replace(reading, series=numbers, logs=(*lines, *reading.logs)),)))
+    assert found.cause is not None
+    assert found.cause.commit == GUILTY[1].sha
+    assert found.onset is not None
+    assert abs((found.onset - at(18)).total_seconds()) <= 1.5
+
+
+def _a_minute_ago(series: Series) -> list[tuple[datetime, float]]:
+    """The same course, sixty seconds earlier: healthy, 22 s of trouble, and healthy again until now."""
+    healthy = series.points[:36]
+    course = [(t - timedelta(seconds=60), v) for t, v in series.points]
+    return [*course, *((t - timedelta(seconds=20), v) for t, v in healthy)]

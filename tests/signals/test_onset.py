@@ -96,3 +96,24 @@ def test_deviations_come_earliest_first_and_non_finite_points_are_left_out() -> 
     late = series(lambda i: 0.3 if i >= 45 else 0.01, 60, MINUTE, "errors_late")
     soon = series(lambda i: float("nan") if i == 10 else (0.3 if i >= 41 else 0.01), 60, MINUTE, "errors_soon")
     assert [d.metric for d in deviations([late, soon], START + 47 * MINUTE)] == ["errors_soon", "errors_late"]
+
+
+def test_an_excursion_that_ended_well_before_the_alert_is_not_this_one() -> None:
+    def twice(i: int) -> float:
+        return 0.9 if 100 <= i < 130 else (0.3 if i >= 180 else 0.01)
+
+    found = deviation(series(twice, 200, SECOND), START + 190 * SECOND)
+    assert found is not None
+    assert found.onset == START + 180 * SECOND
+    assert deviation(series(lambda i: 0.9 if 100 <= i < 130 else 0.01, 200, SECOND), START + 190 * SECOND) is None
+
+
+def test_an_outage_in_the_first_quarter_is_no_baseline() -> None:
+    dice = random.Random(5)
+
+    def level(i: int) -> float:
+        return (40 if 10 <= i < 35 or i >= 230 else 5) + dice.gauss(0, 0.2)
+
+    found = deviation(series(level, 250, SECOND, "queue_depth"), START + 240 * SECOND)
+    assert found is not None
+    assert found.onset == START + 230 * SECOND
