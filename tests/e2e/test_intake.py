@@ -45,7 +45,7 @@ async def test_the_same_delivery_twice_has_the_effect_of_one(house: House) -> No
     for _ in range(3):
         assert (await house.alertmanager(body)).status_code == 202
     card = await house.card("1 alert folded into this card")
-    await house.say(ON_CALL, card.channel, "@tocsin what changed in payments today?", card.ts)
+    await house.say(ON_CALL, card.channel, "@tocsin what changed in payments?", card.ts)
     answer = await house.in_thread(card, "of payments shipped")
     assert "1 change of payments shipped" in answer.text
 

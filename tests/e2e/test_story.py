@@ -23,7 +23,7 @@ async def test_an_alert_becomes_one_card_that_ends_with_a_confirmed_cause(house:
     await house.until(lambda: pointer(house, INCIDENTS), "a pointer where checkout's people are")
     assert len(await house.read(PAYMENTS)) == before
 
-    await house.say(ON_CALL, card.channel, "@tocsin what changed in payments today?", card.ts)
+    await house.say(ON_CALL, card.channel, "@tocsin what changed in payments?", card.ts)
     answer = await house.in_thread(card, "v43 (3f2c1a9)")
     assert "[E1]" in answer.text
     assert "Answered by rules" in answer.text
