@@ -30,6 +30,11 @@ class Document:
     trusted: bool = True  # False: from outside the reviewed folders, or not confirmed by a person
     facts: Mapping[str, str] = field(default_factory=dict)  # past incidents: cause, change, fix, started, resolved, confirmed_by
 
+    @property
+    def name(self) -> str:
+        """The id as people say it, without its kind: "INC-17"."""
+        return self.id.removeprefix(f"{self.kind.value}:")
+
 
 class Tier(StrEnum):
     """How a document was found; shown to people."""

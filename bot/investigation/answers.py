@@ -107,10 +107,10 @@ def seen_before(past: Sequence[Found], note: str) -> Answer:
     lines = ["**Yes, this looks familiar:**" if close else "Nothing that clearly matches; the nearest are:"]
     for f in (close or list(past))[:3]:
         facts = f.document.facts
-        mark = notes.cite(f"past incident {f.document.id}: {f.document.title} ({f.tier.value}, {f.score:.2f})", f.document.link)
+        mark = notes.cite(f"past incident {f.document.name}: {f.document.title} ({f.tier.value}, {f.score:.2f})", f.document.link)
         cause = f" Cause: {quote(facts['cause'], 200)}." if facts.get("cause") else ""
         fix = f" What helped: {quote(facts['fix'], 200)}." if facts.get("fix") else ""
-        lines.append(f"- **{f.document.id} {quote(f.document.title)}**.{cause}{fix} {mark}")
+        lines.append(f"- **{f.document.name} {quote(f.document.title)}**.{cause}{fix} {mark}")
     return notes.answer([*lines, *([note] if note else [])])
 
 

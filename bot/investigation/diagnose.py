@@ -87,8 +87,8 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
 def _past(found: Found, exhibits: Exhibits) -> PastLink:
     document = found.document
     cite = exhibits.cite(
-        EvidenceKind.PAST, f"{document.id} {document.title}", "past incidents", link=document.link, trusted=document.trusted
+        EvidenceKind.PAST, f"{document.name} {document.title}", "past incidents", link=document.link, trusted=document.trusted
     )
     facts = document.facts
     confirmed = bool(facts.get("confirmed_by")) and document.trusted
-    return PastLink(document.id, document.title, facts.get("cause", ""), facts.get("fix", ""), found.tier.value, confirmed, cite)
+    return PastLink(document.name, document.title, facts.get("cause", ""), facts.get("fix", ""), found.tier.value, confirmed, cite)

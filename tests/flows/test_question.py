@@ -28,7 +28,7 @@ RUNBOOK = Document(
     alerts=("HighErrorRate",),
 )
 PAST = Document(
-    id="INC-17",
+    id="incident:INC-17",
     kind=DocumentKind.INCIDENT,
     title="payments answers with errors",
     text="# payments answers with errors\n\n## What was seen\n\nHighErrorRate: payments answers with errors\n",
@@ -86,7 +86,7 @@ async def test_a_change_out_of_the_span_is_not_listed(desk: Desk, clock: FakeClo
 async def test_seen_before_names_the_past_incident_its_cause_and_what_helped(desk: Desk) -> None:
     await kept(desk, "9.1")
     said = await ask(desk, "have we seen this before?")
-    assert "INC-17" in said.markdown
+    assert "**INC-17 payments answers with errors**" in said.markdown
     assert "retries were raised to 10" in said.markdown
     assert "rollback of payments to v42" in said.markdown
     assert said.evidence

@@ -1,0 +1,129 @@
+"""The clock struck: one digest per slot, reminders for what nobody moves, a home page for each person."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.actions.policy import read_policies
+from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.incident import Incident, Status
+from bot.domain.request import Person
+from bot.domain.view import DigestView, NoteView, Place
+from bot.errors import Unavailable
+from bot.flows.desk import Desk
+from bot.flows.report import digest, home, remind
+from bot.ports import Card
+from bot.storage.database import SqlDatabase
+from tests.desk import a_desk
+from tests.fakes import FakeClock, a_change, an_incident
+
+POLICIES = """
+groups: {on-call: [U0ONCALL], approvers: [U0APPROVER]}
+rules:
+  - {name: production, actions: [rollback], environments: [production], services: ["*"], request: [on-call], approve: [approvers]}
+"""
+
+
+@pytest.fixture
+def desk(database: SqlDatabase, clock: FakeClock) -> Desk:
+    return a_desk(database, clock, policies=read_policies(POLICIES))
+
+
+async def kept(desk: Desk, **fields: object) -> Incident:
+    """An incident with its card in #payments."""
+    incident = await desk.db.write(lambda tx: desk.incidents.save(tx, an_incident(version=0, **fields)))
+    await desk.db.write(lambda tx: desk.cards.put(tx, Card(f"card:{incident.id}", Place("C-PAYMENTS", "9.1"))))
+    return incident
+
+
+def notes(desk: Desk) -> list[NoteView]:
+    return [p.view for p in desk.channel.posts if isinstance(p.view, NoteView)]
+
+
+async def test_the_digest_counts_the_day(desk: Desk, clock: FakeClock) -> None:
+    await kept(desk)
+    ten_minutes_later = clock() + timedelta(minutes=10)
+    await kept(desk, id="over", number=41, status=Status.RESOLVED, resolved_at=ten_minutes_later, confirmed_cause="a typo")
+    await kept(desk, id="old", number=1, opened_at=clock() - timedelta(days=3), status=Status.CLOSED)
+    await desk.db.write(lambda tx: desk.changes.save(tx, [a_change()]))
+    await digest({"slot": "2026-11-22"}, desk)
+    (post,) = desk.channel.posts
+    assert post.place.channel == "C-INCIDENTS"
+    assert isinstance(post.view, DigestView)
+    assert post.view.lines[0] == "2 incidents opened, 1 of them resolved, half within 10 min"
+    assert "1 changes shipped" in post.view.lines
+    assert "1 causes confirmed by people" in post.view.lines
+    assert [i.number for i in post.view.open_incidents] == [42]
+
+
+async def test_one_digest_per_slot_however_often_it_is_tried(desk: Desk) -> None:
+    desk.channel.lose_answers = 1
+    with pytest.raises(Unavailable):
+        await digest({"slot": "2026-11-22"}, desk)
+    for slot in ("2026-11-22", "2026-11-22", "2026-11-23"):
+        await digest({"slot": slot}, desk)
+    assert [p.key for p in desk.channel.posts] == ["digest:2026-11-22", "digest:2026-11-23"]
+
+
+async def test_the_digest_anchors_the_audit(desk: Desk, clock: FakeClock) -> None:
+    await desk.db.write(lambda tx: desk.ledger.append(tx, clock(), "U0ONCALL", "resolved", "i-1", {}))
+    (entry,) = await desk.db.read(desk.ledger.entries)
+    await digest({"slot": "s"}, desk)
+    view = desk.channel.posts[0].view
+    assert isinstance(view, DigestView)
+    assert f"audit: 1 lines, head {entry.hash[:12]}" in view.lines
+
+
+async def test_what_nobody_moves_is_brought_up_again_once_per_slot(desk: Desk, clock: FakeClock) -> None:
+    await kept(desk, on_call=("U0ONCALL",))
+    await remind({"slot": "1", "hours": 4}, desk)
+    assert notes(desk) == []
+    clock.advance(hours=5)
+    for _ in range(2):
+        await remind({"slot": "2", "hours": 4}, desk)
+    (note,) = notes(desk)
+    assert "INC-42 is still open and nobody has acknowledged it" in note.text
+    assert note.mention == ("U0ONCALL",)
+    assert desk.channel.posts[0].place.thread == "9.1"
+    await remind({"slot": "3", "hours": 4}, desk)
+    assert len(notes(desk)) == 2
+
+
+async def test_a_silenced_incident_is_not_brought_up_until_the_silence_ends(desk: Desk, clock: FakeClock) -> None:
+    await kept(desk, silenced_until=clock() + timedelta(hours=10))
+    clock.advance(hours=5)
+    await remind({"slot": "1", "hours": 4}, desk)
+    assert notes(desk) == []
+    clock.advance(hours=6)
+    await remind({"slot": "2", "hours": 4}, desk)
+    assert len(notes(desk)) == 1
+
+
+async def test_an_acknowledged_incident_is_brought_up_in_other_words(desk: Desk, clock: FakeClock) -> None:
+    await kept(desk, status=Status.ACKNOWLEDGED, acknowledged_by="U0ONCALL")
+    clock.advance(hours=5)
+    await remind({"slot": "1", "hours": 4}, desk)
+    assert "it is acknowledged and has not moved" in notes(desk)[0].text
+
+
+async def test_home_shows_what_waits_for_this_persons_approval_only(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk)
+    action = Action(
+        id="a-1",
+        kind=ActionKind.ROLLBACK,
+        service="payments",
+        environment="production",
+        target="v42",
+        status=ActionStatus.AWAITING,
+        requested_by="U0ONCALL",
+        created_at=clock(),
+        updated_at=clock(),
+        policy="production",
+        approvals_needed=1,
+    )
+    await desk.db.write(lambda tx: desk.actions.add(tx, replace(action, expires_at=clock() + timedelta(minutes=30))))
+    approver, on_call = await home(Person("U0APPROVER"), desk), await home(Person("U0ONCALL"), desk)
+    assert [i.id for i in approver.incidents] == [incident.id]
+    assert [a.id for a in approver.approvals] == ["a-1"]
+    assert on_call.approvals == ()
