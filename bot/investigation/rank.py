@@ -16,7 +16,7 @@ from bot.investigation.picture import Picture, Sign
 from bot.investigation.resemblance import cite_diff, in_stack_trace, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
-from bot.investigation.undoing import taken_back
+from bot.investigation.undoing import puts_back, taken_back
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
 from bot.signals.direction import words
@@ -105,6 +105,8 @@ def _ruled_out(shipment: Shipment, case: Case, picture: Picture) -> str:
     if back := taken_back(shipment, case, picture.onset):
         instead = " ".join((*back.services, back.version)).strip()
         return f"taken back before the onset, by {instead} at {clock(back.at, picture.step)}"
+    if puts_back(shipment, case):
+        return "only puts back what ran before"
     targets = [s for s in shipment.services if s]
     if targets and picture.graph.calls and not shared(shipment.text.files):
         known = {*picture.graph.calls, *(c for cs in picture.graph.calls.values() for c in cs)}

@@ -1,11 +1,14 @@
-"""A change that was taken back before the trouble began cannot be its cause."""
+"""Changes that undo each other: one that was taken back before the trouble began cannot be its cause, nor can the taking back."""
 
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 from bot.domain.change import Change, Commit
 from bot.investigation.case import Case
 from bot.investigation.rules.rule import Text
 from bot.investigation.shipments import Shipment
+
+SHORT = timedelta(hours=1)
 
 
 def taken_back(shipment: Shipment, case: Case, onset: datetime) -> Change | None:
@@ -44,3 +47,28 @@ def _reverses(commit: Commit, shipment: Shipment) -> bool:
     added = {line.strip() for hunk in shipment.text.hunks for line in hunk.added} - {""}
     removed = {line.strip() for hunk in Text.of(commit.diff, commit.files).hunks for line in hunk.removed}
     return bool(added) and added <= removed
+
+
+def puts_back(shipment: Shipment, case: Case) -> bool:
+    """It only brings back what ran a short while before: with the changes since then, nothing of it remains.
+
+    A change that lived for long and is taken out now is another matter: what it replaced may no longer fit.
+    """
+    commit = shipment.commit
+    if commit is None or not shipment.text.hunks:
+        return False
+    net: Counter[tuple[str, str]] = Counter()
+    for other in case.commits.values():
+        if commit.at - SHORT <= other.at <= commit.at and other.sha != commit.sha:
+            net.update(_lines(Text.of(other.diff, other.files)))
+    mine = _lines(shipment.text)
+    return bool(mine) and all(net[line] == -count for line, count in mine.items())
+
+
+def _lines(text: Text) -> dict[tuple[str, str], int]:
+    """How many times more a change puts each line into a file than it takes it out; lines that merely move are left out."""
+    net: Counter[tuple[str, str]] = Counter()
+    for hunk in text.hunks:
+        net.update((hunk.path, line.strip()) for line in hunk.added if line.strip())
+        net.subtract((hunk.path, line.strip()) for line in hunk.removed if line.strip())
+    return {line: count for line, count in net.items() if count}

@@ -198,3 +198,20 @@ def _a_minute_ago(series: Series) -> list[tuple[datetime, float]]:
     healthy = series.points[:36]
     course = [(t - timedelta(seconds=60), v) for t, v in series.points]
     return [*course, *((t - timedelta(seconds=20), v) for t, v in healthy)]
+
+
+def test_taking_a_change_back_is_not_blamed_for_what_fails_afterwards() -> None:
+    """The first story's change is reverted and shipped; then the provider fails: the revert only put back what ran before."""
+    guilty = shipped("a1", "billing", -120, GUILTY[1].diff, version="v43")
+    old, new = ('    "retries": 10,\n    "pause_ms": 0', '    "retries": 2,\n    "pause_ms": 200')
+    revert = shipped("a2", "billing", 6, edit("services/billing/settings.json", old, new), "Revert", "v44")
+    two = story_2()
+    again = replace(
+        two, changes=(*two.changes, guilty[0], revert[0]), commits={**two.commits, **{c.sha: c for _, c in (guilty, revert)}}
+    )
+    found = diagnose(again)
+    assert found.verdict is Verdict.OPERATIONAL
+    reasons = {c.commit: c.ruled_out for c in found.ruled_out}
+    assert reasons[revert[1].sha] == "only puts back what ran before"
+    alone = diagnose(replace(two, changes=(*two.changes, revert[0]), commits={**two.commits, revert[1].sha: revert[1]}))
+    assert revert[1].sha not in {c.commit for c in alone.ruled_out}
