@@ -180,7 +180,7 @@ def _due(item: Started, now: datetime | None) -> bool:
 class PlainDatabase:
     """A ports.Database without a database, for stories whose stores are in memory; `tx` is a fresh object each time."""
 
-    async def write(self, work: Any) -> Any:
+    async def write(self, work: Any, *, urgent: bool = False) -> Any:
         """Call it."""
         return work(object())
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bot.wiring import Bot
 
 log = logging.getLogger(__name__)
+SWITCH = 0.0005  # seconds that a busy thread keeps the interpreter while the doors wait; Python's own is ten times that
 GRACE = 8.0  # seconds that running work gets at the end
 
 
@@ -43,6 +45,7 @@ async def _run(args: argparse.Namespace) -> int:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("httpx", "chromadb", "apscheduler", "slack_bolt", "slack_sdk", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    sys.setswitchinterval(SWITCH)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

@@ -63,7 +63,7 @@ class Grouping:
             return inbox.add(tx, deliveries[:room]), before
 
         # The outcome, good or bad, belongs to each of the requests: none may be left waiting.
-        task = asyncio.ensure_future(self._desk.db.write(add))
+        task = asyncio.ensure_future(self._desk.db.write(add, urgent=True))
         await asyncio.wait({task})
         if task.cancelled() or task.exception() is not None:
             for _, _, future in group:

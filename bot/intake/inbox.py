@@ -26,6 +26,7 @@ BATCH = 200  # parcels in one transaction
 MOST_EVENTS = 500  # ... unless they hold more alerts and changes than this
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
+BURST_PAUSE = 0.25  # seconds between batches while deliveries keep coming
 ERROR_LIMIT = 500
 
 
@@ -79,7 +80,6 @@ class Drain:
         """Empty the inbox whenever there is something in it, until stopped."""
         while not self._stopping:
             self._arrived.clear()
-            began = time.monotonic()
             try:
                 empty = await self.once() == 0
             except Exception:  # the work loop: whatever befalls a batch, its parcels still wait
@@ -89,8 +89,8 @@ class Drain:
                 self._last_turn = time.monotonic()
             if empty:
                 await self._rest()
-            elif self._arrived.is_set():  # in a burst the door goes first: the writer is its own as long as it was ours
-                await asyncio.sleep(min(time.monotonic() - began, 0.1))
+            elif self._arrived.is_set():  # in a burst the door goes first, and a larger batch costs little more than a small one
+                await asyncio.sleep(BURST_PAUSE)
 
     async def once(self) -> int:
         """Work on the oldest waiting parcels; how many those were. Raises Unavailable if the database is away."""

@@ -7,7 +7,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import BadSettings, Unavailable
 from bot.ports import Transaction
+from bot.storage.lane import Lane
 from bot.storage.lockfile import Lockfile
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class SqlDatabase:
             raise BadSettings(f"The database {self} is of no kind that Tocsin knows; {_GOOD}.")
         self._lock: Lockfile | None = None
         self._engines: tuple[Engine, Engine] | None = None
-        self._threads: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
+        self._threads: tuple[Executor, Executor] | None = None
         self._closing = threading.Lock()
 
     def __str__(self) -> str:
@@ -109,8 +110,11 @@ class SqlDatabase:
             if lock is not None:
                 lock.release()
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
-        """Run it in one transaction and commit; roll back if it raises."""
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+        """Run it in one transaction and commit; roll back if it raises. Urgent work goes before what waits."""
+        executor = self._executor(0)
+        if urgent and isinstance(executor, Lane):
+            return await asyncio.wrap_future(executor.urgently(self._run, 0, work))
         return await asyncio.get_running_loop().run_in_executor(self._executor(0), self._run, 0, work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
@@ -125,7 +129,7 @@ class SqlDatabase:
         """`read` for code without an event loop; blocks."""
         return self._executor(1).submit(self._run, 1, work).result()
 
-    def _executor(self, which: int) -> ThreadPoolExecutor:
+    def _executor(self, which: int) -> Executor:
         if self._threads is None:
             raise RuntimeError(f"The database {self} is not open.")
         return self._threads[which]
@@ -158,7 +162,7 @@ class SqlDatabase:
             self._lock.take()
         self._engines = (_sqlite(str(path), readers=0), _sqlite(str(path), readers=READERS))
         self._threads = (
-            ThreadPoolExecutor(1, thread_name_prefix="db-writer"),
+            Lane("db-writer"),
             ThreadPoolExecutor(READERS, thread_name_prefix="db-reader"),
         )
 

@@ -153,7 +153,7 @@ class Counted:
         self.writes = 0
         self.away = False
 
-    async def write(self, work: Callable[[Transaction], T]) -> T:
+    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         self.writes += 1
         if self.away:
             raise Unavailable("away")
