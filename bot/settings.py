@@ -88,7 +88,7 @@ class Settings(Section):
     port: int = Field(8400, ge=0, le=65535)
     timezone: str = "UTC"
     data_dir: Path = Path(".tocsin")
-    database_url: str = ""
+    database_url: str = Field("", repr=False)  # may hold a password
     environment: str = "production"
     digest_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     log_level: str = "INFO"
@@ -97,8 +97,8 @@ class Settings(Section):
     incidents: IncidentSettings = IncidentSettings()
     intake: IntakeSettings = IntakeSettings()
     retention: RetentionSettings = RetentionSettings()
-    connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict)
-    deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict)
+    connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
+    deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)
     folder: Path = Path()  # where tocsin.toml and the rule files lie
 
     @field_validator("timezone")
@@ -202,7 +202,7 @@ def _inside(values: dict[str, object], key: str) -> dict[str, object]:
 def _sentences(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
-        secret = any(word in where for word in ("token", "secret", "password", "key"))
+        secret = any(word in where for word in ("token", "secret", "password", "key", "connectors", "deployers", "database"))
         given = "" if secret else f" (given: {str(problem['input'])[:80]!r})"
         example = _EXAMPLES.get(where)
         hint = f" A good value: {example}" if example else " See docs/configuration.md."
