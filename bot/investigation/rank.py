@@ -122,7 +122,7 @@ def _content(
     """Points of the change facts that explain signs: the best counts in full, the second by a third."""
     found = []
     for fact in read(shipment.text, RULES, without=without):
-        signs = _reached(shipment, picture.speaking_of(fact.explains), picture)
+        signs = _reached(shipment, fact, picture)
         points = CONTENT * fact.strength * _fit(fact, signs, shipment, picture)
         if points > 0.3:
             found.append((points, fact, signs))
@@ -157,8 +157,14 @@ def reach(shipment: Shipment, sign: Sign, picture: Picture) -> float:
     return 0.7 if blamed else 0.3
 
 
-def _reached(shipment: Shipment, signs: Sequence[Sign], picture: Picture) -> list[Sign]:
-    return sorted(signs, key=lambda s: -_loud(s, shipment, picture))
+def _reached(shipment: Shipment, fact: ChangeFact, picture: Picture) -> list[Sign]:
+    """The signs of the kinds that a fact explains: telling ones that it can well have caused first, then the loudest."""
+
+    def order(sign: Sign) -> tuple[bool, float]:
+        telling = bool(sign.kinds & fact.explains - VAGUE) and sign.what in TELEMETRY
+        return not (telling and reach(shipment, sign, picture) >= 0.8), -_loud(sign, shipment, picture)
+
+    return sorted(picture.speaking_of(fact.explains), key=order)
 
 
 def _loud(sign: Sign, shipment: Shipment, picture: Picture) -> float:
