@@ -1,0 +1,34 @@
+"""`tocsin doctor`: what is set, what is missing and what to do about it, never a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main
+from tests.e2e.house import SECRET, write_configuration
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("os.environ", {"TOCSIN_ALERTMANAGER_SECRET": SECRET})
+    write_configuration(tmp_path / "bot", tmp_path / "deployer.json", "")
+    return tmp_path / "bot"
+
+
+def test_each_part_says_ok_or_what_to_do(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(folder), "doctor"]) == 1
+    said = capsys.readouterr().out
+    lines = {line[4:18].strip(): line[:3].strip() for line in said.splitlines() if line[:3].strip() in ("ok", "NO")}
+    assert lines["settings"] == lines["catalogue"] == lines["policies"] == lines["alertmanager"] == "ok"
+    assert lines["github"] == lines["slack"] == "NO"
+    assert "set TOCSIN_GITHUB_SECRET; until then all are refused" in said
+    assert "SLACK_BOT_TOKEN is not set; `tocsin workspace`" in said
+    assert SECRET not in said
+
+
+def test_a_wrong_rule_file_is_shown_with_its_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "policies.yaml").write_text("groups: {a: [U0ONCALL]}\nrules:\n  - {name: x, aktions: [deploy]}\n")
+    assert main(["--config", str(folder), "doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "policies.yaml:3" in said
+    assert "aktions" in said
