@@ -223,7 +223,7 @@ class Database(Protocol):
     """Runs plain functions in transactions, away from the event loop."""
 
     async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run it in one transaction and commit; roll back if it raises. One writer at a time on SQLite; urgent work goes first."""
+        """Run it in one transaction and commit; roll back if it raises. On SQLite one at a time; urgent work goes first."""
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a read transaction."""

@@ -7,7 +7,7 @@ from typing import Any
 from bot.actions.policy import Policies
 from bot.domain.document import Document
 from bot.domain.service import Catalogue, Service
-from bot.flows import announce, feedback, investigation, question, report
+from bot.flows import announce, investigation, question, report
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, read_routing
 from bot.knowledge.library import Library
@@ -28,7 +28,9 @@ SHOP = Catalogue(
         for s in (
             Service("storefront", owner="team-web", tier=1, depends_on=("checkout",), deployer="shop"),
             Service("checkout", owner="team-web", tier=1, depends_on=("payments",), deployer="shop"),
-            Service("payments", owner="team-payments", tier=1, aliases=("payments-api",), depends_on=("acmepay",), deployer="shop"),
+            Service(
+                "payments", owner="team-payments", tier=1, aliases=("payments-api",), depends_on=("acmepay",), deployer="shop"
+            ),
             Service("acmepay", external=True),
             Service("search", owner="team-search"),
         )

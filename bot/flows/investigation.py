@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.document import Found
+from bot.domain.document import DocumentKind, Found, Inquiry
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Interaction, Retrieved
@@ -13,11 +14,12 @@ from bot.domain.telemetry import Window
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.investigation.case import Case
-from bot.investigation.diagnose import diagnose
+from bot.investigation.diagnose import closer, diagnose, with_knowledge
 from bot.investigation.gather import gather
 from bot.ports import Scalar, Transaction
 from bot.redact import redact
 
+KNOWN = 3  # runbooks, and past incidents, that a diagnosis links
 LEAD = timedelta(minutes=5)  # signs come at most so long before an onset
 
 
@@ -50,8 +52,23 @@ async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:
         return
     case = await collect(incident, desk)
     diagnosis = await asyncio.to_thread(diagnose, case)
+    if inquiry := closer(diagnosis):
+        case = await know_more(case, inquiry, desk)
+        diagnosis = with_knowledge(diagnosis, case.runbooks, case.past)
     spent_ms = 1000 * (time.perf_counter() - began)
     await desk.db.write(lambda tx: _tell(tx, incident.id, diagnosis, case, spent_ms, desk))
+
+
+async def know_more(case: Case, inquiry: Inquiry, desk: Desk) -> Case:
+    """The case with what fits the named cause before what fitted the alerts alone."""
+    runbooks = await desk.library.find(inquiry, DocumentKind.RUNBOOK, KNOWN)
+    past = await desk.library.find(inquiry, DocumentKind.INCIDENT, KNOWN)
+    return replace(case, runbooks=_first(runbooks.shown, case.runbooks), past=_first(past.shown, case.past))
+
+
+def _first(better: Sequence[Found], other: Sequence[Found]) -> tuple[Found, ...]:
+    known = {f.document.id for f in better}
+    return (*better, *(f for f in other if f.document.id not in known))[:KNOWN]
 
 
 async def collect(incident: Incident, desk: Desk) -> Case:

@@ -117,7 +117,7 @@ def mentioned(text: str, desk: Desk) -> tuple[str, ...]:
 
 
 def span(text: str, now: datetime) -> tuple[datetime, str]:
-    """The span of time that a question names, since when and in words; the last 24 hours otherwise. `now` is in the asker's zone."""
+    """The span of time that a question names, since when and in words; one day otherwise. `now` is in the asker's zone."""
     lowered = text.lower()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if "today" in lowered:

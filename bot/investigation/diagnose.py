@@ -1,9 +1,10 @@
 """Case in, diagnosis out: pure and deterministic, every sentence rests on numbered evidence."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from bot.domain.change import ChangeKind
-from bot.domain.document import Found
+from bot.domain.document import Found, Inquiry
 from bot.domain.evidence import Candidate, Diagnosis, EvidenceKind, PastLink, Remedy, RunbookLink
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
@@ -11,6 +12,7 @@ from bot.investigation.missing import missing, say_failures
 from bot.investigation.operational import operational
 from bot.investigation.picture import paint
 from bot.investigation.rank import Scored, rank
+from bot.investigation.seemly import seemly
 from bot.investigation.sentences import next_step, summary, symptom
 from bot.investigation.verdict import Judgement, judge
 
@@ -27,10 +29,8 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
     findings = operational(case, picture, exhibits)
     judgement = judge(suspects, [f for f in findings if f.name not in without])
     say_failures(case, exhibits)
-    runbooks = tuple(_runbook(f, exhibits) for f in case.runbooks)
-    past = tuple(_past(f, exhibits) for f in case.past)
     first = picture.first or (case.services[0] if case.services else "")
-    return Diagnosis(
+    found = Diagnosis(
         verdict=judgement.verdict,
         confidence=judgement.confidence,
         summary=summary(judgement, [s.candidate for s in suspects]),
@@ -46,10 +46,29 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
         remedy=_remedy(judgement),
         next_step=next_step(case, judgement, [s.candidate for s in suspects], _remedy(judgement)),
         missing=missing(case, picture, judgement),
-        runbooks=runbooks,
-        past=past,
         evidence=exhibits.all,
     )
+    return with_knowledge(found, case.runbooks, case.past)
+
+
+def with_knowledge(diagnosis: Diagnosis, runbooks: Sequence[Found], past: Sequence[Found]) -> Diagnosis:
+    """The same diagnosis with these runbooks and past incidents, cited after all other evidence; fit to be shown."""
+    knowledge = (EvidenceKind.RUNBOOK, EvidenceKind.PAST)
+    exhibits = Exhibits.of(e for e in diagnosis.evidence if e.kind not in knowledge)
+    links = tuple(_runbook(f, exhibits) for f in runbooks)
+    similar = tuple(_past(f, exhibits) for f in past)
+    return seemly(replace(diagnosis, runbooks=links, past=similar, evidence=exhibits.all))
+
+
+def closer(diagnosis: Diagnosis) -> Inquiry | None:
+    """What to search for once the cause is named: its own service and signs; None while it is not."""
+    if diagnosis.cause is not None:
+        said = " ".join(f.text for f in diagnosis.cause.facts[:3])
+        return Inquiry(text=f"{diagnosis.symptom} {said}", services=(diagnosis.cause.service,))
+    if diagnosis.operational_cause is not None:
+        services = (diagnosis.first_service,) if diagnosis.first_service else ()
+        return Inquiry(text=f"{diagnosis.symptom} {diagnosis.operational_cause.text}", services=services)
+    return None
 
 
 def _ruled_out(ranked: Sequence[Scored], case: Case) -> tuple[Candidate, ...]:
@@ -87,8 +106,14 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
 def _past(found: Found, exhibits: Exhibits) -> PastLink:
     document = found.document
     cite = exhibits.cite(
-        EvidenceKind.PAST, f"{document.name} {document.title}", "past incidents", link=document.link, trusted=document.trusted
+        EvidenceKind.PAST,
+        f"{document.name} {document.title}",
+        "past incidents",
+        link=document.link,
+        trusted=document.trusted,
     )
     facts = document.facts
     confirmed = bool(facts.get("confirmed_by")) and document.trusted
-    return PastLink(document.name, document.title, facts.get("cause", ""), facts.get("fix", ""), found.tier.value, confirmed, cite)
+    return PastLink(
+        document.name, document.title, facts.get("cause", ""), facts.get("fix", ""), found.tier.value, confirmed, cite
+    )

@@ -1,5 +1,6 @@
 """The numbered list of evidence of one diagnosis: E1, E2 ... A thing that is cited twice is one exhibit."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,11 @@ class Exhibits:
     """Collects evidence while a diagnosis is made and gives out the ids."""
 
     _by_key: dict[tuple[EvidenceKind, str, str], Evidence] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, evidence: Iterable[Evidence]) -> "Exhibits":
+        """A list that goes on after evidence that has its ids already."""
+        return cls({(e.kind, e.text, e.service): e for e in evidence})
 
     def cite(
         self,
