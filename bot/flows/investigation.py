@@ -52,7 +52,7 @@ async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:
         return
     case = await collect(incident, desk)
     diagnosis = await asyncio.to_thread(diagnose, case)
-    if inquiry := closer(diagnosis):
+    if inquiry := closer(diagnosis, case):
         case = await know_more(case, inquiry, desk)
         diagnosis = with_knowledge(diagnosis, case.runbooks, case.past)
     spent_ms = 1000 * (time.perf_counter() - began)

@@ -88,7 +88,7 @@ def what_changed(changes: Sequence[Change], services: Sequence[str], since: date
         status = "" if c.status.value == "succeeded" else f", {c.status.value}"
         names = ", ".join(c.services) or c.repository
         lines.append(
-            f"- {c.at:%H:%M:%S} {names} {c.version}{commit}: {quote(c.title)}, by {quote(c.author, 40) or 'unknown'}{status} {mark}"
+            f"- {c.at:%H:%M:%S} {names} {c.version}{commit}: {quote(c.title)}, by {quote(c.author, 40) or '?'}{status} {mark}"
         )
     if waiting:
         lines.append(f"\n{len(waiting)} pushed and not deployed:")

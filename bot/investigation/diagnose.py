@@ -60,15 +60,15 @@ def with_knowledge(diagnosis: Diagnosis, runbooks: Sequence[Found], past: Sequen
     return seemly(replace(diagnosis, runbooks=links, past=similar, evidence=exhibits.all))
 
 
-def closer(diagnosis: Diagnosis) -> Inquiry | None:
-    """What to search for once the cause is named: its own service and signs; None while it is not."""
-    if diagnosis.cause is not None:
-        said = " ".join(f.text for f in diagnosis.cause.facts[:3])
-        return Inquiry(text=f"{diagnosis.symptom} {said}", services=(diagnosis.cause.service,))
-    if diagnosis.operational_cause is not None:
-        services = (diagnosis.first_service,) if diagnosis.first_service else ()
-        return Inquiry(text=f"{diagnosis.symptom} {diagnosis.operational_cause.text}", services=services)
-    return None
+def closer(diagnosis: Diagnosis, case: Case) -> Inquiry | None:
+    """What to search for once the cause is named: the same alert on the service that is to blame; None while it is not."""
+    cause, other = diagnosis.cause, diagnosis.operational_cause
+    if cause is None and other is None:
+        return None
+    service = cause.service if cause else diagnosis.first_service
+    said = " ".join(f.text for f in cause.facts[:3]) if cause else other.text if other else ""
+    name = case.alerts[0].name if case.alerts else ""
+    return Inquiry(name=name, text=f"{diagnosis.symptom} {said}", services=(service,) if service else ())
 
 
 def _ruled_out(ranked: Sequence[Scored], case: Case) -> tuple[Candidate, ...]:
