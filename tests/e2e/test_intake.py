@@ -10,6 +10,7 @@ from tests.e2e.house import ON_CALL, House, a_house, deployment, notification
 from tests.e2e.slow_prometheus import slow_prometheus
 
 
+@pytest.mark.slow
 async def test_garbage_is_refused_or_seen_and_can_be_replayed_beside_the_running_bot(house: House) -> None:
     body = notification("payments", house.began, resolved=False, name="HighErrorRate", mark="1")
     assert (await house.alertmanager(b"\xff\xfe" + body)).status_code == 400
