@@ -43,7 +43,7 @@ async def _run(args: argparse.Namespace) -> int:
 
     settings = load_settings(args.config)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("httpx", "chromadb", "apscheduler", "slack_bolt", "slack_sdk", "sentence_transformers"):
+    for noisy in ("alembic", "httpx", "chromadb", "apscheduler", "slack_bolt", "slack_sdk", "sentence_transformers"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     sys.setswitchinterval(SWITCH)
     stop = asyncio.Event()

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.domain.change import Change, ChangeKind
 from bot.domain.document import Found, Tier
-from bot.domain.evidence import Diagnosis, Verdict
+from bot.domain.evidence import Candidate, Diagnosis, Verdict
 from bot.domain.incident import Entry, Incident
 
 
@@ -143,9 +143,14 @@ def why(incident: Incident, diagnosis: Diagnosis | None) -> Answer:
     if diagnosis.verdict is Verdict.UNDETERMINED:
         lines += [f"- suspect: {s.service} {s.version} {quote(s.title)}" for s in diagnosis.suspects[:3]]
     if diagnosis.ruled_out:
-        lines.append("Ruled out: " + "; ".join(f"{r.service} {r.version} ({r.ruled_out})" for r in diagnosis.ruled_out[:4]))
+        lines.append("Ruled out: " + "; ".join(f"{_named(r)} ({r.ruled_out})" for r in diagnosis.ruled_out[:4]))
     used = set(re.findall(r"\[(E\d+)\]", "\n".join(lines)))
     return Answer("\n".join(lines), tuple((e.id, e.text, e.link) for e in diagnosis.evidence if e.id in used))
+
+
+def _named(candidate: Candidate) -> str:
+    """A candidate in a few words: its version where it was deployed, else its title."""
+    return f"{candidate.service} {candidate.version}" if candidate.version else quote(candidate.title, 80)
 
 
 def status(incidents: Sequence[Incident], now: datetime) -> Answer:
@@ -165,9 +170,7 @@ def from_runbooks(runbooks: Sequence[Found], note: str) -> Answer:
     """What the runbooks say, or an honest no."""
     notes = _Notes()
     if not runbooks:
-        return notes.answer(
-            ["I do not know: no runbook fits this question, and it is not about an open incident.", *([note] if note else [])]
-        )
+        return notes.answer(["I do not know: no runbook fits this question, and it is not about an open incident."])
     lines = []
     for f in runbooks[:2]:
         mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)

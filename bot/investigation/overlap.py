@@ -50,3 +50,9 @@ def tokens(text: str) -> frozenset[str]:
         if "_" in name and len(name) > 8:
             found.add(name.lower())
     return frozenset(found)
+
+
+def spelled(token: str, text: str) -> str:
+    """A token as it stands in the text that it was found in: "retries", not "retrie"."""
+    match = re.search(rf"(?i){re.escape(token)}s?(?![a-z])", text)
+    return match[0].lower() if match else token

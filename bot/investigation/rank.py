@@ -10,7 +10,7 @@ from bot.domain.evidence import Candidate, EvidenceKind, Fact
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
-from bot.investigation.overlap import rarity, tokens, words_of
+from bot.investigation.overlap import rarity, spelled, tokens, words_of
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.picture import Picture, Sign
 from bot.investigation.resemblance import cite_diff, in_stack_trace, stepped, value_said, verbatim
@@ -207,7 +207,7 @@ def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], ex
         return 0.0
     top = sorted(best.items(), key=lambda b: (-b[1][0], b[0]))[:3]
     cites = tuple(dict.fromkeys(sign.cite(exhibits) for _, (_, sign) in top))
-    text = "speaks of " + ", ".join(t for t, _ in top) + ", as the signs do"
+    text = "speaks of " + ", ".join(spelled(t, sign.raw) for t, (_, sign) in top) + ", as the signs do"
     facts.append(Fact(text, round(points, 3), cites, "overlap"))
     return points if any(s.what in TELEMETRY for _, (_, s) in top) else 0.0
 

@@ -166,7 +166,7 @@ def _knowledge(diagnosis: Diagnosis | None, hosts: Collection[str]) -> list[Bloc
         known.append(f"Runbook: {link(best.link, title, hosts)}{words.cites((best.evidence,) if best.evidence else ())}")
     if diagnosis.past:
         past = diagnosis.past[0]
-        fix = f", fixed by {escape(past.fix, 120)}" if past.fix else f", {escape(past.title, 120)}"
+        fix = f"; what helped: {escape(past.fix, 120)}" if past.fix else f", {escape(past.title, 120)}"
         sure = "" if past.confirmed else " (not confirmed)"
         known.append(f"Seen before: {escape(past.id, 40)}{fix}{sure}")
     return [context("  ·  ".join(known))] if known else []
