@@ -22,7 +22,7 @@ from bot.domain.view import (
     PointerView,
     Shown,
 )
-from bot.errors import NotFound
+from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
 from bot.incidents.routing import Route
 from bot.ports import Card, Scalar, Transaction
@@ -63,7 +63,7 @@ def want(tx: Transaction, key: str, desk: Desk) -> None:
     if card.pending and now - datetime.fromisoformat(card.pending) < STALE:
         return
     desk.cards.put(tx, replace(card, pending=now.isoformat()))
-    partition = card.place.channel or key
+    partition = card.place.channel if card.place.ts else key  # nobody looks for a message while another run may be posting it
     desk.work.start(tx, "slack", "refresh", f"refresh:{key}:{desk.new_id()}", {"key": key}, partition=partition)
 
 
@@ -106,11 +106,20 @@ async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
 
 async def _put(card: Card, view: Shown, home: Place, desk: Desk) -> Place:
     if card.place.ts:
-        await desk.channel.edit(card.place, view)
+        try:
+            await desk.channel.edit(card.place, view)
+        except NotFound:  # somebody deleted it
+            return await _post_or_find(card, replace(card.place, ts=""), view, True, desk)
         return card.place
     tried = bool(card.place.channel)
     place = card.place if tried else await _settle(home, desk)
-    return await _post_or_find(card, place, view, tried, desk)
+    try:
+        return await _post_or_find(card, place, view, tried, desk)
+    except (NotFound, NotAllowed):
+        default = Place(await desk.channel.channel_id(desk.routing().default.channel))
+        if place.channel == default.channel or place.thread or card.key.startswith("pointer:"):
+            raise
+        return await _post_or_find(card, default, view, True, desk)
 
 
 async def post_once(key: str, place: Place, view: Shown, desk: Desk) -> Place:

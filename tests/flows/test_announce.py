@@ -7,14 +7,14 @@ import pytest
 
 from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
 from bot.domain.incident import Incident
-from bot.domain.view import EvidenceView, IncidentView, PointerView
-from bot.errors import Unavailable
+from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
+from bot.errors import NotAllowed, NotFound, Unavailable
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk, handlers
-from tests.fakes import FakeClock, an_incident
+from tests.fakes import FakeChannel, FakeClock, an_incident
 
 
 @pytest.fixture
@@ -145,3 +145,66 @@ async def test_another_look_that_finds_the_same_changes_nothing_that_people_see(
         await desk.work.run_all(handlers(desk))
         clock.advance(seconds=30)
     assert desk.channel.edits == []
+
+
+class Refusing(FakeChannel):
+    """A chat in which some channels are closed to the bot, and messages can be deleted by people."""
+
+    closed: tuple[str, ...] = ()
+
+    async def post(self, place: Place, view: Shown, *, key: str) -> Place:
+        """Keep a new message, unless the channel is closed."""
+        if place.channel in self.closed:
+            raise NotAllowed("The bot is not a member there.")
+        return await super().post(place, view, key=key)
+
+    async def edit(self, place: Place, view: Shown) -> None:
+        """Show something else in the same message, if it is still there."""
+        if not any((p.place.channel, p.place.ts) == (place.channel, place.ts) for p in self.posts):
+            raise NotFound("The message is gone.")
+        await super().edit(place, view)
+
+
+async def test_a_card_that_a_person_deleted_is_posted_again_when_there_is_news(database: SqlDatabase, clock: FakeClock) -> None:
+    desk = a_desk(database, clock, channel=Refusing())
+    incident = await kept(desk)
+    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+    await desk.work.run_all(handlers(desk))
+    desk.channel.posts[:] = [p for p in desk.channel.posts if p.key != f"card:{incident.id}"]
+    await desk.db.write(lambda tx: resolve(tx, desk.incidents.get(tx, incident.id) or incident, "U0ONCALL", "fixed", desk))
+    await desk.work.run_all(handlers(desk))
+    (card,) = (p for p in desk.channel.posts if p.key == f"card:{incident.id}")
+    assert isinstance(card.view, IncidentView)
+    assert not card.view.incident.live
+
+
+async def test_a_card_whose_channel_is_closed_to_the_bot_appears_in_the_default_one(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    channel = Refusing()
+    channel.closed = ("C-PAYMENTS",)
+    desk = a_desk(database, clock, channel=channel)
+    incident = await kept(desk)
+    for _ in range(2):
+        await handlers(desk)["refresh"]({"key": f"card:{incident.id}"})
+    (card,) = (p for p in channel.posts if p.key == f"card:{incident.id}")
+    assert card.place.channel == "C-INCIDENTS"
+
+
+async def test_wishes_stand_in_one_line_until_the_message_is_known_to_stand(desk: Desk) -> None:
+    incident = await kept(desk)
+    key = f"card:{incident.id}"
+    wished: list[str | None] = []
+
+    class Slow(FakeChannel):
+        async def post(self, place: Place, view: Shown, *, key: str) -> Place:
+            """News comes in while the first message is on its way."""
+            await desk.db.write(lambda tx: want(tx, key, desk))
+            wished.append(desk.work.named("refresh")[-1].partition)
+            return await super().post(place, view, key=key)
+
+    await desk.db.write(lambda tx: want(tx, key, desk))
+    first = desk.work.named("refresh")[0]
+    slow = replace(desk, channel=Slow())
+    await handlers(slow)["refresh"]({"key": key})
+    assert wished[0] == first.partition
