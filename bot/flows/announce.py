@@ -91,6 +91,8 @@ async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
     if now_seen is None:
         return
     card, view, home = now_seen
+    if isinstance(view, PointerView):
+        view = replace(view, permalink=await desk.channel.permalink(view.card))
     shown = digest(view)
     if card.shown == shown:
         return

@@ -59,8 +59,11 @@ async def test_the_card_goes_home_to_the_owner_of_the_convicted_service_with_poi
     await desk.work.run_all(handlers(desk))
     by_channel = {p.place.channel: p.view for p in desk.channel.posts if not p.place.thread}
     assert isinstance(by_channel["C-PAYMENTS"], IncidentView)
-    assert isinstance(by_channel["C-INCIDENTS"], PointerView)
-    assert isinstance(by_channel["C-ALERTS"], PointerView)
+    (card,) = (p.place for p in desk.channel.posts if p.place.channel == "C-PAYMENTS" and not p.place.thread)
+    for channel in ("C-INCIDENTS", "C-ALERTS"):
+        pointer = by_channel[channel]
+        assert isinstance(pointer, PointerView)
+        assert pointer.permalink == f"https://chat.example/{card.channel}/{card.ts}"
     assert [p.view for p in desk.channel.posts if p.place.thread and isinstance(p.view, EvidenceView)]
 
 
