@@ -42,13 +42,13 @@ def digest_view(tx: Transaction, desk: Desk) -> DigestView:
 
 
 async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """What nobody has moved for long is brought up again in its thread, once per slot; open cards are refreshed."""
+    """What nobody has moved for so long is brought up again in its thread, once per such span; open cards are refreshed."""
     age = timedelta(hours=float(args["hours"] or 4))
     stale = await desk.db.write(lambda tx: _stale(tx, age, desk))
     for incident, place in stale:
-        key = f"remind:{incident.id}:{args['slot']}"
-        if await desk.channel.find(place.channel, key, place.thread) is None:
-            await desk.channel.post(place, NoteView(_reminder(incident), incident.on_call), key=key)
+        nth = (desk.clock() - incident.updated_at) // age
+        key = f"remind:{incident.id}:{incident.version}:{nth}"
+        await post_once(key, place, NoteView(_reminder(incident), incident.on_call), desk)
 
 
 def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, Place]]:

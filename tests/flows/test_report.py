@@ -75,18 +75,20 @@ async def test_the_digest_anchors_the_audit(desk: Desk, clock: FakeClock) -> Non
     assert f"audit: 1 lines, head {entry.hash[:12]}" in view.lines
 
 
-async def test_what_nobody_moves_is_brought_up_again_once_per_slot(desk: Desk, clock: FakeClock) -> None:
+async def test_what_nobody_moves_is_brought_up_again_once_per_span(desk: Desk, clock: FakeClock) -> None:
     await kept(desk, on_call=("U0ONCALL",))
     await remind({"slot": "1", "hours": 4}, desk)
     assert notes(desk) == []
     clock.advance(hours=5)
-    for _ in range(2):
-        await remind({"slot": "2", "hours": 4}, desk)
+    for slot in ("2", "2", "3"):
+        await remind({"slot": slot, "hours": 4}, desk)
+        clock.advance(minutes=15)
     (note,) = notes(desk)
     assert "INC-42 is still open and nobody has acknowledged it" in note.text
     assert note.mention == ("U0ONCALL",)
     assert desk.channel.posts[0].place.thread == "9.1"
-    await remind({"slot": "3", "hours": 4}, desk)
+    clock.advance(hours=3)
+    await remind({"slot": "4", "hours": 4}, desk)
     assert len(notes(desk)) == 2
 
 
