@@ -11,7 +11,7 @@ class Feature(StrEnum):
 
     DIAGNOSIS = "diagnosis"
     QUESTION = "question"
-    SUMMARY = "summary"
+    RUNBOOK = "runbook"
 
 
 @dataclass(frozen=True, slots=True)

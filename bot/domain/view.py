@@ -99,6 +99,7 @@ class RunbookView:
     question: str
     found: tuple[Found, ...]
     note: str = ""
+    interaction_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -9,13 +10,14 @@ from datetime import timedelta
 from bot.domain.action import ActionKind
 from bot.domain.document import DocumentKind
 from bot.domain.incident import Entry, EntryKind, Incident, Status
+from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows.announce import announce, incident_view
 from bot.flows.approval import propose
 from bot.flows.desk import Desk
-from bot.flows.question import about, inquire, mentioned
+from bot.flows.question import about, answer_id, inquire, mentioned
 from bot.flows.resolving import resolve
 from bot.investigation.answers import Topic, handover
 from bot.ports import Transaction
@@ -191,9 +193,25 @@ async def _propose(
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
     if not request.text.strip():
         return _usage("runbook")
+    began = time.perf_counter()
     text = redact(request.text)
     found = await desk.library.find(inquire(text, mentioned(text, desk), None, Topic.RUNBOOK), DocumentKind.RUNBOOK)
-    return RunbookView(text, found.found, found.note)
+    said = "; ".join(f"{f.document.title} › {f.section}" if f.section else f.document.title for f in found.found)
+    interaction = Interaction(
+        id=answer_id(request.id),
+        at=desk.clock(),
+        feature=Feature.RUNBOOK,
+        engine="rules",
+        user=request.person.id,
+        code_version=desk.code_version,
+        corpus_version=desk.library.corpus_version,
+        question=text,
+        answer=redact(said or found.note),
+        retrieved=tuple(Retrieved(f.document.id, n, f.score, f.tier.value, True) for n, f in enumerate(found.found, 1)),
+        latency_ms=1000 * (time.perf_counter() - began),
+    )
+    await desk.db.write(lambda tx: desk.journal.add(tx, interaction))
+    return RunbookView(text, found.found, found.note, interaction.id)
 
 
 async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:

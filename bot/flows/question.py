@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.domain.document import DocumentKind, Inquiry
@@ -43,7 +44,7 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     zone = zone_of(await desk.channel.timezone(str(args["user"])))
     said = await reply(text, incident, diagnosis, zone, desk)
     interaction = Interaction(
-        id=desk.new_id(),
+        id=answer_id(str(args["id"])),
         at=desk.clock(),
         feature=Feature.QUESTION,
         engine="rules",
@@ -60,6 +61,11 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     view = AnswerView(said.markdown, engine="rules", interaction_id=interaction.id, evidence=said.evidence)
     await post_once(f"answer:{args['id']}", place, view, desk)
     await desk.db.write(lambda tx: desk.journal.add(tx, interaction))
+
+
+def answer_id(asked: str) -> str:
+    """The journal's id of the answer to a question: the same at every try, so that the buttons of a first one stay true."""
+    return str(uuid5(NAMESPACE_URL, f"tocsin:answer:{asked}"))
 
 
 def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Incident | None, Diagnosis | None]:

@@ -6,11 +6,13 @@ import pytest
 
 from bot.domain.document import Document, DocumentKind
 from bot.domain.incident import Incident, Status
+from bot.domain.interaction import Feature
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, IncidentView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import BotError, NotFound
 from bot.flows.command import on_command, on_press, parse_span
 from bot.flows.desk import Desk
+from bot.slack.blocks import render
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk
 from tests.fakes import FakeClock, an_incident
@@ -154,6 +156,18 @@ async def test_runbook_finds_the_section(desk: Desk) -> None:
     shown = await run(desk, "/runbook payments answer with errors")
     assert isinstance(shown, RunbookView)
     assert [f.document.title for f in shown.found] == ["Payments answer with errors"]
+
+
+async def test_what_runbook_answers_is_in_the_journal_and_can_be_judged(desk: Desk) -> None:
+    shown = await run(desk, "/runbook payments answer with errors")
+    assert isinstance(shown, RunbookView)
+    (entry,) = await desk.db.read(desk.journal.recent)
+    assert entry.id == shown.interaction_id
+    assert (entry.feature, entry.question) == (Feature.RUNBOOK, "payments answer with errors")
+    assert entry.answer == "Payments answer with errors › First look"
+    assert [r.document for r in entry.retrieved] == ["payments/errors"]
+    buttons = [e["action_id"] for b in render(shown, ()).blocks if b["type"] == "actions" for e in b["elements"]]
+    assert buttons == [Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL]
 
 
 async def test_status_tells_the_bots_own_state(desk: Desk) -> None:

@@ -21,10 +21,14 @@ def render_answer(view: AnswerView, hosts: Collection[str]) -> Message:
     body += [context(str(line)) for line in _grouped(pieces)]
     foot: list[Block] = []
     if view.interaction_id:
-        useful = button(Deed.ANSWER_USEFUL, view.interaction_id)
-        foot.append(actions(useful, button(Deed.ANSWER_NOT_USEFUL, view.interaction_id)))
+        foot.append(opinions(view.interaction_id))
     foot.append(context(f"Answered by {escape(view.engine, 100) or 'rules'}"))
     return message(escape(view.markdown, 1000), body, foot)
+
+
+def opinions(interaction_id: str) -> Block:
+    """The two buttons that judge an answer."""
+    return actions(button(Deed.ANSWER_USEFUL, interaction_id), button(Deed.ANSWER_NOT_USEFUL, interaction_id))
 
 
 def _piece(text: str, url: str, hosts: Collection[str]) -> str:

@@ -6,6 +6,7 @@ from bot.domain.document import Found
 from bot.domain.request import Deed
 from bot.domain.view import ConfirmView, NoteView, PointerView, RunbookView
 from bot.slack.blocks import words
+from bot.slack.blocks.answer import opinions
 from bot.slack.blocks.card import cause_line
 from bot.slack.blocks.kit import Block, Message, actions, button, chunks, context, message, section
 from bot.slack.text import bold, count, escape, link, trusted_link, who
@@ -38,7 +39,8 @@ def render_runbooks(view: RunbookView, hosts: Collection[str]) -> Message:
     body += chunks([_found(f, hosts) for f in view.found[:8]])
     if not view.found and not view.note:
         body.append(section("Nothing fits. Try other words, or the name of the service or the alert."))
-    foot = [context(escape(view.note, 300))] if view.note else []
+    foot = [opinions(view.interaction_id)] if view.interaction_id else []
+    foot += [context(escape(view.note, 300))] if view.note else []
     return message(f"{count(len(view.found), 'runbook')} found", body, foot)
 
 
