@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, String, Table, Text, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.interaction import Feedback, Interaction
@@ -104,7 +104,7 @@ def _said(feedback: Feedback) -> str:
 
 
 def prune(tx: Transaction, before: datetime) -> int:
-    """Forget the answers given before a time, with what people thought of them; how many those were."""
+    """Forget the answers given before a time and all that people said of them or before it; how many answers those were."""
     old = select(interactions.c.id).where(interactions.c.at < before)
-    sql(tx).execute(delete(judgements).where(judgements.c.interaction_id.in_(old)))
+    sql(tx).execute(delete(judgements).where(or_(judgements.c.interaction_id.in_(old), judgements.c.at < before)))
     return sql(tx).execute(delete(interactions).where(interactions.c.at < before)).rowcount

@@ -5,7 +5,7 @@ from datetime import timedelta
 from bot.domain.interaction import Feature, Feedback, Interaction, Opinion, Retrieved
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
-from bot.storage.journal import SqlJournalStore
+from bot.storage.journal import SqlJournalStore, prune
 from tests.fakes import NOON
 
 STORE = SqlJournalStore()
@@ -63,3 +63,17 @@ async def test_the_same_judgement_counts_once_and_another_one_counts_too(databas
     assert [f.id for f in await database.read(lambda tx: STORE.feedback(tx, "0193-aa"))] == ["f1", "f3", "f4"]
     assert len(await database.read(lambda tx: STORE.feedback(tx, incident_id="i1"))) == 3
     assert await database.read(lambda tx: STORE.feedback(tx, incident_id="i2")) == ()
+
+
+async def test_after_its_time_an_answer_is_forgotten_with_all_that_people_said(database: SqlDatabase) -> None:
+    def fill(tx: Transaction) -> None:
+        STORE.add(tx, an_answer("0193-aa"))
+        STORE.add(tx, an_answer("0194-xx", minutes=10))
+        STORE.judge(tx, a_judgement("f1", "U1", Opinion.USEFUL))
+        STORE.judge(tx, Feedback("f2", NOON, "U1", Opinion.OTHER_CAUSE, incident_id="i1", note="of no answer"))
+        STORE.judge(tx, Feedback("f3", NOON + timedelta(minutes=11), "U1", Opinion.USEFUL, interaction_id="0194-xx"))
+
+    await database.write(fill)
+    assert await database.write(lambda tx: prune(tx, NOON + timedelta(minutes=5))) == 1
+    assert [a.id for a in await database.read(STORE.recent)] == ["0194-xx"]
+    assert [f.id for f in await database.read(STORE.feedback)] == ["f3"]
