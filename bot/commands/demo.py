@@ -39,7 +39,8 @@ async def _run(args: argparse.Namespace) -> int:
             return await _play(args, Path(folder))
         except asyncio.CancelledError:
             say("stopped; nothing of the demo runs any more")
-            return 0
+            headless = args.once or args.table is not None or args.seed is not None
+            return 130 if headless else 0  # a story that was cut off did not end as told
 
 
 async def _play(args: argparse.Namespace, folder: Path) -> int:

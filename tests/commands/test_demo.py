@@ -113,7 +113,7 @@ async def test_once_that_is_interrupted_leaves_no_process() -> None:
         await asyncio.wait_for(process.stdout.readline(), 90)  # the story has begun
         everybody = family(process.pid)
         os.kill(process.pid, signal.SIGINT)
-        await asyncio.wait_for(process.wait(), 15)
+        assert await asyncio.wait_for(process.wait(), 15) != 0
         await gone(everybody, 10)
 
 
