@@ -5,6 +5,7 @@ section, `TOCSIN_<CONNECTOR>_<FIELD>` one of a connector; `<NAME>_FILE` names a 
 names are kept: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET.
 """
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -141,6 +142,11 @@ class Settings(Section):
             look_again=timedelta(seconds=i.look_again_seconds),
             window=timedelta(minutes=i.window_minutes),
         )
+
+
+def load_settings(folder: Path) -> Settings:
+    """The settings of a folder and of this process's environment."""
+    return load(os.environ, folder.resolve())
 
 
 def load(environ: Mapping[str, str], folder: Path) -> Settings:

@@ -1,7 +1,6 @@
 """Everything is assembled here, and only here are concrete classes and vendors picked."""
 
 import logging
-import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-from slack_bolt.async_app import AsyncApp
 from uuid6 import uuid7
 
 from bot import __version__
@@ -29,8 +27,8 @@ from bot.knowledge.embedder import NONE, open_embedder
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
 from bot.ports import ChangeSource, Channel, Connector, Deployer, EvidenceSource, Handler, Scalar, Transaction, WebhookSettings
-from bot.settings import Settings, load
-from bot.slack.app import build_app
+from bot.settings import Settings, load_settings
+from bot.slack.app import App, build_app
 from bot.slack.front import Stories as SlackStories
 from bot.slack.socket import SocketMode
 from bot.storage import inbox as inbox_store
@@ -51,11 +49,6 @@ from connectors import CONNECTORS
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-
-
-def load_settings(folder: Path) -> Settings:
-    """The settings of a folder and of this process's environment."""
-    return load(os.environ, folder.resolve())
 
 
 def stories() -> SlackStories:
@@ -168,7 +161,7 @@ class Bot:
     desk: Desk
     doors: Mapping[str, Door]
     handlers: Mapping[str, Handler]
-    slack: AsyncApp
+    slack: App
     socket_mode: SocketMode | None  # None: Slack's requests come by signed HTTP
 
 
@@ -225,7 +218,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
     return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode)
 
 
-def slack_app(desk: Desk, settings: Settings) -> tuple[AsyncApp, SocketMode | None]:
+def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:
     """The app that hears Slack: over a socket where there is an app token, else over signed HTTP."""
     slack = settings.slack
     app = build_app(

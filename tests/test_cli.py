@@ -100,7 +100,7 @@ def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     def interrupted(*_args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bot.wiring.load_settings", interrupted)
+    monkeypatch.setattr("bot.settings.load_settings", interrupted)
     assert main(["--config", str(tmp_path), "route", "explain", "payments"]) == 130
 
 
@@ -110,6 +110,6 @@ def test_errors_of_ours_are_told_without_a_traceback(
     def wrong(*_args: object) -> None:
         raise BadSettings("routing.yaml:3: there is no channel")
 
-    monkeypatch.setattr("bot.wiring.load_settings", wrong)
+    monkeypatch.setattr("bot.settings.load_settings", wrong)
     assert main(["--config", str(tmp_path), "route", "explain", "payments"]) == 2
     assert capsys.readouterr().err == "tocsin: routing.yaml:3: there is no channel\n"

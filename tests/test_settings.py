@@ -1,5 +1,6 @@
 """Settings: defaults, then tocsin.toml, then the environment; a mistake is named with a good example and without secrets."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,18 @@ def test_a_secret_is_never_in_what_settings_look_like(tmp_path: Path) -> None:
     settings = load({"SLACK_BOT_TOKEN": SECRET, "TOCSIN_GITHUB_SECRET": SECRET, "TOCSIN_DATABASE_URL": url}, tmp_path)
     assert SECRET not in repr(settings)
     assert SECRET not in str(settings)
+
+
+def test_nobody_else_reads_the_environment() -> None:
+    root = Path(__file__).parent.parent
+    readers = {"bot/settings.py", "bot/commands/staging.py"}  # the stage hands its environment on to the demo's processes
+    found = {
+        str(file.relative_to(root))
+        for room in ("bot", "connectors")
+        for file in (root / room).rglob("*.py")
+        if "shop_source" not in file.parts and re.search(r"\bos\.(environ\b|getenv)", file.read_text(encoding="utf-8"))
+    }
+    assert found - {"bot/investigation/rules/contracts.py"} <= readers  # that one reads of it in diffs
 
 
 def test_settings_cannot_be_changed_afterwards(tmp_path: Path) -> None:

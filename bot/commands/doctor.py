@@ -35,9 +35,10 @@ async def _run(args: argparse.Namespace) -> int:
 
 async def examine(folder: Path) -> AsyncIterator[Finding]:
     """Each part of an installation in turn; a part that is wrong says how to mend it."""
+    from bot.settings import load_settings  # slow, as below
     from bot.slack.channel import SlackChannel  # slow: only commands that need the bot pay for it
     from bot.slack.client import connect
-    from bot.wiring import library_of, load_settings, rules, vendors
+    from bot.wiring import library_of, rules, vendors
 
     try:
         settings = load_settings(folder)

@@ -40,7 +40,7 @@ def progress(line: str) -> None:
 async def _retrieval(args: argparse.Namespace) -> int:
     from bot.evals.retrieval import run_retrieval  # slow: numpy
     from bot.knowledge.embedder import open_embedder  # as above
-    from bot.wiring import load_settings  # as above
+    from bot.settings import load_settings  # as above
 
     settings = load_settings(args.config)
     name = args.embedder or settings.knowledge.embedder

@@ -25,7 +25,8 @@ def progress(done: int, of: int) -> None:
 
 
 async def _index(args: argparse.Namespace) -> int:
-    from bot.wiring import library_of, load_settings  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
+    from bot.wiring import library_of  # as above
 
     library = library_of(load_settings(args.config))
     await library.sync(progress)
@@ -34,7 +35,8 @@ async def _index(args: argparse.Namespace) -> int:
 
 
 async def _search(args: argparse.Namespace) -> int:
-    from bot.wiring import library_of, load_settings  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
+    from bot.wiring import library_of  # as above
 
     library = library_of(load_settings(args.config))
     await library.sync(progress)

@@ -20,7 +20,8 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from bot.wiring import load_settings, rules  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
+    from bot.wiring import rules  # as above
 
     at = datetime.fromisoformat(args.at) if args.at else datetime.now(UTC)
     catalogue, routing, _ = rules(load_settings(args.config))

@@ -39,7 +39,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    from bot.wiring import load_settings  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
 
     settings = load_settings(args.config)
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

@@ -18,6 +18,7 @@ from bot.slack.front import Front, Stories
 from bot.slack.payload import Record, text
 from bot.slack.refusals import call
 
+App = AsyncApp  # what the wiring holds without naming slack_bolt
 LARGEST = 1_000_000
 
 

@@ -9,8 +9,9 @@ import pytest
 from bot.cli import main
 from bot.domain.interaction import Feature, Feedback, Interaction, Opinion
 from bot.ports import Delivery, Transaction
+from bot.settings import load_settings
 from bot.storage.database import SqlDatabase
-from bot.wiring import Stores, load_settings
+from bot.wiring import Stores
 from tests.fakes import NOON
 
 
