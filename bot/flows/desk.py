@@ -41,7 +41,6 @@ class Limits:
     first_card: timedelta = timedelta(seconds=1)  # the first card waits this long for the first diagnosis
     look_again: timedelta = timedelta(seconds=30)  # a live incident is looked at again when it changed, at most this often
     window: timedelta = timedelta(hours=2)  # how far back evidence and changes are looked at
-    proposal: timedelta = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)

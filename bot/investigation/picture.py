@@ -68,11 +68,6 @@ class Picture:
     affected: tuple[str, ...]
     graph: ServiceGraph
 
-    @property
-    def blast(self) -> tuple[str, ...]:
-        """Who suffers besides the first."""
-        return tuple(s for s in self.affected if s != self.first)
-
     def weight(self, kind: Kind) -> float:
         """How loudly the signs speak of a kind of trouble, in [0, 1]."""
         return max((s.weight for s in self.signs if kind in s.kinds), default=0.0)

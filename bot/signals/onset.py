@@ -30,7 +30,6 @@ class Deviation:
     peak: float
     score: float
     onset: datetime
-    peak_at: datetime
     step: timedelta  # the time between samples
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,7 +78,6 @@ def deviation(series: Series, alert_at: datetime, *, healthy_until: datetime | N
         float(values[peak]),
         float(scores[peak]),
         points[start][0],
-        points[peak][0],
         _step(points),
         series.labels,
     )

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from bot.topology.catalogue import catalogue_file, loops, read_catalogue
-from bot.topology.impact import impact
 from bot.topology.rulefile import LARGEST, BadRules, RuleFile
 
 SHOP = """\
@@ -157,15 +156,3 @@ def test_the_file_is_looked_at_once_a_second_at_most(tmp_path: Path) -> None:
     assert "payments" in file.current.services
     ticks.now = 1.0
     assert list(file.current.services) == ["only"]
-
-
-def test_the_impact_of_a_change_is_everything_that_depends_on_it() -> None:
-    reached = impact(read_catalogue(SHOP), ["payments-api"])
-    assert reached.hops == {"payments": 0, "checkout": 1, "storefront": 2}
-    assert reached.sentence() == "payments: checkout, storefront depend on it"
-    assert reached.owners == ("team-payments", "team-web")
-    assert reached.tier == 1
-
-
-def test_nothing_known_depends_on_a_leaf() -> None:
-    assert impact(read_catalogue(SHOP), ["storefront"]).sentence() == "storefront: nothing known depends on it"

@@ -23,7 +23,6 @@ BLOCKS = 50
 TOGETHER = 12_000  # Slack refuses a message somewhat above this; see msg_blocks_too_long
 FALLBACK = 3000
 MARKDOWN = 12_000
-MODAL_TITLE = 24
 VIEW_BLOCKS = 100
 
 
