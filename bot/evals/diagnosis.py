@@ -11,7 +11,7 @@ from bot.domain.alert import Alert, Severity
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.telemetry import LogLine, Readings, Series, SourceStatus, Span, Window
-from bot.errors import BadPayload
+from bot.errors import BadPayload, BadSettings
 from bot.investigation.case import Case, Pattern
 from bot.investigation.diagnose import diagnose
 
@@ -34,7 +34,7 @@ def run_diagnosis(
     Counts: `n`, `convicted`, `decoy_hits` (decoys convicted). With `leave_one_out` every rule of the case's class is off.
     """
     truths = {str(_need(r, "scenario", "truth")): r for r in _rows(truth_path)}
-    classes = json.loads(classes_path.read_text()) if classes_path else {}
+    classes = _classes(classes_path) if classes_path else {}
     if leave_one_out and not classes:
         raise BadPayload("leave-one-class-out needs the classes file: --classes classes.json")
     results = []
@@ -214,9 +214,26 @@ def _share(results: Sequence[Mapping[str, object]], key: str) -> float:
     return round(sum(bool(r[key]) for r in results) / len(results), 4) if results else 0.0
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} cannot be read: {error}.") from error
+
+
+def _classes(path: Path) -> Row:
+    try:
+        classes = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise BadPayload(f"{path.name} is not JSON: {error}") from error
+    if not isinstance(classes, dict):
+        raise BadPayload(f"{path.name} is not a JSON object of case ids and their classes")
+    return classes
+
+
 def _rows(path: Path) -> list[Row]:
     rows: list[Row] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         if line.strip():
             try:
                 row = json.loads(line)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import BadPayload
+from bot.errors import BadPayload, BadSettings
 from bot.evals.diagnosis import case_of, run_diagnosis
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "rca" / "rootcausebench"
@@ -103,6 +103,14 @@ def test_a_mutated_part_is_named_with_its_case(tmp_path: Path) -> None:
     broken = {**row("bent"), "deploys": [{"timestamp": "yesterday", "service": "orders", "commit_sha": SHA, "version": "1"}]}
     with pytest.raises(BadPayload, match=r"\$\.bent"):
         run_diagnosis(*written(tmp_path, [broken], [truth("bent")]))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    cases, facts = written(tmp_path, [row()], [truth()])
+    with pytest.raises(BadSettings, match=r"nothing\.jsonl cannot be read"):
+        run_diagnosis(tmp_path / "nothing.jsonl", facts)
+    with pytest.raises(BadSettings, match=r"nothing\.json cannot be read"):
+        run_diagnosis(cases, facts, tmp_path / "nothing.json", leave_one_out=True)
 
 
 def test_a_line_that_is_no_json_is_named_by_number(tmp_path: Path) -> None:
