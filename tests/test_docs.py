@@ -1,11 +1,14 @@
 """The documentation says what is there."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from bot.cli import build_parser
+from bot.settings import Settings
 from connectors import CONNECTORS
 
 ROOT = Path(__file__).parent.parent
@@ -59,6 +62,22 @@ def test_every_connector_that_receives_webhooks_has_a_setup_page(connector: obje
         text = page.read_text(encoding="utf-8")
         assert f"TOCSIN_{connector.name.upper()}_SECRET" in text  # type: ignore[attr-defined]  # a Connector
         assert f"/webhooks/{connector.name}" in text  # type: ignore[attr-defined]  # a Connector
+
+
+def _settings(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, str]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from _settings(type(field.default), name)
+        elif name != "folder":  # where the file itself lies
+            yield section, name
+
+
+@pytest.mark.parametrize(("section", "name"), _settings(Settings))
+def test_every_setting_is_in_the_documentation(section: str, name: str) -> None:
+    text = (ROOT / "docs/configuration.md").read_text(encoding="utf-8").split("```toml", 1)[1].split("```", 1)[0]
+    parts = dict(re.findall(r"^\[(\w+)\](.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL))
+    where = parts.get(section, "") if section else text
+    assert re.search(rf"\b{name}\b", where), f"docs/configuration.md does not show {section}.{name}"
 
 
 def test_every_promise_names_a_test_that_exists() -> None:
