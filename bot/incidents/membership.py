@@ -116,8 +116,12 @@ def settled(incident: Incident, now: datetime, settle: timedelta) -> bool:
     """A live incident whose last alert cleared at least `settle` ago."""
     if not incident.live or not all_clear(incident) or not incident.members:
         return False
-    last = max((m.cleared_at or m.joined_at) for m in incident.members)
-    return now - last >= settle
+    return now - clear_since(incident) >= settle
+
+
+def clear_since(incident: Incident) -> datetime:
+    """When the last alert of an incident with members cleared."""
+    return max((m.cleared_at or m.joined_at) for m in incident.members)
 
 
 def out_of_reach(incident: Incident, now: datetime, reopen: timedelta) -> bool:

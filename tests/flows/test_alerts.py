@@ -105,6 +105,33 @@ async def test_an_alert_that_fires_again_in_time_keeps_the_incident_open(story: 
     assert "HighErrorRate on payments fires again" in story.told(story.only())
 
 
+async def test_an_alert_that_came_and_went_while_the_incident_settled_only_delays_its_end(story: Story) -> None:
+    story.alerts(an_alert())
+    story.alerts(ended(story))
+    story.clock.advance(seconds=40)
+    story.alerts(an_alert(started_at=story.clock()), ended(story))
+    story.clock.advance(seconds=20)
+    await settled(story, story.only())
+    assert story.only().live
+    assert story.work.named("settle")[-1].not_before == story.clock() + timedelta(seconds=40)
+    story.clock.advance(seconds=40)
+    await settled(story, story.only())
+    assert story.only().status is Status.RESOLVED
+
+
+async def test_a_look_that_comes_a_little_early_by_another_clock_is_not_the_last_one(story: Story) -> None:
+    story.alerts(an_alert())
+    story.alerts(ended(story))
+    story.clock.advance(seconds=59.5)
+    await settled(story, story.only())
+    story.clock.advance(seconds=10)
+    _, work = story.work.named("settle")
+    assert work.not_before is not None
+    assert work.not_before <= story.clock()
+    await settle(work.args, story.desk)
+    assert story.only().status is Status.RESOLVED
+
+
 def test_the_same_problem_reopens_its_resolved_incident_within_the_window(story: Story) -> None:
     story.alerts(an_alert())
     story.alerts(ended(story))
