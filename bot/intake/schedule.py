@@ -125,9 +125,11 @@ class Clockwork:
     async def _fire(self, job: Job, slot: datetime) -> None:
         label = job.when.label(slot)
         args = {**job.args, "slot": label}
+        once = f"{job.name}:{label}"
         for _ in range(TRIES):
             try:
-                await self._db.write(lambda tx: self._work.start(tx, job.queue, job.name, f"{job.name}:{label}", args))
+                # One of a kind at a time: slow ones must not fill their queue.
+                await self._db.write(lambda tx: self._work.start(tx, job.queue, job.name, once, args, partition=job.name))
             except Unavailable as error:
                 log.warning("job=%s slot=%s cannot be started yet: %s", job.name, label, error)
                 await asyncio.sleep(ASK_AGAIN)

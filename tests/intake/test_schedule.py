@@ -75,6 +75,7 @@ async def test_each_slot_starts_its_work_once_though_two_replicas_fire() -> None
     first = work.started[0]
     assert (first.queue, first.name, first.args["hours"]) == ("housekeeping", "remind", 4)
     assert first.id == f"remind:{first.args['slot']}"
+    assert {s.partition for s in work.started} == {"remind"}, "two of a kind would run side by side"
     await asyncio.sleep(0.3)
     assert len(work.started) == count
 
