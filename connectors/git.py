@@ -103,9 +103,13 @@ def commits_of(answer: str) -> tuple[Commit, ...]:
         if len(fields) < 5:
             continue
         sha, author, at, message, diff = fields
+        try:
+            when = datetime.fromisoformat(at)
+        except ValueError:  # the year 33658, or a message with our separators in it
+            continue
         diff = diff.lstrip("\n")
         cut = len(diff) > MOST_DIFF
-        found.append(Commit(sha, author, datetime.fromisoformat(at), message.strip(), files_of(diff), diff[:MOST_DIFF], cut))
+        found.append(Commit(sha, author, when, message.strip(), files_of(diff), diff[:MOST_DIFF], cut))
     return tuple(found)
 
 

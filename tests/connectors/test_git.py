@@ -89,6 +89,12 @@ def test_a_diff_that_is_too_long_is_cut_and_says_so() -> None:
     assert len(found.diff) == MOST_DIFF
 
 
+@pytest.mark.parametrize("at", ["33658-09-27T01:46:39+00:00", "", "no date"])
+def test_a_commit_with_an_impossible_date_does_not_hide_the_others(at: str) -> None:
+    good = f"\x1e{'b' * 40}\x1fAda\x1f2026-05-04T09:00:00+00:00\x1fgood\x1f\n"
+    assert [c.sha for c in commits_of(f"\x1e{'a' * 40}\x1fEve\x1f{at}\x1fbad\x1f\n{good}")] == ["b" * 40]
+
+
 def test_files_are_read_from_the_headers() -> None:
     assert files_of('diff --git a/x.py b/x.py\n+diff --git a/no b/no2\ndiff --git "a/y z" "b/y z"\n') == ("x.py", "y z")
 
