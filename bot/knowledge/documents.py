@@ -20,6 +20,7 @@ Source = Callable[[], Iterable[Document]]
 LARGEST_FILE = 2_000_000  # bytes; longer files are read up to here
 LARGEST_FRONT_MATTER = 16_000  # characters
 MOST_FILES = 50_000
+LARGEST_NUMBER = 10**100
 
 _FACTS = ("severity", "started", "resolved", "cause", "change", "fix", "confirmed_by")
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S.{0,400}?)[ \t]*#*[ \t]*$")
@@ -191,13 +192,15 @@ def _front_matter(raw: str, path: str) -> tuple[Mapping[str, object], str]:
     if not isinstance(front, dict):
         log.warning("%s:2: the front matter is no list of `key: value` lines; the file is searched without it.", path)
         return {}, body
-    return {str(key): value for key, value in front.items()}, body
+    return {key: value for key, value in front.items() if isinstance(key, str)}, body
 
 
 def _line(value: object) -> str:
     """One scalar of the front matter as text; anything else is nothing."""
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:  # Python refuses to write out very long ones
+        return ""
     if isinstance(value, str | int | float | date):
         return " ".join(str(value).split())[:1_000]
     return ""

@@ -76,6 +76,8 @@ def test_a_hash_in_a_code_block_is_no_heading() -> None:
         "---\ntitle: never closed\nThe text",
         "---\ntitle: {a: {b: c}}\nservices: 12\nalerts: {x: y}\nreviewed: soon\n---\nThe text",
         "---\na: &a [x,x,x]\nb: &b [*a,*a,*a]\ntitle: *b\n---\nThe text",
+        f"---\ntitle: 0x{'f' * 5000}\nservices: [0x{'f' * 5000}]\n---\nThe text",
+        f"---\n? 0x{'f' * 5000}\n: title\n---\nThe text",
         "---\ntitle: !!python/object/apply:os.system ['true']\n---\nThe text",
     ],
 )
