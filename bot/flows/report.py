@@ -45,21 +45,22 @@ async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
     """What nobody has moved for so long is brought up again in its thread, once per such span; open cards are refreshed."""
     age = timedelta(hours=float(args["hours"] or 4))
     stale = await desk.db.write(lambda tx: _stale(tx, age, desk))
-    for incident, place in stale:
-        nth = (desk.clock() - incident.updated_at) // age
-        key = f"remind:{incident.id}:{incident.version}:{nth}"
+    for incident, place, key in stale:
         await post_once(key, place, NoteView(_reminder(incident), incident.on_call), desk)
 
 
-def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, Place]]:
+def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, Place, str]]:
+    """What has not moved, where its thread is, and the key of its reminder: a new one for each span that passed."""
     now = desk.clock()
     found = []
     for incident in desk.incidents.live(tx):
         want(tx, f"card:{incident.id}", desk)
         silent = incident.silenced_until is not None and incident.silenced_until > now
         card = desk.cards.get(tx, f"card:{incident.id}")
-        if now - incident.updated_at >= age and not silent and card is not None and card.place.ts:
-            found.append((incident, Place(card.place.channel, "", card.place.ts)))
+        moved = max((e.at for e in desk.timeline.of(tx, incident.id)), default=incident.opened_at)  # a repeated alert is no move
+        if now - moved >= age and not silent and card is not None and card.place.ts:
+            key = f"remind:{incident.id}:{moved.timestamp():.0f}:{(now - moved) // age}"
+            found.append((incident, Place(card.place.channel, "", card.place.ts), key))
     return found
 
 

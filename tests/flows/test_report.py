@@ -7,7 +7,7 @@ import pytest
 
 from bot.actions.policy import read_policies
 from bot.domain.action import Action, ActionKind, ActionStatus
-from bot.domain.incident import Incident, Status
+from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.domain.request import Person
 from bot.domain.view import DigestView, NoteView, Place
 from bot.errors import Unavailable
@@ -89,6 +89,22 @@ async def test_what_nobody_moves_is_brought_up_again_once_per_span(desk: Desk, c
     assert desk.channel.posts[0].place.thread == "9.1"
     clock.advance(hours=3)
     await remind({"slot": "4", "hours": 4}, desk)
+    assert len(notes(desk)) == 2
+
+
+async def test_a_repeated_alert_is_no_move_and_a_persons_deed_is_one(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk, opened_at=clock())
+    clock.advance(hours=5)
+    repeated = await desk.db.write(lambda tx: desk.incidents.save(tx, replace(incident, updated_at=clock())))
+    await remind({"slot": "1", "hours": 4}, desk)
+    assert len(notes(desk)) == 1
+    deed = Entry(repeated.id, clock(), EntryKind.STATUS, "acknowledged", "U0ONCALL")
+    await desk.db.write(lambda tx: desk.timeline.add(tx, [deed]))
+    clock.advance(hours=3)
+    await remind({"slot": "2", "hours": 4}, desk)
+    assert len(notes(desk)) == 1
+    clock.advance(hours=2)
+    await remind({"slot": "3", "hours": 4}, desk)
     assert len(notes(desk)) == 2
 
 
