@@ -281,7 +281,7 @@ def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
 def beside(folder: Path, work: Callable[[SqlDatabase], T]) -> T:
     """Use the database beside a running bot; for commands."""
     db = SqlDatabase(load_settings(folder).database)
-    db.open(migrate=False, beside=True)
+    db.open(beside=True)
     try:
         return work(db)
     finally:

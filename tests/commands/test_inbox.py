@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from bot.cli import main
 from bot.domain.interaction import Feature, Feedback, Interaction, Opinion
 from bot.ports import Delivery, Transaction
 from bot.settings import load_settings
-from bot.storage.database import SqlDatabase
+from bot.storage.database import SqlDatabase, sql
 from bot.wiring import Stores
 from tests.fakes import NOON
 
@@ -78,3 +79,12 @@ def test_the_journal_lists_answers_and_shows_one_with_its_feedback(folder: str, 
     assert main(["--config", folder, "journal", "show", "zzz"]) == 2
     assert "`tocsin journal list`" in capsys.readouterr().err
     assert main(["--config", folder, "journal", "list", "--incident", "INC-9"]) == 2
+
+
+def test_a_database_of_a_newer_version_is_left_alone(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    database = SqlDatabase(load_settings(Path(folder)).database)
+    database.open()
+    database.write_now(lambda tx: sql(tx).execute(text("UPDATE alembic_version SET version_num = '9999'")))
+    database.close()
+    assert main(["--config", folder, "inbox", "replay", "2"]) == 2
+    assert "was written by a newer Tocsin (schema 9999" in capsys.readouterr().err

@@ -34,7 +34,7 @@ def check(connection: Connection, name: str) -> None:
     if found != head:
         raise BadSettings(
             f"The database {name} has schema {found or 'none'}, this Tocsin needs {head}. "
-            "Start the server once, or run `tocsin db upgrade` while it is stopped."
+            "Start the server of this version once: it brings the schema up to date."
         )
 
 
