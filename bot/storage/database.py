@@ -143,9 +143,10 @@ class SqlDatabase:
             with self._begin(which) as connection:
                 return work(connection)
         except DBAPIError as error:
-            if error.connection_invalidated or (self.postgres and isinstance(error, OperationalError)):
+            if error.connection_invalidated or (isinstance(error, OperationalError) and (self.postgres or _passes(error))):
+                why = type(error.orig).__name__ if self.postgres else error.orig
                 raise Unavailable(
-                    f"The database {self} did not answer ({type(error.orig).__name__}). Tocsin tries again by itself.",
+                    f"The database {self} did not answer ({why}). Tocsin tries again by itself.",
                     for_people="My database does not answer right now. Please try again in a minute.",
                 ) from error
             raise
@@ -187,6 +188,12 @@ class SqlDatabase:
             self.write_now(lambda tx: upgrade(sql(tx), str(self)))
 
 
+def _passes(error: OperationalError) -> bool:
+    """SQLite could not, for now: somebody else writes, the disk is full or does not answer."""
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _PASSING
+
+
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 _GOOD = "a good value is sqlite:////var/lib/tocsin/tocsin.db or postgresql+psycopg://tocsin@localhost/tocsin"
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Column, Integer, String, Table, insert, select, text
 
 from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan
-from bot.errors import BadSettings
+from bot.errors import BadSettings, Unavailable
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
 from bot.storage.database import SqlDatabase, UtcDateTime, sql
@@ -64,6 +64,19 @@ async def test_a_read_cannot_write(database: SqlDatabase) -> None:
     table = make_table(database)
     with pytest.raises(Exception, match="readonly"):
         await database.read(lambda tx: sql(tx).execute(insert(table).values(n="one")))
+
+
+async def test_a_full_disk_is_unavailable_and_heals(database: SqlDatabase) -> None:
+    def fill(tx: Transaction) -> None:
+        sql(tx).exec_driver_sql("CREATE TABLE filler (body BLOB)")
+        sql(tx).exec_driver_sql("INSERT INTO filler VALUES (zeroblob(1000000))")
+
+    pages = await database.write(lambda tx: sql(tx).exec_driver_sql("PRAGMA page_count").scalar_one())
+    await database.write(lambda tx: sql(tx).exec_driver_sql(f"PRAGMA max_page_count={pages + 5}"))
+    with pytest.raises(Unavailable, match="full"):
+        await database.write(fill)
+    await database.write(lambda tx: sql(tx).exec_driver_sql("PRAGMA max_page_count=1000000"))
+    await database.write(fill)
 
 
 def test_times_are_utc_in_and_out(database: SqlDatabase) -> None:
