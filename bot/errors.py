@@ -51,6 +51,12 @@ class IllegalMove(BotError):
     """A thing is not in a state that allows this: resolving a closed incident, approving an expired action."""
 
 
+class Outrun(IllegalMove):
+    """Somebody else changed the thing between our reading and our writing; doing it again can help."""
+
+    retry = True
+
+
 class NotFound(BotError):
     """There is no such thing; the message says how to list those there are."""
 

@@ -288,7 +288,7 @@ class IncidentStore(Protocol):
     """Incidents; every write is compare-and-set on `version`."""
 
     def save(self, tx: Transaction, incident: Incident) -> Incident:
-        """Insert (version 0) or replace; returns it with the next version. Raises IllegalMove if somebody was faster."""
+        """Insert (version 0) or replace; returns it with the next version. Raises Outrun if somebody was faster."""
 
     def get(self, tx: Transaction, id: str) -> Incident | None:
         """By internal id, or by people's "INC-42"."""

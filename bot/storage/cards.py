@@ -1,6 +1,7 @@
 """Which message of ours shows what, so that it is edited and never posted twice."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, delete, insert, select
+from sqlalchemy import Column, Index, Integer, String, Table, Text, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.view import Place
 from bot.ports import Card, Transaction
@@ -29,18 +30,18 @@ class SqlCardStore:
         return _card(**row) if row is not None else None
 
     def put(self, tx: Transaction, card: Card) -> None:
-        """Insert or replace."""
-        sql(tx).execute(delete(cards).where(cards.c.key == card.key))
+        """Insert or replace; of two at the same moment the later one stands."""
         sql(tx).execute(
-            insert(cards).values(
-                key=card.key,
-                channel=card.place.channel,
-                ts=card.place.ts,
-                thread=card.place.thread,
-                shown=card.shown,
-                pending=card.pending,
-                posts=card.posts,
-            )
+            _PUT[sql(tx).dialect.name],
+            {
+                "key": card.key,
+                "channel": card.place.channel,
+                "ts": card.place.ts,
+                "thread": card.place.thread,
+                "shown": card.shown,
+                "pending": card.pending,
+                "posts": card.posts,
+            },
         )
 
     def like(self, tx: Transaction, prefix: str) -> tuple[Card, ...]:
@@ -55,6 +56,14 @@ class SqlCardStore:
         here = select(cards).where(cards.c.channel == channel, cards.c.ts == ts).order_by(cards.c.key)
         row = sql(tx).execute(here).mappings().first()
         return _card(**row) if row is not None else None
+
+
+_FIELDS = [column.name for column in cards.columns if column.name != "key"]
+_SQLITE, _POSTGRES = sqlite.insert(cards), postgresql.insert(cards)
+_PUT = {
+    "sqlite": _SQLITE.on_conflict_do_update(index_elements=["key"], set_={f: _SQLITE.excluded[f] for f in _FIELDS}),
+    "postgresql": _POSTGRES.on_conflict_do_update(index_elements=["key"], set_={f: _POSTGRES.excluded[f] for f in _FIELDS}),
+}
 
 
 def _card(*, key: str, channel: str, ts: str, thread: str, shown: str, pending: str, posts: int) -> Card:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.incident import Entry, EntryKind, Incident, Status
-from bot.errors import IllegalMove
+from bot.errors import Outrun
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -60,17 +60,17 @@ class SqlIncidentStore:
     """ports.IncidentStore in SQL."""
 
     def save(self, tx: Transaction, incident: Incident) -> Incident:
-        """Insert (version 0) or replace; returns it with the next version. Raises IllegalMove if somebody was faster."""
+        """Insert (version 0) or replace; returns it with the next version. Raises Outrun if somebody was faster."""
         kept = replace(incident, version=incident.version + 1)
         if incident.version == 0:
             try:
                 sql(tx).execute(insert(incidents).values(id=kept.id, number=kept.number, **_columns(kept)))
             except IntegrityError as error:
-                raise IllegalMove(f"{kept.key} exists already; read it again and retry.") from error
+                raise Outrun(f"{kept.key} exists already; read it again and retry.") from error
             return kept
         unchanged = (incidents.c.id == incident.id) & (incidents.c.version == incident.version)
         if sql(tx).execute(update(incidents).where(unchanged).values(**_columns(kept))).rowcount != 1:
-            raise IllegalMove(f"{kept.key} was changed by somebody else just now; look at it again and retry.")
+            raise Outrun(f"{kept.key} was changed by somebody else just now; look at it again and retry.")
         return kept
 
     def get(self, tx: Transaction, id: str) -> Incident | None:

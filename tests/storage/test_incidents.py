@@ -34,8 +34,9 @@ def test_an_id_that_is_none_finds_nothing(database: SqlDatabase, id: str) -> Non
 def test_the_slower_of_two_writers_is_refused(database: SqlDatabase) -> None:
     read = saved(database, an_incident())
     saved(database, replace(read, title="faster"))
-    with pytest.raises(IllegalMove, match="INC-42"):
+    with pytest.raises(IllegalMove, match="INC-42") as refused:
         saved(database, replace(read, title="slower"))
+    assert refused.value.retry, "durable work does it again with what it reads then"
     assert database.read_now(lambda tx: STORE.recent(tx))[0].title == "faster"
 
 

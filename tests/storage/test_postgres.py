@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -16,13 +17,15 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import insert, text
 
 import bot.storage
+from bot.domain.view import Place
 from bot.durable.queues import Queue
 from bot.durable.table import metadata as work_metadata
 from bot.durable.table import replica, work
 from bot.durable.turn import TURN_LOCK
 from bot.durable.work import DurableWork
 from bot.errors import Unavailable
-from bot.ports import Scalar, Transaction
+from bot.ports import Card, Scalar, Transaction
+from bot.storage.cards import SqlCardStore
 from bot.storage.database import SqlDatabase, metadata, sql
 from bot.storage.inbox import SqlInboxStore
 from tests.durable.test_work import Recorder, items, settled, start, working
@@ -149,6 +152,18 @@ async def test_a_replica_frozen_inside_a_turn_does_not_stop_the_others(opened: S
     with pytest.raises(Unavailable):
         await freezing
     frozen.close()
+
+
+async def test_two_replicas_may_put_the_same_card_at_the_same_moment(opened: SqlDatabase) -> None:
+    cards = SqlCardStore()
+
+    def put(tx: Transaction, posts: int) -> None:
+        cards.put(tx, Card("card:i1", Place("C0PAYMENTS"), posts=posts))
+        time.sleep(0.3)  # the other one waits for our commit
+
+    for _ in range(2):  # new, then known
+        await asyncio.gather(*(opened.write(partial(put, posts=n)) for n in range(4)))
+    assert len(await opened.read(lambda tx: cards.like(tx, "card:"))) == 1
 
 
 async def test_all_is_done_after_the_database_was_away(opened: SqlDatabase) -> None:
