@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
+import uvloop
 
-from bot.commands import Commands, runs, stdin_closes
+from bot.commands import Commands, stdin_closes
 from bot.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--until-stdin-closes", action="store_true", help="end when standard input does (for programs that start it)"
     )
-    parser.set_defaults(run=runs(_run))
+    parser.set_defaults(run=lambda args: uvloop.run(_run(args)))
 
 
 async def _run(args: argparse.Namespace) -> int:
@@ -163,7 +164,7 @@ class _Web(uvicorn.Server):
 @contextlib.contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # named, so that asyncio sets TCP_NODELAY
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))

@@ -22,11 +22,11 @@ log = logging.getLogger(__name__)
 AlertStory = Callable[[Transaction, Sequence[Alert], Desk], None]
 ChangeStory = Callable[[Transaction, Sequence[Change], Desk], None]
 
-BATCH = 200  # parcels in one transaction
+BATCH = 500  # parcels in one transaction
 MOST_EVENTS = 500  # ... unless they hold more alerts and changes than this
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
-BURST_PAUSE = 0.25  # seconds between batches while deliveries keep coming
+BURST_PAUSE = 0.5  # seconds between batches while deliveries keep coming
 ERROR_LIMIT = 500
 
 
