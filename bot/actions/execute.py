@@ -97,7 +97,11 @@ async def settle(action: Action, deployer: Deployer, now: datetime) -> Step:
     if current.version == action.target:
         return Step(ActionStatus.VERIFYING, f"{action.target} runs after all; its effect is watched.")
     before = action.plan.current_version if action.plan else ""
-    if not action.run and current.version == before and now - action.updated_at > SETTLED:
+    if now - action.updated_at <= SETTLED:
+        return Step(None)
+    if before and current.version != before:
+        return Step(ActionStatus.FAILED, f"It was overtaken: {current.version} runs, and the deployer does not know it.")
+    if not action.run and current.version == before:
         return Step(ActionStatus.FAILED, f"It never arrived: the deployer does not know it, and {before} still runs.")
     return Step(None)
 

@@ -129,7 +129,10 @@ class CommandDeployer:
 
     async def _after_error(self, order: Order, said: tuple[str, ...]) -> Run:
         """An exit code alone does not tell whether the order arrived before the program gave up."""
-        run = await self.status(order)
+        try:
+            run = await self.status(order)
+        except BadSettings as error:  # it is the question that was not asked; the order may have arrived
+            raise Unavailable(f"{said[-1]}, and cannot be asked what became of it: {error}") from error
         state = RunState.FAILED if run.state is RunState.UNKNOWN else run.state
         return replace(run, state=state, version=order.version, output=said)
 

@@ -151,6 +151,12 @@ async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
         await shop.start(ORDER)
 
 
+async def test_an_order_that_cannot_be_asked_about_after_an_error_has_not_failed_for_certain(tmp_path: Path) -> None:
+    shop = deployer(tmp_path, start=["false", "{service}", "{version}", "{key}"], status=["no-such-deployctl", "{key}"])
+    with pytest.raises(Unavailable, match="'false' ended with code 1, and cannot be asked"):
+        await shop.start(ORDER)
+
+
 @pytest.mark.parametrize(
     ("wrong", "why"),
     [

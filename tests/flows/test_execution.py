@@ -192,6 +192,21 @@ async def test_an_order_that_never_arrived_stops_blocking_the_service(desk: Desk
     assert vendor.runs == []
 
 
+async def test_an_uncertain_action_that_a_person_deployed_over_stops_blocking_the_service(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await in_executing(desk)
+    await run_for(desk, clock, 100)
+    assert (await the(desk, action.id)).status is ActionStatus.UNCERTAIN
+    vendor.running["payments"] = "v45"
+    await run_for(desk, clock, 700, step=10)
+    done = await the(desk, action.id)
+    assert (done.status, done.outcome) == (
+        ActionStatus.FAILED,
+        "It was overtaken: v45 runs, and the deployer does not know it.",
+    )
+
+
 async def test_a_deployer_that_is_gone_leaves_it_uncertain_and_says_how_to_find_out(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
