@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bot.commands import Commands, runs
+from bot.errors import BadSettings
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -24,6 +25,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     diagnosis = verbs.add_parser("diagnosis", help="root causes: top-1, top-3, verdicts (rootcausebench format)")
     diagnosis.add_argument("--cases", type=Path, required=True)
     diagnosis.add_argument("--truth", type=Path, required=True)
+    diagnosis.add_argument("--model", default="rules", help='who diagnoses; this version knows "rules" only')
     diagnosis.add_argument("--classes", type=Path, help="class tag of each case")
     diagnosis.add_argument(
         "--leave-one-class-out", action="store_true", help="switch off the rules that carry a case's class tag"
@@ -59,6 +61,8 @@ async def _retrieval(args: argparse.Namespace) -> int:
 def _diagnosis(args: argparse.Namespace) -> int:
     from bot.evals.diagnosis import run_diagnosis  # slow: numpy
 
+    if args.model != "rules":
+        raise BadSettings(f"--model {args.model}: this version diagnoses by rules alone; leave it out, or say --model rules.")
     result = run_diagnosis(
         cases_path=args.cases,
         truth_path=args.truth,

@@ -182,7 +182,7 @@ class SqlDatabase:
         # Alembic takes a quarter of a second to import, which commands that open nothing should not pay.
         from bot.storage.migrations import check, upgrade
 
-        if beside and not self.postgres:
+        if beside:
             self.read_now(lambda tx: check(sql(tx), str(self)))
         else:
             self.write_now(lambda tx: upgrade(sql(tx), str(self)))
