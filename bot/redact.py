@@ -96,6 +96,10 @@ _SCHEME = re.compile(
     r"(?P<value>[0-9A-Za-z._~+/=-]{8,4000})(?![^\s\"'`,;)\\<\]}&])",
     re.IGNORECASE,
 )
+# A signed address opens what it names for whoever has it: Azure's sig=, Amazon's X-Amz-Signature=, Google's X-Goog-Signature=
+_SIGNED = re.compile(r"(?P<head>[?&](?:sig|x-(?:amz|goog)-signature)=)(?P<value>[\w%+/=-]{16,2000})", re.IGNORECASE)
+_COOKIES = re.compile(r"\b(?:set-)?cookie[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?[\w.-]{1,64}=[^\r\n\"'<>]{1,4000}", re.IGNORECASE)
+_COOKIE = re.compile(r"(?P<head>[\w.-]{1,64}=)(?P<value>[^\s;=\"'][^\s;\"']{7,4000})")
 _CURL_USER = re.compile(
     r"(?P<head>(?:(?<=\s)-u|--user|--proxy-user)[ =]{0,2}[\"']?[\w.@%+\\-]{1,64}:[\"']?)"
     r"(?P<value>[^\s\"']{3,256})"
@@ -152,6 +156,9 @@ def redact(text: str) -> str:
             text = pattern.sub(_unless_placeholder, text)
     text = _URL.sub(_replacing(_url_password), text)
     text = _SCHEME.sub(_replacing(_header_value), text)
+    text = _SIGNED.sub(_replacing(_header_value), text)
+    if "cookie" in low:
+        text = _COOKIES.sub(lambda m: _COOKIE.sub(_replacing(_cookie), m.group()), text)
     text = _CURL_USER.sub(_replacing(_typed_password), text)
     text = _BUNDLER.sub(_replacing(_url_password), text)
     text = _ARGUMENT.sub(_replacing(_typed_password), text)
@@ -204,6 +211,10 @@ def _url_password(value: str) -> bool:
 
 def _header_value(value: str) -> bool:
     return not _PLACEHOLDER.search(value) and (_entropy(value) >= 2.8) and not _WORDLIKE.fullmatch(value)
+
+
+def _cookie(value: str) -> bool:
+    return len(value) >= 16 and _header_value(value)
 
 
 def _typed_password(value: str) -> bool:

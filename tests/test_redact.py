@@ -31,10 +31,17 @@ SECRETS = {
     "a password in JSON": '{"user": "shop", "password": "' + 'pRf7vG2h1L8nQkW9"}',
     "a YAML secret": "client_secret: " + "bP88Q~rcBcYjzzOhg1Hnn76Wm3jGgakZiZ.8vMgR",
     "curl's -u": "curl -u developer:" + "yqDVtkqPECriaLRi https://infinispan:11222/",
+    "a session cookie": "Cookie: theme=dark; session=" + "eJwlzjkOwjAQAMC_uKbwrr2b3Xwm8h6G0",
+    "a cookie that is set": "set-cookie: sid=" + "s%3AabcQ123DEF456ghi789JkL; Path=/; HttpOnly",
+    "a signed Azure address": "https://shop.blob.core.windows.net/b/x?se=2026-12-01&sig=" + "AbCdEf1234567890AbCdEf%3D",
+    "a signed Amazon address": "https://b.s3.amazonaws.com/x?X-Amz-Signature=" + "fe5f80f77d5fa3beca038a248ff027d0445342fe",
     "a private key": "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEvQIBADANBgkq\n" * 8 + "-----END RSA PRIVATE KEY-----",
     "a private key cut off": "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEA\n" * 3,
 }
 INNOCENT = [
+    "Set-Cookie: theme=dark-and-quiet; lang=en-US; Path=/; Max-Age=31536000",
+    "the cookie banner shows=twice",
+    "/search?sig=short",
     "Half or more of the Alertmanager instances are crashlooping.",
     "commit 3f2c1a9be7710c838347ae178b4a3f2c1a9be771 by olivia: raise retries to 8",
     "trace_id=4bf92f3577b34da6a3ce929d0e0e4736 span_id=00f067aa0ba902b7",
@@ -81,6 +88,8 @@ def test_redacting_twice_changes_nothing_more() -> None:
 
 
 HOSTILE = {
+    "cookies": "cookie: " + "a=" * 500_000,
+    "many cookies": "cookie: a=b" * 90_000,
     "one letter": "a" * 1_000_000,
     "one space": " " * 1_000_000,
     "digits": "1" * 1_000_000,
