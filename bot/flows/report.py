@@ -9,6 +9,7 @@ from bot.domain.request import Person
 from bot.domain.view import DigestView, HomeView, NoteView, Place
 from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
+from bot.flows.investigation import look
 from bot.ports import Scalar, Transaction
 
 DAY = timedelta(days=1)
@@ -55,6 +56,8 @@ def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, 
     found = []
     for incident in desk.incidents.live(tx):
         want(tx, f"card:{incident.id}", desk)
+        if desk.diagnoses.latest(tx, incident.id) is None:  # the first look failed for good; the card would look for ever
+            look(tx, incident, desk)
         silent = incident.silenced_until is not None and incident.silenced_until > now
         card = desk.cards.get(tx, f"card:{incident.id}")
         moved = max((e.at for e in desk.timeline.of(tx, incident.id)), default=incident.opened_at)  # a repeated alert is no move

@@ -12,6 +12,7 @@ from bot.domain.request import Person
 from bot.domain.view import DigestView, NoteView, Place
 from bot.errors import Unavailable
 from bot.flows.desk import Desk
+from bot.flows.investigation import look
 from bot.flows.report import digest, home, remind
 from bot.ports import Card
 from bot.storage.database import SqlDatabase
@@ -116,6 +117,13 @@ async def test_a_silenced_incident_is_not_brought_up_until_the_silence_ends(desk
     clock.advance(hours=6)
     await remind({"slot": "2", "hours": 4}, desk)
     assert len(notes(desk)) == 1
+
+
+async def test_an_incident_that_nobody_could_look_into_is_looked_into_again(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk)
+    await desk.db.write(lambda tx: look(tx, incident, desk))  # it will fail for good
+    await remind({"slot": "1", "hours": 4}, desk)
+    assert [w.id.startswith(f"look:{incident.id}:") for w in desk.work.named("investigate")] == [True, True]
 
 
 async def test_an_acknowledged_incident_is_brought_up_in_other_words(desk: Desk, clock: FakeClock) -> None:
