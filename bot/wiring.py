@@ -185,7 +185,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
     stores = Stores()
     work = DurableWork()
     db = SqlDatabase(settings.database)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds raw bodies: nobody else reads them
     db.open()
     desk = Desk(
         db=db,

@@ -22,6 +22,11 @@ from bot.ports import Deployer, Scalar, Transaction
 from bot.redact import clean, redact
 
 BOT = "tocsin"
+STUCK = {  # nothing was heard of an action for this long, although its work says something at least that often
+    ActionStatus.APPROVED: timedelta(minutes=15),
+    ActionStatus.EXECUTING: timedelta(minutes=45),
+    ActionStatus.VERIFYING: timedelta(minutes=15),
+}
 UNDER_WAY = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.UNCERTAIN)
 
 
@@ -128,7 +133,7 @@ async def call_for_help(args: Mapping[str, Scalar], desk: Desk) -> None:
     if not place.channel:
         route = route_of(incident, action.service, desk) if incident else desk.routing().default
         place = Place(await desk.channel.channel_id(route.channel))
-    key = f"help:{action.id}"
+    key = f"help:{action.id}:{action.version}"
     where = Place(place.channel, "", place.thread or place.ts)
     if await desk.channel.find(where.channel, key, thread=where.thread) is None:
         await desk.channel.post(where, NoteView(action.outcome, _concerned(action, incident, desk)), key=key)
@@ -156,6 +161,24 @@ def tell(tx: Transaction, action: Action, actor: str, deed: str, desk: Desk, pla
     text = f"{said}. {action.outcome}" if action.outcome else said
     desk.timeline.add(tx, [Entry(incident.id, now, EntryKind.ACTION, text, actor)])
     announce(tx, incident, desk)
+
+
+def rescue(tx: Transaction, desk: Desk) -> None:
+    """An action whose work died is looked at again, once an hour, until it is known what became of it."""
+    now = desk.clock()
+    for action in desk.actions.unfinished(tx):
+        span = STUCK.get(action.status)
+        if span is None or now - action.updated_at < span + desk.limits.verify:
+            continue
+        verifies = action.status is ActionStatus.VERIFYING
+        desk.work.start(
+            tx,
+            "actions",
+            "verify_action" if verifies else "execute",
+            f"action:{action.id}:{action.version}:rescue:{now:%Y-%m-%dT%H}",
+            {"action": action.id, "look": executing.PATIENCE},
+            partition=partition_of(action),
+        )
 
 
 def partition_of(action: Action) -> str:
@@ -205,7 +228,7 @@ def _write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -
     if not moved.ended:
         _look_again(tx, moved, 0, desk)
     if moved.status is ActionStatus.UNCERTAIN:
-        desk.work.start(tx, "slack", "call_for_help", f"help:{moved.id}", {"action": moved.id})
+        desk.work.start(tx, "slack", "call_for_help", f"help:{moved.id}:{moved.version}", {"action": moved.id})
     return moved
 
 

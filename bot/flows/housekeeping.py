@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from bot.flows.desk import Desk
+from bot.flows.execution import rescue
 from bot.flows.settling import close_old
 from bot.ports import Scalar, Transaction
 
@@ -11,13 +12,14 @@ Forget = Callable[[Transaction, datetime], int]
 
 
 async def sweep(_args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, timedelta]) -> None:
-    """Each store forgets what is older than its span, and incidents out of the reopen window are closed."""
+    """Each store forgets what is older than its span, old incidents are closed, actions whose work died are taken up again."""
     now = desk.clock()
 
     def go(tx: Transaction) -> None:
         for prune, age in forget.items():
             prune(tx, now - age)
         close_old(tx, desk)
+        rescue(tx, desk)
 
     await desk.db.write(go)
 

@@ -70,10 +70,10 @@ def _refusal(code: str, detail: str, method: str, where: str) -> BotError:
         return NotFound(f"{said} The message is gone or can no longer be changed.")
     if code in KEYS:
         words = "The bot cannot speak to Slack: its token is not valid. Tell whoever runs it."
-        return BotError(f"{said} Check SLACK_BOT_TOKEN.", for_people=words)
+        return Unavailable(f"{said} Check SLACK_BOT_TOKEN; what waits is posted once it is valid.", for_people=words)
     if code == "missing_scope":
         words = "The bot lacks a permission in Slack. Tell whoever runs it."
-        return BotError(f"{said} Add the scope to the app and install it again.", for_people=words)
+        return Unavailable(f"{said} Add the scope to the app and install it again; what waits is posted then.", for_people=words)
     return BotError(said, for_people="Slack refused what the bot wanted to show. The incident itself is unaffected.")
 
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.document import Document, DocumentKind
 from bot.domain.incident import Incident, Status
 from bot.flows.desk import Desk
@@ -69,3 +70,23 @@ async def test_a_runbook_written_meanwhile_is_known_after_the_next_sync(database
     written.append(Document(id="r", kind=DocumentKind.RUNBOOK, title="New", text="# New\n"))
     await sync_knowledge({}, desk)
     assert [d.title for d in desk.library.documents] == ["New"]
+
+
+@pytest.mark.parametrize(
+    ("status", "handler"),
+    [(ActionStatus.APPROVED, "execute"), (ActionStatus.EXECUTING, "execute"), (ActionStatus.VERIFYING, "verify_action")],
+)
+async def test_an_action_whose_work_died_is_taken_up_again(
+    desk: Desk, clock: FakeClock, status: ActionStatus, handler: str
+) -> None:
+    now = clock()
+    stuck = Action("a1", ActionKind.ROLLBACK, "payments", "production", "v42", status, "U0ONCALL", now, now)
+    await desk.db.write(lambda tx: desk.actions.add(tx, stuck))
+    clock.advance(minutes=5)
+    await sweep({}, desk, {})
+    assert desk.work.started == []
+    clock.advance(hours=1)
+    await sweep({}, desk, {})
+    await sweep({}, desk, {})
+    (again,) = desk.work.started
+    assert (again.name, again.args["action"], again.partition) == (handler, "a1", "payments/production")

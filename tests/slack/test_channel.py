@@ -119,8 +119,8 @@ async def test_nobody_listening_is_unavailable() -> None:
         ("not_in_channel", NotAllowed, "/invite @tocsin"),
         ("channel_not_found", NotFound, "/invite @tocsin"),
         ("is_archived", NotAllowed, "Unarchive"),
-        ("invalid_auth", BotError, "SLACK_BOT_TOKEN"),
-        ("missing_scope", BotError, "Add the scope"),
+        ("invalid_auth", Unavailable, "SLACK_BOT_TOKEN"),
+        ("missing_scope", Unavailable, "Add the scope"),
         ("invalid_blocks", BotError, "invalid_blocks"),
     ],
 )
@@ -129,7 +129,7 @@ async def test_a_refusal_says_what_to_do(code: str, kind: type[BotError], advice
         with pytest.raises(kind) as caught:
             await channel(server).post(Place("C0"), NOTE, key="k")
     assert advice in str(caught.value)
-    assert not caught.value.retry
+    assert caught.value.retry is (kind is Unavailable)  # what waits is posted once somebody has mended the token
 
 
 async def test_the_token_is_in_no_error_and_no_log(caplog: pytest.LogCaptureFixture) -> None:
