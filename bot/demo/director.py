@@ -78,6 +78,7 @@ class Director:
             self._task = None
 
     async def _play(self, performance: Performance) -> None:
+        await self._grounds.warm.wait()
         watch = asyncio.create_task(self._watch(performance))
         try:
             steps = performance.story.steps

@@ -17,7 +17,7 @@ from bot.demo.changes import INES, Change
 from bot.demo.deploys import Deploys
 from bot.demo.github import GitHub
 from bot.demo.load import LEVELS, Load
-from bot.demo.prober import Alert, Prober
+from bot.demo.prober import Alert, Prober, WarmUp
 from bot.demo.repository import Commit, Release, Repository
 from bot.demo.sender import Sender
 from bot.demo.shop import PROVIDER, SERVICES, Shop
@@ -53,6 +53,8 @@ class Grounds:
         self.shop = Shop(session, lambda entry: self.telemetry.keep_log(entry), config.folder / "logs")
         self.telemetry = Telemetry(self.shop, session, config.scrape_every, config.window)
         self.prober = Prober(config.environment)
+        self.warm = asyncio.Event()  # the shop has started, alerting has begun
+        self._warm_up = WarmUp()
         self.alertmanager = Alertmanager(config.tocsin_url, config.alertmanager_token, config.alertmanager)
         self.github = GitHub(config.tocsin_url, config.github_secret)
         self.to_alertmanager_door = Sender(session)
@@ -122,6 +124,10 @@ class Grounds:
         await self.deploys.deploy(release, release.commit.author)
 
     def _on_scrape(self, readings: list[Reading], at: float) -> None:
+        if not self.warm.is_set():
+            if self._warm_up.over(readings, at):
+                self.warm.set()
+            return
         changed = self.prober.evaluate(readings, at)
         self.alerts += [alert for alert in changed if alert.ends_at is None]
         self.alertmanager.take_in(changed, at)

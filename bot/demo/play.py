@@ -77,6 +77,7 @@ class Play:
 
     async def begin(self, story: Story) -> Performance:
         """The story has begun; cards that exist already belong to others."""
+        await self.estate.grounds.warm.wait()
         self.known = {(seen.channel, seen.ts) for seen in await self.on_call.read_all()}
         self._began = time.monotonic()
         self.tell(f"{story.title}. The shop is healthy; people ship changes.")

@@ -12,6 +12,8 @@ from bot.demo.shop import SERVICES
 from bot.demo.telemetry import Reading
 
 KEEP_FIRING_SECONDS = 1.5
+CALM_SECONDS = 4.0
+LONGEST_START_SECONDS = 40.0
 FEWEST_REQUESTS = 3
 
 
@@ -96,6 +98,30 @@ RULES = (
     ),
     Rule("InstanceDown", SERVICES, down, 0.5, 3.0, "critical", "{instance} does not answer its scrapes"),
 )
+
+
+class WarmUp:
+    """Says when the shop has started: nothing was above a limit for some seconds. Alerting begins then, not amid a start."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+        self._quiet_since: float | None = None
+
+    def over(self, readings: list[Reading], at: float) -> bool:
+        """Whether it is over with these readings; after a while in any case, since a start cannot take for ever."""
+        self._began = at if self._began is None else self._began
+        loud = any(
+            (value := rule.measure(reading)) is not None and value > rule.above
+            for rule in RULES
+            for reading in readings
+            if reading.instance and reading.service in rule.services
+        )
+        if loud or not readings:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = at
+        calm = self._quiet_since is not None and at - self._quiet_since >= CALM_SECONDS
+        return calm or at - self._began >= LONGEST_START_SECONDS
 
 
 class Prober:

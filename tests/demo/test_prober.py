@@ -1,6 +1,6 @@
 """Rules wait, fire once, and clear after a pause."""
 
-from bot.demo.prober import KEEP_FIRING_SECONDS, Prober
+from bot.demo.prober import CALM_SECONDS, KEEP_FIRING_SECONDS, LONGEST_START_SECONDS, Prober, WarmUp
 from bot.demo.series import Counts
 from bot.demo.telemetry import Reading
 
@@ -81,3 +81,19 @@ def test_an_instance_that_does_not_answer_is_down() -> None:
     prober.evaluate([reading(up=False)], 100.0)
     (alert,) = prober.evaluate([reading(up=False)], 103.5)
     assert alert.labels["alertname"] == "InstanceDown"
+
+
+def test_a_start_is_over_once_nothing_was_loud_for_a_while() -> None:
+    start = WarmUp()
+    assert not start.over([reading(failed=5)], 100.0)
+    assert not start.over([reading()], 101.0)
+    assert not start.over([reading(failed=5)], 102.0)
+    assert not start.over([reading()], 103.0)
+    assert not start.over([reading()], 103.0 + CALM_SECONDS - 0.1)
+    assert start.over([reading()], 103.0 + CALM_SECONDS)
+
+
+def test_a_start_that_never_gets_quiet_ends_all_the_same() -> None:
+    start = WarmUp()
+    assert not start.over([reading(failed=5)], 100.0)
+    assert start.over([reading(failed=5)], 100.0 + LONGEST_START_SECONDS)
