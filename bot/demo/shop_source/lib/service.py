@@ -149,7 +149,7 @@ class Service:
         except Unavailable as error:
             status, body = 502, json.dumps({"error": str(error)}).encode()
             self.log.error("%s %s failed: %s", request.method, request.path, error)
-        except Exception:
+        except Exception:  # the edge of a request: its traceback is logged, the customer gets a 500
             status, body = 500, b'{"error": "internal error"}'
             self.log.exception("%s %s crashed", request.method, request.path)
         self._active -= 1
