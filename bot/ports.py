@@ -5,7 +5,7 @@ A Protocol stands here only where two real implementations exist, or where an im
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 from bot.domain.action import Action
 from bot.domain.alert import Alert
 from bot.domain.change import Change, Commit, Version
+from bot.domain.conversation import Abilities, Prompt, Reply
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Entry, Incident
-from bot.domain.interaction import Feedback, Interaction, LedgerEntry
+from bot.domain.interaction import Feedback, Interaction, LedgerEntry, Spent
+from bot.domain.request import Person
 from bot.domain.telemetry import Readings, Window
-from bot.domain.view import Place, Shown
+from bot.domain.view import AnswerView, Place, Shown
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -181,7 +183,76 @@ class Embedder(Protocol):
         """One vector per text, in order; blocking, called in a thread."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A read-only look that a model may take; `parameters` is the JSON schema of its arguments.
+
+    `run` answers with text; a BotError becomes a sentence for the model. It knows one incident and no free URL, SQL or shell.
+    """
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+    run: Callable[[Mapping[str, object]], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """What a model is asked. `text` is the user message: the long evidence first, the question last.
+
+    With `form` (a JSON schema) the answer is one object of it; `check` says what is wrong with an object, or "": the model
+    gets that sentence and one more try. With `tools` the model may look before it answers. `most_*` and `deadline` end it.
+    """
+
+    prompt: Prompt
+    text: str
+    form: Mapping[str, object] | None = None
+    check: Callable[[Mapping[str, object]], str] | None = None
+    tools: Sequence[Tool] = ()
+    most_calls: int = 8
+    most_tokens_out: int = 2000
+    most_cost: float | None = None  # US dollars
+    deadline: timedelta = timedelta(seconds=60)
+
+
+class Listener(Protocol):
+    """Hears an answer while it is made."""
+
+    async def step(self, title: str, *, done: bool) -> None:
+        """A look has begun, or is done."""
+
+    async def words(self, more: str) -> None:
+        """More of the answer's text."""
+
+
+class Model(Protocol):
+    """A language model. What is sent has secrets taken out and personal data tokenised by the model's own room."""
+
+    name: str  # "openai:gpt-…", as it was asked for
+
+    async def abilities(self) -> Abilities:
+        """What it can do; asked of the model once, cautious while it does not answer."""
+
+    async def ask(self, request: ModelRequest, listener: Listener | None = None) -> Reply:
+        """The answer, or the failure as a value."""
+
+
 # --- the chat ---------------------------------------------------------------------------------------------------
+
+
+class Telling(Protocol):
+    """An answer that appears in a thread while it is made. Only `end` raises: steps and words are a courtesy."""
+
+    place: Place  # where it stands; ts "" until the chat has it
+
+    async def step(self, title: str, *, done: bool) -> None:
+        """A look has begun, or is done."""
+
+    async def words(self, more: str) -> None:
+        """More of the answer's text (Markdown)."""
+
+    async def end(self, view: AnswerView) -> Place:
+        """The answer is complete: what stands there is exactly this view. Raises Unavailable."""
 
 
 class Channel(Protocol):
@@ -195,6 +266,9 @@ class Channel(Protocol):
 
     async def whisper(self, place: Place, user: str, view: Shown) -> None:
         """Show it to one person only."""
+
+    async def tell(self, place: Place, person: Person, *, key: str) -> Telling:
+        """Begin an answer to this person in `place.thread` that carries `key` in the end. Raises Unavailable."""
 
     async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
         """The message of ours that carries `key`, if it was posted after all; asked after a broken connection.
@@ -247,7 +321,7 @@ class Work(Protocol):
 
 
 Handler = Callable[[Mapping[str, Scalar]], Awaitable[None]]
-QUEUES = ("investigate", "actions", "slack", "housekeeping")
+QUEUES = ("investigate", "model", "actions", "slack", "housekeeping")
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +461,19 @@ class JournalStore(Protocol):
         self, tx: Transaction, interaction_id: str | None = None, incident_id: str | None = None
     ) -> tuple[Feedback, ...]:
         """The judgements of one answer or one incident, oldest first."""
+
+    def spent(self, tx: Transaction, since: datetime, incident_id: str | None = None) -> Spent:
+        """What models cost since a time, for one incident or all."""
+
+
+class SwitchStore(Protocol):
+    """Switches that people turn while the bot runs, such as "model" -> "off"; kept over restarts, shared by replicas."""
+
+    def get(self, tx: Transaction, name: str) -> str:
+        """The position of a switch, "" if nobody ever turned it."""
+
+    def turn(self, tx: Transaction, name: str, position: str, by: str, at: datetime) -> None:
+        """Turn it."""
 
 
 @dataclass(frozen=True, slots=True)

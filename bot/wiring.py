@@ -43,6 +43,7 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.switches import SqlSwitchStore
 from bot.topology.catalogue import catalogue_file
 from bot.topology.rulefile import RuleFile
 from connectors import CONNECTORS
@@ -82,6 +83,7 @@ class Stores:
     ledger: SqlLedger = field(default_factory=SqlLedger)
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
+    switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
 
 
 def rules(settings: Settings) -> tuple[RuleFile[Catalogue], RuleFile[Routing], RuleFile[Policies]]:
@@ -203,6 +205,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         ledger=stores.ledger,
         journal=stores.journal,
         cards=stores.cards,
+        switches=stores.switches,
         catalogue=lambda: catalogue.current,
         routing=lambda: routing.current,
         policies=lambda: policies.current,

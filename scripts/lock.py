@@ -1,5 +1,6 @@
 """Resolve pyproject.toml into requirements.lock, with pip's own resolver, in a throw-away environment."""
 
+import itertools
 import json
 import pathlib
 import subprocess
@@ -16,7 +17,7 @@ HEAD = """# Exact versions of everything (made by `make lock`). torch stands wit
 def main() -> None:
     """Write the lock file anew; prints nothing but pip's own errors."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    wanted = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
         report = pathlib.Path(folder, "report.json")

@@ -8,7 +8,8 @@ from typing import Any
 from bot.domain.alert import Alert, Severity
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.incident import Incident, Member, Status
-from bot.domain.view import Place, Shown
+from bot.domain.request import Person
+from bot.domain.view import AnswerView, Place, Shown
 from bot.errors import NotFound, Unavailable
 from bot.ports import Handler, Scalar, Transaction
 
@@ -49,6 +50,30 @@ class Post:
 
 
 @dataclass
+class FakeTelling:
+    """A ports.Telling in memory: what was heard, in order."""
+
+    channel: "FakeChannel"
+    place: Place
+    person: Person
+    key: str
+    heard: list[tuple[str, str]] = field(default_factory=list)  # ("step", title) | ("done", title) | ("words", more)
+
+    async def step(self, title: str, *, done: bool) -> None:
+        """A look has begun, or is done."""
+        self.heard.append(("done" if done else "step", title))
+
+    async def words(self, more: str) -> None:
+        """More of the answer's text."""
+        self.heard.append(("words", more))
+
+    async def end(self, view: AnswerView) -> Place:
+        """The answer is a message now."""
+        self.place = await self.channel.post(self.place, view, key=self.key)
+        return self.place
+
+
+@dataclass
 class FakeChannel:
     """A ports.Channel in memory. Messages get the ts "1.000001", "2.000001" ...
 
@@ -86,6 +111,11 @@ class FakeChannel:
         """Keep what one person was shown."""
         self._answer()
         self.whispers.append((place, user, view))
+
+    async def tell(self, place: Place, person: Person, *, key: str) -> "FakeTelling":
+        """Begin an answer; it is a post once it has words, and shows its view in the end."""
+        self._answer()
+        return FakeTelling(self, Place(place.channel, "", place.thread), person, key)
 
     async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
         """The message that carries the key."""

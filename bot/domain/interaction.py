@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain.conversation import Said, ToolUse
+
 
 class Feature(StrEnum):
     """What the answer was for."""
@@ -29,7 +31,9 @@ class Retrieved:
 class Interaction:
     """One answer. `engine` is "rules" or "model"; token and cost fields are 0 for rules.
 
-    `question` and `answer` are redacted texts; `evidence` maps E-ids to what they said; hashes are hex sha256.
+    `question` and `answer` are redacted texts; `evidence` maps E-ids to what they said; hashes are hex sha256 and set by the
+    store. `messages` are what left the building and what came back. A model that failed leaves its `error`; what people got
+    instead is the rules' own interaction. `claims` counts the sentences that a model made, `dropped` those without support.
     """
 
     id: str
@@ -48,14 +52,45 @@ class Interaction:
     confidence: str = ""
     evidence: Mapping[str, str] = field(default_factory=dict)
     retrieved: tuple[Retrieved, ...] = ()
-    prompt: str = ""
-    model: str = ""
+    trace_id: str = ""  # the same for everything that one look or one question caused
+    prompt: str = ""  # id of the prompt file
+    prompt_version: str = ""
+    prompt_sha256: str = ""
+    model: str = ""  # asked
+    model_answered: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    messages: tuple[Said, ...] = ()
+    parsed: str = ""  # JSON, where a form was asked for
+    parse_ok: bool = True
+    repairs: int = 0
+    tool_uses: tuple[ToolUse, ...] = ()
+    calls: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
-    cost: float = 0.0
+    tokens_cached: int = 0
+    tokens_reasoning: int = 0
+    cost: float = 0.0  # US dollars
     cost_known: bool = True
+    price_table: str = ""
     latency_ms: float = 0.0
+    first_token_ms: float | None = None
+    fallback_from: str = ""  # the model whose failure this answer stands in for
+    redactions: Mapping[str, int] = field(default_factory=dict)  # by kind
+    flags: tuple[str, ...] = ()  # signs of planted instructions in what was read
+    claims: int = 0
+    dropped: int = 0
     error: str = ""
+    previous: str = ""
+    hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What models cost in a span of time; `unpriced` counts the calls whose price nobody knows."""
+
+    calls: int = 0
+    cost: float = 0.0
+    unpriced: int = 0
 
 
 class Opinion(StrEnum):

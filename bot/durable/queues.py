@@ -34,6 +34,7 @@ DEFAULTS: Mapping[str, Queue] = MappingProxyType(
         q.name: q
         for q in (
             Queue("investigate", cap=4, timeout=180),
+            Queue("model", cap=4, timeout=300, tries=2, patience=120),
             Queue("actions", cap=8, timeout=900),
             Queue("slack", cap=8, timeout=60, pace=1.0, longest_wait=60),
             Queue("housekeeping", cap=2, timeout=1800),

@@ -24,6 +24,8 @@ from bot.ports import (
     IncidentStore,
     JournalStore,
     Ledger,
+    Model,
+    SwitchStore,
     TimelineStore,
     Work,
 )
@@ -41,6 +43,16 @@ class Limits:
     first_card: timedelta = timedelta(seconds=1)  # the first card waits this long for the first diagnosis
     look_again: timedelta = timedelta(seconds=30)  # a live incident is looked at again when it changed, at most this often
     window: timedelta = timedelta(hours=2)  # how far back evidence and changes are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Budgets:
+    """What models may cost; a call whose price nobody knows counts as a call only. The day is a UTC day."""
+
+    incident_cost: float = 1.0  # US dollars
+    incident_calls: int = 40
+    day_cost: float = 20.0
+    day_calls: int = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Desk:
     ledger: Ledger
     journal: JournalStore
     cards: CardStore
+    switches: SwitchStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]
@@ -69,6 +82,8 @@ class Desk:
     evidence_sources: tuple[EvidenceSource, ...] = ()
     change_sources: tuple[ChangeSource, ...] = ()
     deployers: Mapping[str, Deployer] = field(default_factory=dict)
+    model: Model | None = None
+    budgets: Budgets = Budgets()
     limits: Limits = Limits()
     default_environment: str = "production"
     code_version: str = ""

@@ -5,12 +5,14 @@ from collections.abc import Collection
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.request import Person
 from bot.domain.view import Place, Shown
 from bot.errors import NotAllowed, NotFound
 from bot.slack.blocks import Message, render
 from bot.slack.pauses import Pauses
 from bot.slack.payload import Record, records, text, texts
 from bot.slack.refusals import call
+from bot.slack.telling import Telling
 from bot.slack.vocabulary import METADATA_EVENT
 
 _ID = re.compile(r"[CDGUW][A-Z0-9]{2,}\Z")
@@ -75,6 +77,10 @@ class SlackChannel:
             )
         except (NotAllowed, NotFound):
             await self._tell(user, message)
+
+    async def tell(self, place: Place, person: Person, *, key: str) -> Telling:  # noqa: ARG002  streams need the person
+        """Begin an answer to this person in `place.thread` that carries `key` in the end."""
+        return Telling(self, Place(place.channel, "", place.thread), key)
 
     async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
         """The message of ours that carries `key`, if it was posted after all.

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Column, String, Table, Text, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.interaction import Feedback, Interaction
+from bot.domain.interaction import Feedback, Interaction, Spent
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -95,6 +95,15 @@ class SqlJournalStore:
         if incident_id is not None:
             found = found.where(judgements.c.incident_id == incident_id)
         return tuple(load(Feedback, body) for body in sql(tx).execute(found).scalars())
+
+    def spent(self, tx: Transaction, since: datetime, incident_id: str | None = None) -> Spent:
+        """What models cost since a time, for one incident or all."""
+        found = select(interactions.c.body).where(interactions.c.at >= since)
+        if incident_id is not None:
+            found = found.where(interactions.c.incident_id == incident_id)
+        rows = [load(Interaction, body) for body in sql(tx).execute(found).scalars()]
+        unpriced = sum(row.calls for row in rows if not row.cost_known)
+        return Spent(sum(row.calls for row in rows), sum(row.cost for row in rows), unpriced)
 
 
 def _said(feedback: Feedback) -> str:

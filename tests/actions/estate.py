@@ -31,6 +31,7 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.switches import SqlSwitchStore
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork, an_incident
 
 OLIVIA, AMIR, SAM = "U0ONCALL", "U0APPROVER", "U0OUTSIDER"
@@ -168,6 +169,7 @@ def a_desk(database: SqlDatabase, clock: Callable[[], Any], deployer: Any, **mor
         ledger=SqlLedger(),
         journal=SqlJournalStore(),
         cards=SqlCardStore(),
+        switches=SqlSwitchStore(),
         catalogue=lambda: CATALOGUE,
         routing=lambda: Routing(),
         policies=lambda: policies,

@@ -26,6 +26,7 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.switches import SqlSwitchStore
 from tests.fakes import FakeChannel, FakeClock, InMemoryWork
 
 SHOP = Catalogue(
@@ -73,6 +74,7 @@ class Story:
             ledger=SqlLedger(),
             journal=SqlJournalStore(),
             cards=SqlCardStore(),
+            switches=SqlSwitchStore(),
             catalogue=lambda: self.catalogue,
             routing=Routing,
             policies=Policies,

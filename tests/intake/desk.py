@@ -47,6 +47,7 @@ def a_desk(db: Database, clock: Clock) -> Desk:
         ledger=absent,
         journal=absent,
         cards=absent,
+        switches=absent,
         catalogue=absent,
         routing=absent,
         policies=absent,

@@ -1,0 +1,31 @@
+"""Switches that people turn while the bot runs."""
+
+from datetime import datetime
+
+from sqlalchemy import Column, String, Table, delete, insert, select
+
+from bot.ports import Transaction
+from bot.storage.database import UtcDateTime, metadata, sql
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("position", String(64), nullable=False),
+    Column("turned_by", String(64), nullable=False),
+    Column("turned_at", UtcDateTime, nullable=False),
+)
+
+
+class SqlSwitchStore:
+    """ports.SwitchStore in SQL."""
+
+    def get(self, tx: Transaction, name: str) -> str:
+        """The position of a switch, "" if nobody ever turned it."""
+        position: str | None = sql(tx).execute(select(switches.c.position).where(switches.c.name == name)).scalar_one_or_none()
+        return position or ""
+
+    def turn(self, tx: Transaction, name: str, position: str, by: str, at: datetime) -> None:
+        """Turn it; of two at the same moment one wins whole."""
+        sql(tx).execute(delete(switches).where(switches.c.name == name))
+        sql(tx).execute(insert(switches).values(name=name, position=position, turned_by=by, turned_at=at))
