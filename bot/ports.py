@@ -462,6 +462,9 @@ class JournalStore(Protocol):
     ) -> tuple[Feedback, ...]:
         """The judgements of one answer or one incident, oldest first."""
 
+    def of_thread(self, tx: Transaction, thread: str, limit: int = 20) -> tuple[Interaction, ...]:
+        """The newest answers of one thread (`Interaction.thread`), oldest of them first; none for ""."""
+
     def spent(self, tx: Transaction, since: datetime, incident_id: str | None = None) -> Spent:
         """What models cost since a time, for one incident or all."""
 

@@ -85,6 +85,11 @@ class SqlJournalStore:
             found = found.where(interactions.c.incident_id == incident_id)
         return tuple(load(Interaction, body) for body in sql(tx).execute(found.limit(limit)).scalars())
 
+    def of_thread(self, tx: Transaction, thread: str, limit: int = 20) -> tuple[Interaction, ...]:
+        """The newest answers of one thread, oldest of them first."""
+        newest = [row for row in self.recent(tx, 1000) if thread and row.thread == thread][:limit]
+        return tuple(reversed(newest))
+
     def feedback(
         self, tx: Transaction, interaction_id: str | None = None, incident_id: str | None = None
     ) -> tuple[Feedback, ...]:
