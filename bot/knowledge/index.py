@@ -1,4 +1,4 @@
-"""Vectors: made by a sentence-transformers model, kept in Chroma; the only importer of both.
+"""Vectors: made by a sentence-transformers model, kept in Chroma (`chroma` knows where).
 
 A vector's id is the hash of the text that it stands for. So an unchanged text is never embedded twice, whichever
 document it stands in; a renamed file costs nothing; and a sync that was killed goes on where it stopped.
@@ -6,7 +6,6 @@ document it stands in; a renamed file costs nothing; and a sync that was killed 
 
 import hashlib
 import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from bot.domain.document import DocumentKind
 from bot.errors import BadSettings, Unavailable
+from bot.knowledge.chroma import VectorStore, store_errors
 from bot.knowledge.pieces import Part, Piece
 from bot.ports import Embedder
 
@@ -93,14 +93,14 @@ def _weights_digest(model: "SentenceTransformer") -> str:
 
 
 class VectorIndex:
-    """The vectors of all documents of one embedding model, under `folder`. Blocking; safe to use from several threads.
+    """The vectors of all documents of one embedding model, in `store`. Blocking; safe to use from several threads.
 
     Every collection belongs to one kind of document, one part and one model: its name ends with the digest of the
     weights, and its metadata must agree, so that vectors of different models are never compared.
     """
 
-    def __init__(self, folder: Path, open_embedder: Callable[[], Embedder | None]) -> None:
-        self._folder = folder
+    def __init__(self, store: VectorStore, open_embedder: Callable[[], Embedder | None]) -> None:
+        self._store = store
         self._open_embedder = open_embedder
         self._embedder: Embedder | None = None
         self._client: ClientAPI | None = None
@@ -122,7 +122,8 @@ class VectorIndex:
             if self._embedder is None:
                 return False
             if self._client is None:
-                self._client = _open_store(self._folder)
+                with self._store_errors():
+                    self._client = self._store.open()
             return True
 
     def close(self) -> None:
@@ -148,7 +149,7 @@ class VectorIndex:
         wanted: dict[Part, dict[str, str]] = {part: {} for part in Part}
         for piece in pieces:
             wanted[piece.part][piece.key] = piece.text
-        with _store_errors(self._folder):
+        with self._store_errors():
             known = {part: set(self._collection(kind, part).get(include=[])["ids"]) for part in Part}
             todo = [(p, k, t) for p in Part for k, t in wanted[p].items() if k not in known[p]]
             todo.sort(key=lambda item: len(item[2]))  # texts of like length share a batch: less padding
@@ -168,7 +169,7 @@ class VectorIndex:
 
     def add(self, kind: DocumentKind, pieces: Iterable[Piece]) -> None:
         """These pieces have vectors too. Raises Unavailable."""
-        with _store_errors(self._folder):
+        with self._store_errors():
             self._embed_and_write(kind, [(p.part, p.key, p.text) for p in pieces], lambda: False)
 
     def embed(self, text: str) -> list[float]:
@@ -182,11 +183,21 @@ class VectorIndex:
 
     def nearest(self, kind: DocumentKind, part: Part, vector: Sequence[float], most: int) -> dict[str, float]:
         """The keys of the nearest texts with their cosine, nearest first. Raises Unavailable."""
-        with _store_errors(self._folder):
+        with self._store_errors():
             collection = self._collection(kind, part)
             found = collection.query(query_embeddings=_matrix([vector]), n_results=most, include=["distances"])
         distances = found["distances"] or [[]]
         return {key: 1.0 - distance for key, distance in zip(found["ids"][0], distances[0], strict=True)}
+
+    @contextmanager
+    def _store_errors(self) -> Generator[None]:
+        """Raises Unavailable for the store's errors, and asks for the collections anew then: a server may have lost them."""
+        try:
+            with store_errors(self._store):
+                yield
+        except Unavailable:
+            self._collections.clear()
+            raise
 
     def _model(self) -> Embedder:
         if self._embedder is None:
@@ -240,8 +251,8 @@ class VectorIndex:
         stored = {key: (collection.metadata or {}).get(key) for key in identity}
         if stored != identity:
             raise Unavailable(
-                f"The vector collection {collection.name} in {self._folder} was made by another embedding model "
-                f"({stored['model']}, {stored['dimensions']} dimensions). Delete the folder; it is made again."
+                f"The vector collection {collection.name} in {self._store} was made by another embedding model "
+                f"({stored['model']}, {stored['dimensions']} dimensions). Delete it; it is made again."
             )
         self._collections[kind, part] = collection
         return collection
@@ -264,30 +275,6 @@ def _collection_name(kind: DocumentKind, part: Part, model: Embedder) -> str:
     slug = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-")[-40:].strip("-") or "model"
     digest = hashlib.sha256(f"{model.digest}/{model.dimensions}".encode()).hexdigest()[:16]
     return f"{PREFIX}.{kind.value}.{part.value}.{slug}.{digest}"
-
-
-def _open_store(folder: Path) -> "ClientAPI":
-    import chromadb  # takes seconds to import
-    from chromadb.config import Settings
-
-    with _store_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        return chromadb.PersistentClient(path=str(folder), settings=Settings(anonymized_telemetry=False))
-
-
-@contextmanager
-def _store_errors(folder: Path) -> Generator[None]:
-    """Whatever the store raises becomes Unavailable, with what to do."""
-    from chromadb.errors import ChromaError  # imported already wherever this matters
-
-    try:
-        yield
-    except (ChromaError, sqlite3.Error, OSError, RuntimeError, ValueError) as error:
-        raise Unavailable(
-            f"The vector store in {folder} does not work: {_first_line(error)} "
-            "Check that the folder is writable and the disk not full; it can be deleted and is made again.",
-            for_people="The vector store does not work; search goes by words only.",
-        ) from error
 
 
 def _first_line(error: BaseException) -> str:

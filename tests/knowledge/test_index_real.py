@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.document import DocumentKind, Inquiry, Tier
+from bot.knowledge.chroma import ChromaFolder
 from bot.knowledge.documents import markdown_folder
 from bot.knowledge.embedder import DEFAULT, open_embedder
 from bot.knowledge.index import VectorIndex
@@ -28,6 +29,7 @@ sys.path.insert(0, {root!r})
 from tests.knowledge.embedding import FakeEmbedder
 from tests.knowledge.test_index_real import many
 from bot.domain.document import DocumentKind
+from bot.knowledge.chroma import ChromaFolder
 from bot.knowledge.index import VectorIndex
 
 class Slow(FakeEmbedder):
@@ -35,7 +37,7 @@ class Slow(FakeEmbedder):
         time.sleep(0.02)
         return super().embed(texts)
 
-index = VectorIndex(Path({folder!r}), Slow)
+index = VectorIndex(ChromaFolder(Path({folder!r})), Slow)
 index.open()
 index.sync(DocumentKind.RUNBOOK, many(), lambda done, of: print(done, flush=True))
 """
@@ -53,7 +55,7 @@ def test_a_sync_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
         done = [int(writer.stdout.readline()) for _ in range(3)][-1]
         os.kill(writer.pid, signal.SIGKILL)
     embedder = FakeEmbedder()
-    index = VectorIndex(tmp_path, lambda: embedder)
+    index = VectorIndex(ChromaFolder(tmp_path), lambda: embedder)
     index.open()
     synced = index.sync(RUNBOOK, many())
     assert synced.kept >= done
@@ -65,7 +67,7 @@ def test_a_sync_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
 @pytest.mark.slow
 async def test_the_real_model_finds_what_is_said_in_other_words(tmp_path: Path) -> None:
     sources = [markdown_folder(ROOT / "runbooks", RUNBOOK)]
-    shelf = Library(sources, VectorIndex(tmp_path, partial(open_embedder, DEFAULT)))
+    shelf = Library(sources, VectorIndex(ChromaFolder(tmp_path), partial(open_embedder, DEFAULT)))
     await shelf.sync()
     assert shelf.meaning, shelf.state
     found = (await shelf.find(Inquiry(text="pods keep dying with exit code 137"), RUNBOOK)).found

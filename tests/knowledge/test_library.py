@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.document import Document, DocumentKind, Inquiry, Tier
 from bot.errors import BadSettings
+from bot.knowledge.chroma import ChromaFolder
 from bot.knowledge.embedder import check_weights, default_folder, open_checked
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
@@ -32,7 +33,7 @@ def pages() -> list[Document]:
 
 
 def library(documents: Sequence[Document], folder: Path, embedder: FakeEmbedder) -> Library:
-    return Library([lambda: documents], VectorIndex(folder, lambda: embedder))
+    return Library([lambda: documents], VectorIndex(ChromaFolder(folder), lambda: embedder))
 
 
 async def test_before_the_first_reading_the_library_says_so(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ async def test_a_second_start_embeds_nothing(tmp_path: Path) -> None:
 
 async def test_a_deleted_page_vanishes_with_its_vectors(tmp_path: Path) -> None:
     documents = pages()
-    index = VectorIndex(tmp_path, FakeEmbedder)
+    index = VectorIndex(ChromaFolder(tmp_path), FakeEmbedder)
     shelf = Library([lambda: documents], index)
     await shelf.sync()
     gone = documents.pop(0)
@@ -135,7 +136,7 @@ async def test_while_the_model_loads_search_goes_by_words_and_says_so(tmp_path: 
         loaded.wait(10)
         return FakeEmbedder()
 
-    shelf = Library([pages], VectorIndex(tmp_path, slowly))
+    shelf = Library([pages], VectorIndex(ChromaFolder(tmp_path), slowly))
     syncing = asyncio.create_task(shelf.sync())
     while not shelf.ready:
         await asyncio.sleep(0.01)
@@ -188,7 +189,7 @@ async def test_weights_with_one_other_byte_are_refused_and_words_still_work(tmp_
         file.write(bytes([byte[0] ^ 1]))
     with pytest.raises(BadSettings, match=r"not the known ones.*expected 53aa51172d142c89"):
         open_checked(broken)
-    shelf = Library([pages], VectorIndex(tmp_path / "vectors", partial(open_checked, broken)))
+    shelf = Library([pages], VectorIndex(ChromaFolder(tmp_path / "vectors"), partial(open_checked, broken)))
     await shelf.sync()
     findings = await shelf.find(Inquiry(text="kafka consumer lag"), RUNBOOK)
     assert findings.found[0].tier is Tier.WORDS

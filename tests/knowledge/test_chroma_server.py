@@ -1,0 +1,110 @@
+"""A real Chroma server, shared by replicas, killed and started again: slow."""
+
+import contextlib
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from sysconfig import get_path
+
+import pytest
+
+from bot.domain.document import DocumentKind, Inquiry
+from bot.errors import BadSettings, Unavailable
+from bot.knowledge.chroma import ChromaServer
+from bot.knowledge.documents import markdown_folder
+from bot.knowledge.index import VectorIndex
+from bot.knowledge.library import Library
+from bot.knowledge.pieces import Part
+from tests.knowledge.embedding import FakeEmbedder
+from tests.knowledge.test_index_real import many
+
+RUNBOOK = DocumentKind.RUNBOOK
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def a_server(folder: Path, port: int) -> Iterator[None]:
+    """`chroma run` on loopback until the block ends; killed then, as a machine that goes away would be."""
+    words = [f"{get_path('scripts')}/chroma", "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as server:
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/heartbeat", timeout=1).read()
+                    break
+                time.sleep(0.1)
+            else:
+                pytest.fail("the Chroma server did not start")
+            yield
+        finally:
+            server.kill()
+
+
+def an_index(port: int) -> VectorIndex:
+    return VectorIndex(ChromaServer(f"http://127.0.0.1:{port}"), FakeEmbedder)
+
+
+@pytest.mark.slow
+def test_replicas_share_the_vectors_of_one_server_and_outlive_its_restart(tmp_path: Path) -> None:
+    port = free_port()
+    one, other = an_index(port), an_index(port)
+    vector = FakeEmbedder().embed([many()[5].text])[0]
+    with a_server(tmp_path, port):
+        one.open()
+        assert one.sync(RUNBOOK, many()).embedded == 600
+        other.open()
+        assert other.sync(RUNBOOK, many()).embedded == 0
+        assert many()[5].key in other.nearest(RUNBOOK, Part.SECTION, vector, 3)
+    with pytest.raises(Unavailable, match="does not work"):
+        other.nearest(RUNBOOK, Part.SECTION, vector, 3)
+    with a_server(tmp_path, port):
+        assert many()[5].key in other.nearest(RUNBOOK, Part.SECTION, vector, 3)
+        assert one.sync(RUNBOOK, many()).kept == 600
+
+
+@pytest.mark.slow
+def test_a_server_that_lost_everything_is_filled_again_by_the_next_sync(tmp_path: Path) -> None:
+    port, index = free_port(), None
+    for folder in ("before", "after"):
+        (tmp_path / folder).mkdir()
+        with a_server(tmp_path / folder, port):
+            index = index or an_index(port)
+            index.open()
+            with contextlib.suppress(Unavailable):  # the first touch of an empty server may say that its collection is gone
+                index.sync(RUNBOOK, many())
+            index.sync(RUNBOOK, many())
+            assert many()[5].key in index.nearest(RUNBOOK, Part.SECTION, FakeEmbedder().embed([many()[5].text])[0], 3)
+
+
+@pytest.mark.slow
+async def test_search_goes_by_words_while_the_server_is_away_and_by_meaning_once_it_is_there(tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "disk.md").write_text("# Disk is full\n\nFree some space on the volume.\n")
+    shelf = Library([markdown_folder(tmp_path / "pages", RUNBOOK)], an_index(port))
+    await shelf.sync()
+    found = await shelf.find(Inquiry(text="disk is full"), RUNBOOK)
+    assert found.found[0].document.title == "Disk is full"
+    assert "words only" in found.note
+    with a_server(tmp_path, port):
+        await shelf.sync()
+        assert shelf.meaning, shelf.state
+
+
+@pytest.mark.parametrize("url", ["chroma:8000", "ftp://chroma", "http://user:pw@chroma:8000", "http://chroma:8000/path"])
+def test_an_address_that_is_no_server_is_refused_with_a_good_one(url: str) -> None:
+    with pytest.raises(BadSettings, match="http://chroma:8000") as refused:
+        ChromaServer(url)
+    assert "pw" not in str(refused.value)
+
+
+def test_a_token_is_never_shown() -> None:
+    assert "s3cret" not in f"{ChromaServer('https://chroma.example', 's3cret')!s}"
