@@ -1,4 +1,4 @@
-"""Secrets leave any text before it is kept, shown or prompted; so do characters that deceive the eye.
+"""Secrets leave any text before it is kept, shown or prompted.
 
 Two ways to know a secret: by its own shape (a vendor's prefix, a PEM block, a JWT), or by its surroundings
 (a key called password, an Authorization header, a URL with a password) and a value that looks like no word.
@@ -7,84 +7,14 @@ Everything here runs in linear time: repetitions have upper bounds and alternati
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
+from bot.redact.shapes import SHAPES
+
 SECRET = "[SECRET]"  # noqa: S105 - what stands in place of a secret
 
-# Shapes that are secrets wherever they stand. (hint in lower case that must occur in the text, pattern)
-_SHAPES: tuple[tuple[str, str], ...] = (
-    ("akia", r"\bAKIA[0-9A-Z]{16}\b"),
-    ("asia", r"\bASIA[0-9A-Z]{16}\b"),
-    ("absk", r"\bABSK[A-Za-z0-9+/]{100,200}={0,2}"),
-    ("bedrock-api-key-", r"\bbedrock-api-key-[A-Za-z0-9+/=]{20,2000}"),
-    ("aiza", r"\bAIza[0-9A-Za-z_-]{35}"),
-    ("ya29.", r"\bya29\.[0-9A-Za-z_-]{20,500}"),
-    ("gocspx-", r"\bGOCSPX-[0-9A-Za-z_-]{28}"),
-    ("gh", r"\bgh[opsur]_[0-9A-Za-z]{36,255}"),
-    ("github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{36,255}"),
-    ("gl", r"\bgl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt)-[0-9A-Za-z_.-]{20,300}"),
-    ("gr1348941", r"\bGR1348941[0-9A-Za-z_-]{20,30}"),
-    ("gls", r"\bglsa_[0-9A-Za-z]{32}_[0-9A-Fa-f]{8}"),
-    ("glc_", r"\bglc_[0-9A-Za-z+/]{32,400}={0,3}"),
-    ("xox", r"\bxox[a-z](?:\.xox[a-z])?-[0-9A-Za-z]{1,15}-[0-9A-Za-z-]{10,400}"),
-    ("xapp-", r"\bxapp-\d-[0-9A-Z]{8,16}-\d{8,16}-[0-9A-Fa-f]{32,128}"),
-    ("hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows|triggers)/[0-9A-Za-z/+]{30,120}"),
-    ("discord", r"discord(?:app)?\.com/api/webhooks/\d{10,25}/[0-9A-Za-z_-]{40,100}"),
-    ("_", r"\b(?:sk|rk|pk|whsec)_(?:test_|live_|prod_)?[0-9A-Za-z]{16,250}\b"),
-    ("sk-", r"\bsk-(?:ant|proj|svcacct|admin|or|lf)-[0-9A-Za-z_-]{24,250}"),
-    ("sk-", r"\bsk-[0-9A-Za-z]{32,64}\b"),
-    ("eyj", r"\beyJ[0-9A-Za-z_-]{10,4000}\.[0-9A-Za-z_-]{10,8000}(?:\.[0-9A-Za-z_-]{5,4000})?"),
-    ("ops_ey", r"\bops_eyJ[0-9A-Za-z+/=_-]{60,4000}"),
-    (
-        "a3-",
-        r"\bA3-[0-9A-Z]{6}-(?:[0-9A-Z]{11}|[0-9A-Z]{6}-[0-9A-Z]{5})(?:-[0-9A-Z]{5}){3}\b",
-    ),
-    ("hf_", r"\bhf_[A-Za-z0-9]{30,40}\b"),
-    ("api_org_", r"\bapi_org_[A-Za-z0-9]{30,40}\b"),
-    ("q~", r"(?<![\w~./-])[0-9A-Za-z_~.]{3}\dQ~[0-9A-Za-z_~.-]{31,34}(?![\w~-])"),
-    ("sq0", r"\bsq0[a-z]{3}-[0-9A-Za-z_-]{22,60}"),
-    ("eaaa", r"\bEAAA[0-9A-Za-z_-]{22,200}"),
-    ("eaa", r"\bEAA[MC][0-9A-Za-z]{20,300}\b"),
-    ("sg.", r"\bSG\.[0-9A-Za-z_-]{16,32}\.[0-9A-Za-z_-]{32,64}"),
-    ("key-", r"\bkey-[0-9a-f]{32}\b"),
-    ("dapi", r"\bdapi[0-9a-f]{32}(?:-\d)?\b"),
-    ("dop_v1_", r"\bdo[opr]_v1_[0-9a-f]{64}\b"),
-    ("dp.", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[0-9A-Za-z._-]{40,80}"),
-    ("npm_", r"\bnpm_[0-9A-Za-z]{36}\b"),
-    ("pypi-", r"\bpypi-AgE[0-9A-Za-z_-]{50,1000}"),
-    ("dckr_", r"\bdckr_[a-z]{3}_[0-9A-Za-z_-]{27,40}"),
-    ("ntn_", r"\bntn_\d{11}[0-9A-Za-z]{35}\b"),
-    ("secret_", r"\bsecret_[0-9A-Za-z]{43}\b"),
-    ("fo1_", r"(?<![\w-])fo1_[\w-]{43}(?![\w-])"),
-    ("fm", r"\bfm[12][ar]?_[0-9A-Za-z+/]{100,4000}={0,3}"),
-    ("ico-", r"\bico-[0-9A-Za-z]{32}(?![\w.])"),
-    ("s-s4t2", r"\bs-s4t2(?:ud|af)-[0-9a-f]{64}\b"),
-    ("4b1d", r"\b4b1d[0-9A-Za-z]{38}\b"),
-    ("hvs.", r"\bhv[sbr]\.[0-9A-Za-z_-]{24,300}"),
-    ("s.", r"(?<![\w.])s\.(?=[a-zA-Z]{0,23}\d)[0-9A-Za-z]{24}(?![\w.(])"),
-    ("sha256~", r"\bsha256~[0-9A-Za-z_-]{43}"),
-    ("sntry", r"\bsntry[su]_[0-9A-Za-z+/=_-]{40,400}"),
-    ("sq", r"\bsq[aup]_[0-9A-Za-z]{40,50}\b"),
-    ("sgp_", r"\bsgp_(?:[0-9A-Fa-f]{16}_|local_)?[0-9A-Fa-f]{40}\b"),
-    ("tk-us-", r"\btk-us-[\w-]{48}"),
-    ("api-", r"\bAPI-[A-Z0-9]{26,32}\b"),
-    ("pnu_", r"\bpnu_[0-9A-Za-z]{36}\b"),
-    ("pplx-", r"\bpplx-[0-9A-Za-z]{48}\b"),
-    ("pul-", r"\bpul-[0-9a-f]{40}\b"),
-    ("shp", r"\bshp(?:at|ca|pa|ss)_[0-9A-Fa-f]{32}\b"),
-    ("lin_api_", r"\blin_api_[0-9A-Za-z]{40}\b"),
-    ("nrak-", r"\bNR(?:AK|JS|II|AA)-[0-9A-Za-z-]{19,40}\b"),
-    ("pmak-", r"\bPMAK-[0-9a-f]{24}-[0-9a-f]{34}\b"),
-    ("rdme_", r"\brdme_[0-9a-z]{70}\b"),
-    ("akcp", r"\bAKCp[0-9A-Za-z]{60,80}\b"),
-    (".atlasv1.", r"\b[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_=-]{50,80}"),
-    ("-us", r"\b[0-9a-f]{32}-us\d{1,2}\b"),
-    ("|", r"\b\d{15,16}\|[0-9A-Za-z_-]{27,40}\b"),
-    ("age-secret-key-", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,70}"),
-)
-_BY_SHAPE = tuple((hint, re.compile(pattern)) for hint, pattern in _SHAPES)
+_BY_SHAPE = tuple((hint, re.compile(pattern)) for hint, pattern in SHAPES)
 
 _PEM_HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_TAIL = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -163,18 +93,6 @@ def redact(text: str) -> str:
     text = _BUNDLER.sub(_replacing(_url_password), text)
     text = _ARGUMENT.sub(_replacing(_typed_password), text)
     return _ASSIGNED.sub(_assigned, text)
-
-
-def clean(text: str) -> str:
-    """The same text without control, bidirectional and zero-width characters; newlines and tabs stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(ch for ch in text if ch in "\n\t" or not _deceives(ch))
-
-
-def _deceives(ch: str) -> bool:
-    # Cc: control; Cf: bidi, zero-width, tags, soft hyphen; Cs: lone surrogates; Zl, Zp: odd line ends
-    return unicodedata.category(ch) in ("Cc", "Cf", "Cs", "Zl", "Zp") or ch in "\u115f\u1160\u3164\uffa0\u034f"
 
 
 def _without_pem(text: str) -> str:
