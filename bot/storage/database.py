@@ -129,6 +129,17 @@ class SqlDatabase:
         """`read` for code without an event loop; blocks."""
         return self._executor(1).submit(self._run, 1, work).result()
 
+    def upgrade_now(self) -> tuple[str | None, str | None]:
+        """Bring the schema up to date; its step before and after. Raises BadSettings if it is newer than this code."""
+        from bot.storage.migrations import current, upgrade  # slow, see below
+
+        def go(tx: Transaction) -> tuple[str | None, str | None]:
+            before = current(sql(tx), str(self))
+            upgrade(sql(tx), str(self))
+            return before, current(sql(tx), str(self))
+
+        return self.write_now(go)
+
     def _executor(self, which: int) -> Executor:
         if self._threads is None:
             raise RuntimeError(f"The database {self} is not open.")
@@ -180,12 +191,12 @@ class SqlDatabase:
 
     def _bring_up_to_date(self, *, beside: bool) -> None:
         # Alembic takes a quarter of a second to import, which commands that open nothing should not pay.
-        from bot.storage.migrations import check, upgrade
+        from bot.storage.migrations import check
 
         if beside:
             self.read_now(lambda tx: check(sql(tx), str(self)))
         else:
-            self.write_now(lambda tx: upgrade(sql(tx), str(self)))
+            self.upgrade_now()
 
 
 def _passes(error: OperationalError) -> bool:
