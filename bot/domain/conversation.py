@@ -77,7 +77,8 @@ class Reply:
 
     `text` is what it said, with personal data put back; `parsed` the JSON object where a form was asked for. Tokens and
     cost (US dollars) are sums over all `calls`; `first_token_ms` is None where nothing was streamed. `redactions` counts
-    what was hidden before it left, by kind. `why` says more about a failure, free of secrets.
+    what was hidden before it left, by kind. `why` says more about a failure, free of secrets. `fallback_from` names the
+    model whose failure this answer stands in for.
     """
 
     text: str = ""
@@ -101,3 +102,4 @@ class Reply:
     latency_ms: float = 0.0
     first_token_ms: float | None = None
     redactions: Mapping[str, int] = field(default_factory=dict)
+    fallback_from: str = ""
