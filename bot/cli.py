@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import __version__
-from bot.commands import db, demo, doctor, evaluate, inbox, journal, knowledge, route, serve, workspace
+from bot.commands import change, db, demo, doctor, evaluate, inbox, journal, knowledge, route, serve, workspace
 from bot.errors import BotError
 
-GROUPS = (serve, demo, workspace, doctor, knowledge, inbox, route, journal, evaluate, db)
+GROUPS = (serve, demo, workspace, doctor, knowledge, inbox, route, journal, evaluate, db, change)
 
 
 def build_parser() -> argparse.ArgumentParser:

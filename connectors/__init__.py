@@ -1,10 +1,11 @@
 """Every vendor that Tocsin knows, one file each; explicit and sorted. To add a vendor, see README.md beside this file."""
 
 from bot.ports import Connector
-from connectors import alertmanager, command, git, github, loki, prometheus
+from connectors import alertmanager, change, command, git, github, loki, prometheus
 
 CONNECTORS: tuple[Connector, ...] = (
     alertmanager.CONNECTOR,
+    change.CONNECTOR,
     command.CONNECTOR,
     git.CONNECTOR,
     github.CONNECTOR,

@@ -31,7 +31,7 @@ def _github(delivery: Delivery, secret: str) -> Mapping[str, str]:
     return {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
 
 
-SIGNERS: Mapping[str, Signer] = {"alertmanager": _bearer, "github": _github}  # how each vendor proves itself
+SIGNERS: Mapping[str, Signer] = {"alertmanager": _bearer, "change": _bearer, "github": _github}  # how each vendor proves itself
 COVERS_BODY = frozenset({"github"})  # whose proof depends on the body
 
 
