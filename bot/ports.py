@@ -3,7 +3,8 @@
 A Protocol stands here only where two real implementations exist, or where an import rule keeps two rooms apart.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +21,7 @@ from bot.domain.incident import Entry, Incident
 from bot.domain.interaction import Feedback, Interaction, LedgerEntry, Spent
 from bot.domain.request import Person
 from bot.domain.telemetry import Readings, Window
-from bot.domain.view import AnswerView, Place, Shown
+from bot.domain.view import AnswerView, HomeView, Place, Said, Shown
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -279,6 +280,12 @@ class Channel(Protocol):
     async def permalink(self, place: Place) -> str:
         """A link to the message, or ""."""
 
+    async def read(self, place: Place) -> Said | None:
+        """The message at `place`, in a thread or not; None if there is none, or the bot may not read there."""
+
+    async def publish(self, user: str, view: HomeView) -> None:
+        """Show a person their home page."""
+
     async def timezone(self, user: str) -> str:
         """The IANA name of a person's time zone, "UTC" where it is not known."""
 
@@ -301,6 +308,10 @@ class Database(Protocol):
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a read transaction."""
+
+
+fence: ContextVar[Callable[[Transaction], None] | None] = ContextVar("fence", default=None)
+"""What every write of a running piece of work has to pass first: raises TakenOver once another replica has it."""
 
 
 class Work(Protocol):
@@ -413,6 +424,9 @@ class DiagnosisStore(Protocol):
 class ActionStore(Protocol):
     """Actions; every move is compare-and-set."""
 
+    def hold(self, tx: Transaction) -> None:
+        """From here until this transaction ends nobody else adds one: who looks first may add after."""
+
     def add(self, tx: Transaction, action: Action) -> Action:
         """Keep a new one."""
 
@@ -438,6 +452,9 @@ class Ledger(Protocol):
     def entries(self, tx: Transaction, subject: str | None = None) -> tuple[LedgerEntry, ...]:
         """The lines of one subject, or all, oldest first."""
 
+    def head(self, tx: Transaction) -> tuple[int, str]:
+        """How many lines there are, and the hash of the last one ("" for none): posted, so that an outside anchor exists."""
+
     def broken_at(self, tx: Transaction) -> int | None:
         """The seq of the first line whose hash does not fit, or None if the chain is whole."""
 
@@ -454,8 +471,17 @@ class JournalStore(Protocol):
     def get(self, tx: Transaction, id: str) -> Interaction | None:
         """One answer, by id or by a unique beginning of it."""
 
-    def recent(self, tx: Transaction, limit: int = 20, incident_id: str | None = None) -> tuple[Interaction, ...]:
-        """The newest answers."""
+    def recent(
+        self,
+        tx: Transaction,
+        limit: int = 20,
+        incident_id: str | None = None,
+        *,
+        engine: str | None = None,
+        failed: bool | None = None,
+        since: datetime | None = None,
+    ) -> tuple[Interaction, ...]:
+        """The newest answers, newest first."""
 
     def feedback(
         self, tx: Transaction, interaction_id: str | None = None, incident_id: str | None = None
@@ -465,8 +491,17 @@ class JournalStore(Protocol):
     def of_thread(self, tx: Transaction, thread: str, limit: int = 20) -> tuple[Interaction, ...]:
         """The newest answers of one thread (`Interaction.thread`), oldest of them first; none for ""."""
 
+    def every(self, tx: Transaction, since: datetime | None = None) -> Iterator[Interaction]:
+        """All answers, oldest first."""
+
     def spent(self, tx: Transaction, since: datetime, incident_id: str | None = None) -> Spent:
         """What models cost since a time, for one incident or all."""
+
+    def head(self, tx: Transaction) -> tuple[int, str]:
+        """How many answers there are, and the hash of the last one ("" for none)."""
+
+    def broken_at(self, tx: Transaction) -> int | None:
+        """The seq of the first line whose hash does not fit, or None if the chain is whole."""
 
 
 class SwitchStore(Protocol):
@@ -495,6 +530,9 @@ class CardStore(Protocol):
 
     def get(self, tx: Transaction, key: str) -> Card | None:
         """The card of this key."""
+
+    def hold(self, tx: Transaction, key: str) -> Card | None:
+        """The card of this key, if there is one; nobody else holds it until this transaction ends. Before every `put`."""
 
     def put(self, tx: Transaction, card: Card) -> None:
         """Insert or replace."""

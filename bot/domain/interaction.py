@@ -80,6 +80,7 @@ class Interaction:
     claims: int = 0
     dropped: int = 0
     error: str = ""
+    erased: bool = False  # what was said is gone, only what was counted is left
     previous: str = ""
     hash: str = ""
 

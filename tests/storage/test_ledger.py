@@ -5,7 +5,7 @@ from sqlalchemy import delete, update
 
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase, sql
-from bot.storage.ledger import SqlLedger, contents, lines
+from bot.storage.ledger import ERASED, SqlLedger, actors, contents, lines
 from tests.fakes import NOON
 
 LEDGER = SqlLedger()
@@ -41,7 +41,7 @@ async def test_an_untouched_chain_is_whole(written: SqlDatabase) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("actor", "U0ATTACKER"), ("deed", "rejected"), ("subject", "a9"), ("hash", "0" * 64), ("previous", "")],
+    [("actor", "0" * 64), ("deed", "rejected"), ("subject", "a9"), ("hash", "0" * 64), ("previous", ""), ("seal", "0" * 64)],
 )
 async def test_an_edited_line_is_found(written: SqlDatabase, column: str, value: str) -> None:
     written.write_now(lambda tx: sql(tx).execute(update(lines).where(lines.c.seq == 2).values({column: value})))
@@ -54,10 +54,21 @@ async def test_an_edited_detail_is_found(written: SqlDatabase) -> None:
     assert await written.read(LEDGER.broken_at) == 1
 
 
+async def test_another_name_for_who_did_it_is_found(written: SqlDatabase) -> None:
+    written.write_now(lambda tx: sql(tx).execute(update(actors).where(actors.c.seq == 2).values(name="U0ATTACKER")))
+    assert await written.read(LEDGER.broken_at) == 2
+
+
+async def test_a_person_can_be_erased_and_the_chain_stays_whole(written: SqlDatabase) -> None:
+    written.write_now(lambda tx: sql(tx).execute(delete(actors).where(actors.c.name == "U0APPROVER")))
+    assert await written.read(LEDGER.broken_at) is None
+    assert [e.actor for e in await written.read(LEDGER.entries)] == ["U0ONCALL", ERASED, "tocsin", "tocsin"]
+
+
 async def test_a_missing_line_is_found(written: SqlDatabase) -> None:
     def cut(tx: Transaction) -> None:
-        sql(tx).execute(delete(contents).where(contents.c.seq == 3))
-        sql(tx).execute(delete(lines).where(lines.c.seq == 3))
+        for table in (contents, actors, lines):
+            sql(tx).execute(delete(table).where(table.c.seq == 3))
 
     written.write_now(cut)
     assert await written.read(LEDGER.broken_at) == 3

@@ -1,0 +1,131 @@
+"""Append-only lines, each chained to the one before by its hash; what is told of a person stands apart and can be erased.
+
+A line holds facts and, for each part that is told apart, the salted digest of that part. The parts lie in tables of their
+own, one row per line: delete the row, salt included, and nobody can find out what stood there, not even by guessing, while
+the line and so the whole chain still verify. The audit (`ledger`) and the journal are two chains of this code.
+
+The format is for good, because heads of chains are kept outside: a line's hash is sha256 over the compact JSON list of a
+tag and the line's facts in the order of `Chain.facts`, times as UTC ISO 8601 with microseconds; a part's digest is sha256
+over salt, newline, text. A cut-off end does not show from inside; for that the head (`head`) must be kept elsewhere.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Column, Connection, RowMapping, Select, Table, insert, select, text
+
+ONE_WRITER = 7_417_001  # the advisory lock under which replicas append to any chain on PostgreSQL; any constant of ours will do
+
+
+def random_salt() -> str:
+    """128 bits that nobody can guess."""
+    return secrets.token_hex(16)
+
+
+def part_digest(salt: str, told: str) -> str:
+    """What a line holds of a part that is told apart."""
+    return hashlib.sha256(f"{salt}\n{told}".encode()).hexdigest()
+
+
+def line_hash(facts: Sequence[object]) -> str:
+    """The hash of a line's facts: text, numbers, truth values, times with a zone."""
+    plain = [_utc(fact) if isinstance(fact, datetime) else fact for fact in facts]
+    return hashlib.sha256(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+def _utc(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that is told apart: a table of `seq`, `salt` and the text; the line holds its digest in `digest`."""
+
+    table: Table
+    told: str  # the column of the text in `table`
+    digest: str  # the column of the digest in the lines
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One chain. `lines` has `seq`, `previous`, `hash`, the facts and a digest for each part; `facts` are what is hashed."""
+
+    lines: Table
+    facts: tuple[str, ...]
+    parts: tuple[Part, ...]
+    tag: str
+
+    def lock(self, connection: Connection) -> None:
+        """From here to the end of the transaction nobody else appends to any chain."""
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_WRITER})
+
+    def append(
+        self,
+        connection: Connection,
+        facts: Mapping[str, object],
+        told: Mapping[str, str],
+        *,
+        unchained: Mapping[str, object] | None = None,
+        salt: Callable[[], str] = random_salt,
+    ) -> int:
+        """Write one line and its parts (by the name of their digest); returns its seq. `unchained` columns are not hashed."""
+        self.lock(connection)
+        count, previous = self.head(connection)
+        salts = {part.digest: salt() for part in self.parts}
+        digests = {name: part_digest(salts[name], told[name]) for name in salts}
+        line: dict[str, object] = {**facts, **digests, "seq": count + 1, "previous": previous}
+        digest = line_hash([self.tag, *(line[name] for name in self.facts)])
+        connection.execute(insert(self.lines).values(**line, **(unchained or {}), hash=digest))
+        for part in self.parts:
+            row = {"seq": count + 1, "salt": salts[part.digest], part.told: told[part.digest]}
+            connection.execute(insert(part.table).values(row))
+        return count + 1
+
+    def head(self, connection: Connection) -> tuple[int, str]:
+        """How many lines there are and the hash of the last one; (0, "") for none."""
+        newest = select(self.lines.c.seq, self.lines.c.hash).order_by(self.lines.c.seq.desc()).limit(1)
+        last = connection.execute(newest).first()
+        return (last.seq, last.hash) if last else (0, "")
+
+    def broken_at(self, connection: Connection, fits: Callable[[RowMapping], bool] | None = None) -> int | None:
+        """The seq of the first line that does not fit, or None if the chain is whole. A missing line is the seq that is missing.
+
+        A part that was erased fits; one that was changed does not. `fits` judges the facts of each line in order instead of
+        `hash_fits`, for a chain that holds lines of an older form.
+        """
+        expected, previous = 1, ""
+        for row in connection.execute(self.everything()).mappings():
+            linked = row["seq"] == expected and row["previous"] == previous
+            if not (linked and self._parts_fit(row) and (fits or self.hash_fits)(row)):
+                return expected
+            expected, previous = expected + 1, row["hash"]
+        return None
+
+    def hash_fits(self, row: RowMapping) -> bool:
+        """The line's hash is that of its facts."""
+        return bool(row["hash"] == line_hash([self.tag, *(row[name] for name in self.facts)]))
+
+    def everything(self) -> "Select[tuple[object, ...]]":
+        """All lines in order, with `<digest>_salt` and `<digest>_told` for each part: None where it was erased."""
+        columns: list[Column[object]] = [*self.lines.c]
+        source = self.lines.outerjoin(self.parts[0].table, self.lines.c.seq == self.parts[0].table.c.seq)
+        for part in self.parts[1:]:
+            source = source.outerjoin(part.table, self.lines.c.seq == part.table.c.seq)
+        told = [
+            column.label(f"{part.digest}_{name}")
+            for part in self.parts
+            for name, column in (("salt", part.table.c.salt), ("told", part.table.c[part.told]))
+        ]
+        return select(*columns, *told).select_from(source).order_by(self.lines.c.seq)
+
+    def _parts_fit(self, row: RowMapping) -> bool:
+        for part in self.parts:
+            salt, told = row[f"{part.digest}_salt"], row[f"{part.digest}_told"]
+            if told is not None and part_digest(salt, told) != row[part.digest]:
+                return False
+        return True
