@@ -1,0 +1,92 @@
+"""A Model whose vendor's package loads at the first question, in a thread, and which is asked once what it can do."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from bot.domain.conversation import Abilities, Failure, Reply
+from bot.investigation.model.faults import Fault
+from bot.investigation.model.names import Named, named
+from bot.ports import Listener, ModelRequest
+
+if TYPE_CHECKING:
+    from bot.investigation.model.vendors import Chat
+
+_ASK_AGAIN = 30.0  # seconds after which a model that did not answer is asked again what it can do
+Pause = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to reach a model. `small` and `context` are None where the model itself is asked; `timeout` ends any question."""
+
+    name: str
+    url: str = ""
+    api_key: SecretStr | None = None
+    small: bool | None = None
+    context: int | None = None
+    timeout: timedelta = timedelta(seconds=60)
+
+
+class LateModel:
+    """A language model behind the port `bot.ports.Model`. Raises BadSettings when it is made of a name that cannot be."""
+
+    def __init__(self, how: How, *, pause: Pause = asyncio.sleep) -> None:
+        self.name = how.name
+        self._how = how
+        self._named = named(how.name, how.url)
+        self._pause = pause
+        self._opening = asyncio.Lock()
+        self._chat: Chat | None = None
+        self._known: Abilities | None = None
+        self._ask_at = 0.0
+
+    async def abilities(self) -> Abilities:
+        """What it can do; cautious while it does not answer, and then asked again later."""
+        async with self._opening:
+            if self._known is None and time.monotonic() >= self._ask_at:
+                from bot.investigation.model.probe import find_out  # lazy: it loads LangChain
+
+                try:
+                    self._known = await find_out(await self._open(), self._how.timeout)
+                except Fault:
+                    self._known = None
+                self._ask_at = time.monotonic() + _ASK_AGAIN
+            how, found = self._how, self._known or Abilities(small=self._named.looks_small)
+            return replace(found, small=found.small if how.small is None else how.small, context=how.context or found.context)
+
+    async def ask(self, request: ModelRequest, listener: Listener | None = None) -> Reply:
+        """The answer, or the failure as a value."""
+        began = time.monotonic()
+        deadline = min(request.deadline, self._how.timeout)
+        try:
+            async with asyncio.timeout(deadline.total_seconds()):
+                able = await self.abilities() if request.form is not None or request.tools else Abilities()
+                async with self._opening:
+                    chat = await self._open()
+        except TimeoutError:
+            why = f"{self._named.host} did not say within {deadline.total_seconds():g} s what it can do."
+            return Reply(failure=Failure.SLOW, why=why, model=self.name)
+        except Fault as fault:
+            return Reply(failure=fault.failure, why=fault.why, model=self.name)
+        from bot.investigation.model.conversation import converse  # lazy: it loads LangChain
+
+        left = deadline - timedelta(seconds=time.monotonic() - began)
+        reply = await converse(chat, replace(request, deadline=left), able, listener, self._pause)
+        return replace(reply, model=self.name, latency_ms=1000 * (time.monotonic() - began))
+
+    async def _open(self) -> "Chat":
+        if self._chat is None:
+            self._chat = await asyncio.to_thread(_load, self._named, self._how)
+        return self._chat
+
+
+def _load(wanted: Named, how: How) -> "Chat":
+    from bot.investigation.model.vendors import open_chat  # lazy: langchain_openai alone takes 1.3 s
+
+    return open_chat(wanted, how.api_key, how.timeout)
