@@ -1,16 +1,17 @@
 """Secrets leave any text before it is kept, shown or prompted.
 
-Two ways to know a secret: by its own shape (a vendor's prefix, a PEM block, a JWT), or by its surroundings
-(a key called password, an Authorization header, a URL with a password) and a value that looks like no word.
+Three ways to know a secret: by its own shape (a vendor's prefix, a PEM block, a JWT), by its surroundings (a key called
+password, a vendor's name, an Authorization header, a URL with a password) and a value that looks like no word, or by
+being random beyond any name that people give.
 Everything here runs in linear time: repetitions have upper bounds and alternatives do not overlap.
 """
 
-import math
 import re
-from collections import Counter
 from collections.abc import Callable
 
-from bot.redact.shapes import SHAPES
+from bot.redact.randomness import HEX, entropy, is_random
+from bot.redact.shapes import PUBLISHED, SHAPES
+from bot.redact.vendors import vendors_keys
 
 SECRET = "[SECRET]"  # noqa: S105 - what stands in place of a secret
 
@@ -32,7 +33,7 @@ _COOKIES = re.compile(r"\b(?:set-)?cookie[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?[\w
 _COOKIE = re.compile(r"(?P<head>[\w.-]{1,64}=)(?P<value>[^\s;=\"'][^\s;\"']{7,4000})")
 _CURL_USER = re.compile(
     r"(?P<head>(?:(?<=\s)-u|--user|--proxy-user)[ =]{0,2}[\"']?[\w.@%+\\-]{1,64}:[\"']?)"
-    r"(?P<value>[^\s\"']{3,256})"
+    r"(?P<value>(?!//)[^\s\"']{3,256})"
 )
 _CREDENTIAL_WORD = (
     r"passwords?|passwd|passphrase|pwd|secrets?|tokens?|api[_. -]?keys?|access[_. -]?keys?|accesskey(?:id)?|"
@@ -52,7 +53,26 @@ _BUNDLER = re.compile(  # Ruby's bundler keeps "user:password" of a gem server s
     r"(?P<value>[\w.%-]{3,128})"
 )
 _ARGUMENT = re.compile(
-    r"(?P<head>--?(?:password|passwd|token|secret|api-?key)[ =][\"']?)(?P<value>[^\s\"']{6,512})",
+    r"(?P<head>(?<!\w)--?(?:[a-z]{1,16}-){0,2}(?:password|passwd|passphrase|token|secret|api-?key)[ =][\"']?)"
+    r"(?P<value>[^\s\"']{6,512})",
+    re.IGNORECASE,
+)
+# mysql -pX, sshpass -p X, docker login -p X, redis-cli -a X, ldapsearch -w X
+_SHORT_OPTION = re.compile(
+    r"(?P<head>\b(?:(?:mysql(?:dump|admin|import|show)?|mariadb(?:-dump|-admin)?|mongosh?|mongodump)\b[^\r\n|;&]{0,160}?[ \t]-p|"
+    r"sshpass[ \t]{1,3}-p[ \t]{0,3}|(?:docker|podman|helm|oc|az)\b[^\r\n|;&]{0,40}?\blogin\b[^\r\n|;&]{0,160}?[ \t]-p[ \t]{1,3}|"
+    r"redis-cli\b[^\r\n|;&]{0,160}?[ \t]-a[ \t]{1,3}|"
+    r"ldap(?:search|modify|add|whoami|passwd)\b[^\r\n|;&]{0,160}?[ \t]-w[ \t]{1,3})"
+    r"[\"']?)(?P<value>[^\s\"']{3,256})"
+)
+_DIGEST = re.compile(r"(?P<head>\bresponse=[\"']?)(?P<value>[0-9a-f]{32,128})\b", re.IGNORECASE)
+# A value of a key or in quotes; one that stands alone is shorter than the lines of certificates
+_RANDOM = re.compile(
+    r"(?:(?:(?<=[\"'`=:,(\[{>])|(?<=[=:][ ]))[0-9A-Za-z+/]{32,128}={0,2}|(?<!\S)[0-9A-Za-z]{32,60})(?![^\s\"'`,;)\]}<\\])"
+)
+_NAME_OF_RANDOM = re.compile(
+    r"(?:id|etag|digest|checksum|hash|sha\d*|md5|integrity|signature|nonce|cursor|fingerprint|revision|version|commit)"
+    r"[\"'`]?[ \t]{0,3}[:=][ \t\"'`]{0,3}$",
     re.IGNORECASE,
 )
 _PLAIN_NAMES = ("passw", "passphrase", "pwd")
@@ -68,11 +88,17 @@ _PLACEHOLDER = re.compile(
     r"^(?:os|self|this|process|env|config|settings|args|var|local|data|module|secrets|vault|params?|request|ctx|cls|app)[.\[]",
     re.IGNORECASE,
 )
+_SAID_OF_PASSWORDS = re.compile(
+    r"requir|incorrect|wrong|invalid|expir|missing|mismatch|accept|reject|chang|disabl|enabl|authenticat|fail|reset|forgot|empty|"
+    r"policy|protect|prompt|manager|rotat|updat|need|allow|forbid|unknown|default|encrypt|provided|hidden|masked|secret|correct$|"
+    r"(?:^|[_.-])(?:from|for|the|not|is|in|of|with|was|and)(?:[_.-]|$)",
+    re.IGNORECASE,
+)
 _WORDLIKE = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ _./:@-](?:[A-Z]?[a-z]+|[A-Z]+|[0-9]{1,4}))*")
 _CALL = re.compile(r"[A-Za-z_][\w.]*\(")
+_KUBERNETES_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+")
 _NUMBER = re.compile(r"-?\d+(?:[.:]\d+)*(?:ms|s|m|h|d|%|[KMGT]i?B?)?")
 _LINK = re.compile(r"https?://|/|\./|~/|[A-Za-z]:\\")
-_HEX = re.compile(r"[0-9a-fA-F-]{16,}")
 
 
 def redact(text: str) -> str:
@@ -84,6 +110,7 @@ def redact(text: str) -> str:
     for hint, pattern in _BY_SHAPE:
         if hint in low:
             text = pattern.sub(_unless_placeholder, text)
+    text = vendors_keys(text, SECRET)
     text = _URL.sub(_replacing(_url_password), text)
     text = _SCHEME.sub(_replacing(_header_value), text)
     text = _SIGNED.sub(_replacing(_header_value), text)
@@ -92,7 +119,11 @@ def redact(text: str) -> str:
     text = _CURL_USER.sub(_replacing(_typed_password), text)
     text = _BUNDLER.sub(_replacing(_url_password), text)
     text = _ARGUMENT.sub(_replacing(_typed_password), text)
-    return _ASSIGNED.sub(_assigned, text)
+    text = _SHORT_OPTION.sub(_replacing(_option_value), text)
+    if "digest" in low:
+        text = _DIGEST.sub(_replacing(_header_value), text)
+    text = _ASSIGNED.sub(_assigned, text)
+    return _RANDOM.sub(_unless_named, text)
 
 
 def _without_pem(text: str) -> str:
@@ -113,7 +144,7 @@ def _without_pem(text: str) -> str:
 def _unless_placeholder(match: re.Match[str]) -> str:
     value = match.group()
     body = value[6:] if len(value) > 12 else value
-    return value if _PLACEHOLDER.search(body) or len(set(body.lower())) < 5 else SECRET
+    return value if value in PUBLISHED or _PLACEHOLDER.search(body) or len(set(body.lower())) < 5 else SECRET
 
 
 def _replacing(is_secret: Callable[[str], bool]) -> Callable[[re.Match[str]], str]:
@@ -128,7 +159,7 @@ def _url_password(value: str) -> bool:
 
 
 def _header_value(value: str) -> bool:
-    return not _PLACEHOLDER.search(value) and (_entropy(value) >= 2.8) and not _WORDLIKE.fullmatch(value)
+    return not _PLACEHOLDER.search(value) and entropy(value) >= 2.8 and not _WORDLIKE.fullmatch(value.rstrip(".:"))
 
 
 def _cookie(value: str) -> bool:
@@ -138,14 +169,50 @@ def _cookie(value: str) -> bool:
 def _typed_password(value: str) -> bool:
     if _PLACEHOLDER.search(value) and not re.search(r"[0-9].*\$\d", value):
         return False
-    return not _WORDLIKE.fullmatch(value)
+    return not _WORDLIKE.fullmatch(value) and value[0] not in "[<("
+
+
+def _option_value(value: str) -> bool:
+    return not _PLACEHOLDER.search(value) and not _NUMBER.fullmatch(value)
 
 
 def _assigned(match: re.Match[str]) -> str:
     name, rest, value = match["name"].lower(), match["rest"], match["value"].rstrip(").]}&")
-    if _NOT_THE_VALUE.match(rest) or not _looks_secret(value, plain=name.startswith(_PLAIN_NAMES)):
+    plain = name.startswith(_PLAIN_NAMES)
+    cut_off = "..." in match["value"] or "\u2026" in match["value"]
+    named = name == "secrets" and _KUBERNETES_NAME.fullmatch(value)  # "Image pull secrets: default-dockercfg-6wl6b"
+    if _NOT_THE_VALUE.match(rest) or cut_off or named or value in PUBLISHED:
+        return match.group()
+    if not _looks_secret(value, plain=plain) and not (plain and not rest and _word_as_password(match, value)):
         return match.group()
     return match["head"] + SECRET + match["value"][len(value) :]
+
+
+def _word_as_password(match: re.Match[str], value: str) -> bool:
+    """A password of letters alone, as far as it can be told from a sentence about passwords.
+
+    It is the whole value (nothing follows on the line but a quote, comma or the next parameter) and no word that is said of
+    passwords.
+    """
+    if match["head"].rstrip(" \t\\\"'`")[-1:] not in "=:" or not _WORDLIKE.fullmatch(value) or len(value) < 8:
+        return False
+    if _PLACEHOLDER.search(value) or _SAID_OF_PASSWORDS.search(value):
+        return False
+    after = match.string[match.end() - len(match["value"]) + len(value) :][:1]
+    follows = match.string[match.end() : match.end() + 2]
+    return (
+        after in ("&", ";", ",", '"', "'", "`", "")
+        or follows[:1] in ("\n", "\r", "&", ";", ",", '"', "'", "`", "")
+        or (match["head"].endswith("="))
+    )
+
+
+def _unless_named(match: re.Match[str]) -> str:
+    value = match.group()
+    if value in PUBLISHED or _PLACEHOLDER.search(value) or not is_random(value):
+        return value
+    before = match.string[max(0, match.start() - 40) : match.start()]
+    return value if _NAME_OF_RANDOM.search(before) else SECRET
 
 
 def _looks_secret(value: str, *, plain: bool) -> bool:
@@ -161,18 +228,10 @@ def _looks_secret(value: str, *, plain: bool) -> bool:
         return False
     if plain:
         return True
-    if _HEX.fullmatch(value):
-        return _entropy(value) >= 2.5
+    if HEX.fullmatch(value):
+        return entropy(value) >= 2.5
     if len(value) < 10:
         return False
     digits = any(ch.isdigit() for ch in value)
     mixed = value.lower() != value and value.upper() != value
-    return _entropy(value) >= (3.0 if digits else 3.6 if mixed else 4.0)
-
-
-def _entropy(value: str) -> float:
-    """Bits per character."""
-    if not value:
-        return 0.0
-    size = len(value)
-    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
+    return entropy(value) >= (3.0 if digits else 3.6 if mixed else 4.0)

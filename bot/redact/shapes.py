@@ -2,8 +2,8 @@
 
 # Shapes that are secrets wherever they stand. (hint in lower case that must occur in the text, pattern)
 SHAPES: tuple[tuple[str, str], ...] = (
-    ("akia", r"\bAKIA[0-9A-Z]{16}\b"),
-    ("asia", r"\bASIA[0-9A-Z]{16}\b"),
+    ("a", r"\b(?:AKIA|ASIA|ABIA|ACCA|A3T[0-9A-Z])[0-9A-Z]{16}\b"),
+    ("ltai", r"\bLTAI[0-9A-Za-z]{20}\b"),
     ("absk", r"\bABSK[A-Za-z0-9+/]{100,200}={0,2}"),
     ("bedrock-api-key-", r"\bbedrock-api-key-[A-Za-z0-9+/=]{20,2000}"),
     ("aiza", r"\bAIza[0-9A-Za-z_-]{35}"),
@@ -11,7 +11,7 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("gocspx-", r"\bGOCSPX-[0-9A-Za-z_-]{28}"),
     ("gh", r"\bgh[opsur]_[0-9A-Za-z]{36,255}"),
     ("github_pat_", r"\bgithub_pat_[0-9A-Za-z_]{36,255}"),
-    ("gl", r"\bgl(?:pat|ptt|dt|rt|cbt|ft|soat|agent|imt)-[0-9A-Za-z_.-]{20,300}"),
+    ("gl", r"\bgl(?:pat|ptt|dt|rt|cbt|ft|ffct|soat|oas|agent|imt)-[0-9A-Za-z_.-]{20,300}"),
     ("gr1348941", r"\bGR1348941[0-9A-Za-z_-]{20,30}"),
     ("gls", r"\bglsa_[0-9A-Za-z]{32}_[0-9A-Fa-f]{8}"),
     ("glc_", r"\bglc_[0-9A-Za-z+/]{32,400}={0,3}"),
@@ -20,7 +20,9 @@ SHAPES: tuple[tuple[str, str], ...] = (
     ("hooks.slack.com", r"hooks\.slack\.com/(?:services|workflows|triggers)/[0-9A-Za-z/+]{30,120}"),
     ("discord", r"discord(?:app)?\.com/api/webhooks/\d{10,25}/[0-9A-Za-z_-]{40,100}"),
     ("_", r"\b(?:sk|rk|pk|whsec)_(?:test_|live_|prod_)?[0-9A-Za-z]{16,250}\b"),
-    ("sk-", r"\bsk-(?:ant|proj|svcacct|admin|or|lf)-[0-9A-Za-z_-]{24,250}"),
+    # Anthropic: 93 characters and AA; what is cut off in the middle opens nothing
+    ("sk-ant-", r"\bsk-ant-(?:api|admin|oat|ort|sid)\d\d-[0-9A-Za-z_-]{93}AA(?![0-9A-Za-z_-])"),
+    ("sk-", r"\bsk-(?:proj|svcacct|admin|or|lf|lf-v1|or-v1)-[0-9A-Za-z_-]{24,250}"),
     ("sk-", r"\bsk-[0-9A-Za-z]{32,64}\b"),
     ("eyj", r"\beyJ[0-9A-Za-z_-]{10,4000}\.[0-9A-Za-z_-]{10,8000}(?:\.[0-9A-Za-z_-]{5,4000})?"),
     ("ops_ey", r"\bops_eyJ[0-9A-Za-z+/=_-]{60,4000}"),
@@ -69,5 +71,49 @@ SHAPES: tuple[tuple[str, str], ...] = (
     (".atlasv1.", r"\b[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_=-]{50,80}"),
     ("-us", r"\b[0-9a-f]{32}-us\d{1,2}\b"),
     ("|", r"\b\d{15,16}\|[0-9A-Za-z_-]{27,40}\b"),
+    ("atatt3", r"\bATATT3[0-9A-Za-z_=-]{100,250}"),
+    ("cmvmd", r"\bcmVmd[0-9A-Za-z]{59}\b"),
+    ("p8e-", r"\bp8e-[0-9A-Za-z]{32}\b"),
+    ("v1.0-", r"\bv1\.0-[0-9a-f]{24}-[0-9a-f]{146}\b"),
+    ("clojars_", r"\bCLOJARS_[0-9a-zA-Z]{60}\b"),
+    ("dt0", r"\bdt0[cs]\d\d\.[0-9A-Za-z]{8,24}\.[0-9A-Za-z]{64}\b"),
+    ("duffel_", r"\bduffel_(?:test|live)_[0-9A-Za-z_=-]{43}"),
+    ("ez", r"\bEZ[AT]K[0-9A-Za-z]{54}\b"),
+    ("flw", r"\bFLW(?:SECK|PUBK)(?:_TEST)?-[0-9A-Za-z]{12,32}(?:-X)?\b"),
+    ("fio-u-", r"\bfio-u-[0-9A-Za-z_=-]{64}"),
+    ("hrku-aa", r"\bHRKU-AA[0-9A-Za-z_-]{58}"),
+    ("at.", r"\b[ps]at\.[0-9A-Za-z_-]{22}\.[0-9A-Za-z]{24}\.[0-9A-Za-z]{20}\b"),
+    ("eyjrijoi", r"\beyJrIjoi[0-9A-Za-z]{70,400}={0,3}"),
+    ("zxlk", r"\bZXlK[0-9A-Za-z/+_-]{60,4000}={0,2}"),  # a JWT, once more in base64
+    ("_mmk", r"\b[0-9A-Za-z]{6}_[0-9A-Za-z]{29}_mmk\b"),
+    ("webhook.office.com", r"webhook\.office\.com/webhookb2/[0-9A-Za-z@/-]{60,250}"),
+    ("sk", r"\bSK[0-9a-f]{32}\b"),
+    ("pscale_", r"\bpscale_(?:tkn|oauth|pw)_[0-9A-Za-z_=.-]{32,64}"),
+    ("rubygems_", r"\brubygems_[0-9a-f]{48}\b"),
+    ("sm_", r"\bsm_[aps]at_[0-9A-Za-z]{16}\b"),
+    ("shippo_", r"\bshippo_(?:live|test)_[0-9A-Fa-f]{40}\b"),
+    ("xkeysib-", r"\bxkeysib-[0-9a-f]{64}-[0-9A-Za-z]{16}\b"),
+    (":aa", r"(?<![0-9A-Za-z])(?:bot)?\d{6,16}:AA[0-9A-Za-z_-]{33}(?![0-9A-Za-z_-])"),  # Telegram
+    ("tfp_", r"\btfp_[0-9A-Za-z_.=-]{40,70}"),
+    ("t1.", r"\bt1\.[0-9A-Za-z_-]{10,400}={0,2}\.[0-9A-Za-z_-]{86}={0,2}"),
+    ("aqvn", r"\bAQVN[0-9A-Za-z_-]{35,38}(?![0-9A-Za-z_-])"),
+    (
+        ".acc",
+        r"\b(?:sc|ext|scauth|authress)_[0-9A-Za-z]{5,30}\.[0-9A-Za-z]{4,6}\.acc[_-][0-9A-Za-z-]{10,32}\.[0-9A-Za-z+/_=-]{30,120}",
+    ),
+    ("access-", r"\baccess-(?:sandbox|development|production)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
     ("age-secret-key-", r"\bAGE-SECRET-KEY-1[0-9A-Z]{50,70}"),
 )
+
+# Keys that vendors' own documentation and sample projects print, as the rules of gitleaks list them: everybody knows them.
+PUBLISHED = frozenset(
+    "AIza" + rest
+    for rest in (
+        "Syabcdefghijklmnopqrstuvwxyz1234567", "SyAnLA7NfeLquW1tJFpx_eQCxoX-oo6YyIs", "SyCkEhVjf3pduRDt6d1yKOMitrUEke8agEM",
+        "SyDMAScliyLx7F0NPDEJi1QmyCgHIAODrlU", "SyD3asb-2pEZVqMkmL6M9N6nHZRR_znhrh0", "yDNSXIbFmlXbIE6mCzDLQAqITYefhixbX4A",
+        "SyAdOS2zB6NCsk1pCdZ4-P6GBdi_UUPwX7c", "SyASWm6HmTMdYWpgMnjRBjxcQ9CKctWmLd4", "SyANUvH9H9BsUccjsu2pCmEkOPjjaXeDQgY",
+        "SyA5_iVawFQ8ABuTZNUdcwERLJv_a_p4wtM", "SyA4UrcGxgwQFTfaI3no3t7Lt1sjmdnP5sQ", "SyDSb51JiIcB6OJpwwMicseKRhhrOq1cS7g",
+        "SyBF2RrAIm4a0mO64EShQfqfd2AFnzAvvuU", "SyBcE-OOIbhjyR83gm4r2MFCu4MJmprNXsw", "SyB8qGxt4ec15vitgn44duC5ucxaOi4FmqE",
+        "SyA8vmApnrHNFE0bApF4hoZ11srVL_n0nvY",
+    )
+) | {"6fe4476ee5a1832882e326b506d14126"}  # fmt: skip

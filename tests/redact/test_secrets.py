@@ -19,7 +19,7 @@ SECRETS = {
     "a Slack app token": "xapp-1-" + "A052FGTS2DL-5171572773297-" + "610b6a11f4b7eb81" * 4,
     "a Slack webhook": "https://hooks.slack.com/services/" + "T024TTTTT/BBB72BBL/AZAAA9u0pA4ad666eMgbi555",
     "a Stripe key": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
-    "an Anthropic key": "sk-ant-" + "api03-abc123xyz-456def789ghij-klmnopqr",
+    "an Anthropic key": "sk-ant-" + "api03-" + "aB3xYz-9_Qk" * 8 + "7Lm2pAA",
     "a JWT": "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NTY3ODkwIn0." + "dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
     "a bearer header": "Authorization: Bearer " + "_FXNljbSRYMWx3TWrd7lgKhLtVZX6iskC8Wcbb4b",
     "a basic header": "-H 'Authorization: Basic " + "YXBpOmtleS1hN2MzNDJ3MzNhNWQx'",
@@ -35,6 +35,23 @@ SECRETS = {
     "a cookie that is set": "set-cookie: sid=" + "s%3AabcQ123DEF456ghi789JkL; Path=/; HttpOnly",
     "a signed Azure address": "https://shop.blob.core.windows.net/b/x?se=2026-12-01&sig=" + "AbCdEf1234567890AbCdEf%3D",
     "a signed Amazon address": "https://b.s3.amazonaws.com/x?X-Amz-Signature=" + "fe5f80f77d5fa3beca038a248ff027d0445342fe",
+    "mysql's -p": "mysql -h db -uroot " + "-pS3cretS3cret shop",
+    "sshpass": "sshpass -p " + "hunterhunter ssh deploy@bastion",
+    "docker login": "docker login -u ci -p " + "dckrpassw0rd registry:5000",
+    "an option with a longer name": "wget --http-password=" + "s3cretS3cret https://x",
+    "a Telegram bot": "https://api.telegram.org/bot110201543:" + "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw1/getMe",
+    "a Digest answer": 'Authorization: Digest username="jo", uri="/x", response="' + '6629fae49393a05397450978507c4ef1"',
+    "letters only, in JSON": '{"password": "' + 'correcthorsebattery", "user": "shop"}',
+    "letters only, in YAML": "db:\n  password: " + "correcthorsebattery\n",
+    "letters only, in a command": "PGPASSWORD=" + "correcthorsebattery psql -h db",
+    "a key behind its vendor's name": "DATADOG_API_KEY: " + "3b5d5c3712955042212316173ccf37be",
+    "a vendor's UUID": "heroku_auth: " + "12345678-abcd-4bcd-8bcd-1234567890ab",
+    "a random value of an odd key": "mimi=" + RANDOM,
+    "a Twilio key": "twilio " + "SK" + "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    "a Dynatrace token": "dt0c01."
+    + "ST2EY72KQINMH574WMNVI7YN."
+    + "G3DFPBEJYMODIDAEX454M7YWBUVEFOWKPRVMWFASS64NFH52PX6BNDVFFM572RZM",
+    "a Grafana key": "eyJrIjoi" + "T0tTcG1pUlY2RnVKZTFVaDFsNFZXdE9ZWmNrMkZYbk" * 2,
     "a private key": "-----BEGIN RSA PRIVATE KEY-----\n" + "MIIEvQIBADANBgkq\n" * 8 + "-----END RSA PRIVATE KEY-----",
     "a private key cut off": "-----BEGIN OPENSSH PRIVATE KEY-----\n" + "b3BlbnNzaC1rZXktdjEA\n" * 3,
 }
@@ -57,6 +74,21 @@ INNOCENT = [
     "TokenBucketExhausted: tokens=0 limit=100",
     "payments-7d9f8b6c5d-x2k4q on 10.0.3.17:8080",
     "secret: null",
+    "password: required",
+    "Bad password: authentication failed for user shop",
+    "The auth-token cluster, peaking at 76%; a session-token exposure.",
+    "Image pull secrets:  prometheus-k8s-dockercfg-6wl6b",
+    "mysql -h db -P 3306 --ssl-mode=REQUIRED shop",
+    "ckan-pycsw load -p /etc/pycsw.cfg -u http://ckan:5000",
+    "image: registry/shop@sha256:" + "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "etag: " + '"' + "Q2hhcmdlZDQ5ZjBhN2M2YjRiM2E5ZjBhN2M2YjRi" + '"',
+    "heroku_request_id=8601b555-6a83-4c12-8269-97c8e32cdb22",
+    "sentry release: 3f2c1a9be7710c838347ae178b4a3f2c1a9be7713f2c1a9be7710c838347ae17",
+    "datadog-agent: commit 3f2c1a9be7710c838347ae178b4a3f2c1a9be771",
+    "org.springframework.beans.factory.support.DefaultListableBeanFactory2Configuration",
+    "io.kubernetes.ServingCellPriorityParametersDescriptionV1Beta1Controller",
+    "resourceVersion=928374650192837465 uid=8601b555-6a83-4c12-8269-97c8e32cdb22",
+    "OP_SERVICE_ACCOUNT_TOKEN=ops_eyJzaWduSW5BZGRyZXNzIjoiaHR0cHM6...",
 ]
 
 
@@ -104,18 +136,32 @@ HOSTILE = {
     "openings of prefixes": "sk_live_xoxb-1-ghp_" * 52_000,
     "words that end badly": ("password=" + "aa-" * 300 + "! ") * 1_000,
     "assignments": 'password="' + "a." * 500_000,
+    "commands": "mysql -u root " * 72_000,
+    "logins": "docker " * 70_000 + "login " * 80_000,
+    "vendors": "datadog_heroku-okta " * 50_000,
+    "one vendor and spaces": ("sumo" + " " * 40) * 23_000,
+    "random runs": ("aB3" * 40 + " ") * 8_200,
+    "options": "--a-b-password " * 66_000,
+    "digests": "digest response=" * 62_000,
 }
 
 
-@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_megabyte_of_hostile_text_takes_linear_time(text: str) -> None:
-    def seconds(piece: str) -> float:
-        start = time.process_time()
-        redact(piece)
-        return time.process_time() - start
+def _seconds(piece: str) -> float:
+    start = time.process_time()
+    redact(piece)
+    return time.process_time() - start
 
-    part, whole = seconds(text[:125_000]), seconds(text)
-    assert whole < 8 * 6 * max(part, 0.02), f"{part:.2f} s for an eighth, {whole:.2f} s for all"
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_takes_linear_time(text: str) -> None:
+    part, whole = _seconds(text[:20_000]), _seconds(text[:160_000])
+    assert whole < 8 * 6 * max(part, 0.004), f"{part:.3f} s for an eighth, {whole:.3f} s for all"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_megabyte_of_hostile_text_takes_seconds(text: str) -> None:
+    assert _seconds(text) < 8
 
 
 def test_control_bidi_and_zero_width_characters_are_gone() -> None:
