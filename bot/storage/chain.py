@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Column, Connection, RowMapping, Select, Table, insert, select, text
 
@@ -110,9 +111,9 @@ class Chain:
         """The line's hash is that of its facts."""
         return bool(row["hash"] == line_hash([self.tag, *(row[name] for name in self.facts)]))
 
-    def everything(self) -> "Select[tuple[object, ...]]":
+    def everything(self) -> "Select[*tuple[Any, ...]]":
         """All lines in order, with `<digest>_salt` and `<digest>_told` for each part: None where it was erased."""
-        columns: list[Column[object]] = [*self.lines.c]
+        columns: list[Column[Any]] = [*self.lines.c]
         source = self.lines.outerjoin(self.parts[0].table, self.lines.c.seq == self.parts[0].table.c.seq)
         for part in self.parts[1:]:
             source = source.outerjoin(part.table, self.lines.c.seq == part.table.c.seq)

@@ -134,7 +134,7 @@ class _Reading:
 
     @staticmethod
     def _old_line_fits(row: RowMapping) -> bool:
-        if row["seal"] != seal(row, row["actor"]):
+        if row["seal"] != seal(dict(row), row["actor"]):
             return False
         names = ("seq", "at", "actor_told", "deed", "subject", "content", "previous")
         return row["actor_told"] is None or row["hash"] == line_hash([row[name] for name in names])
