@@ -124,6 +124,51 @@ class PastLink:
     evidence: str = ""
 
 
+class Stance(StrEnum):
+    """How what a model thinks stands to the verdict of the rules."""
+
+    AGREES = "agrees"
+    DIFFERS = "differs"  # the verdict of the rules stands all the same
+    OVERTURNS = "overturns"  # a capable model contradicts a conviction with telemetry: the conviction falls
+    UNSURE = "is not sure"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of a model, and the evidence that code has checked it against."""
+
+    text: str
+    cites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What a model made of a diagnosis: only what code could verify. `failure` says why the rules stand alone, else "".
+
+    `about` is the finding of the rules that it read. `choice` is a change id, "operational", "undetermined", or "" after a
+    failure; `named` the same for people. `ranking` are change ids, best first. `claims` cite `evidence`; `dropped` counts
+    the sentences without support. Cost in US dollars.
+    """
+
+    about: tuple[str, ...]
+    at: datetime
+    model: str
+    stance: Stance = Stance.UNSURE
+    choice: str = ""
+    named: str = ""
+    reason: str = ""
+    ranking: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    dropped: int = 0
+    evidence: tuple[Evidence, ...] = ()
+    interaction_id: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
+    cost_known: bool = True
+    failure: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The outcome of one look at one incident. Every sentence shown to people cites evidence of this list.
@@ -151,6 +196,14 @@ class Diagnosis:
     past: tuple[PastLink, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     engine: str = "rules"
+    trace_id: str = ""  # joins what the rules and a model said at one look
+    thought: Thought | None = None
+
+    @property
+    def finding(self) -> tuple[str, ...]:
+        """What was found, however sure: verdict, change id of the cause, remedy of another cause. Figures do not change it."""
+        other = self.remedy.value if self.operational_cause else ""
+        return self.verdict.value, self.cause.change_id if self.cause else "", other
 
     def cited(self, evidence_id: str) -> Evidence | None:
         """The piece of evidence with this id, or None."""

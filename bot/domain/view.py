@@ -6,10 +6,10 @@ Texts here are unescaped plain text unless a field says Markdown. Slack user ids
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.action import Action
+from bot.domain.action import Action, ActionKind
 from bot.domain.change import Change
 from bot.domain.document import Found
-from bot.domain.evidence import Diagnosis
+from bot.domain.evidence import Diagnosis, Thought
 from bot.domain.incident import Entry, Incident
 
 
@@ -137,12 +137,53 @@ class EvidenceView:
 
 
 @dataclass(frozen=True, slots=True)
-class HomeView:
-    """A person's home page: what is open, and which actions wait for approval. Never a message."""
+class ThoughtView:
+    """What a model made of the evidence of an incident: the one message of it in the thread, edited in place."""
 
+    key: str  # "INC-42"
+    thought: Thought
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """A person's home page; never a message.
+
+    `mine` are the live incidents that this person acknowledged, is on call for, or whose service the person's team owns;
+    `incidents` are all live ones; `approvals` wait for this person; `under_way` are the actions that run.
+    """
+
+    mine: tuple[Incident, ...]
     incidents: tuple[Incident, ...]
     approvals: tuple[Action, ...]
+    under_way: tuple[Action, ...]
     as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderForm:
+    """What the form for a deploy or rollback offers; never a message.
+
+    With `service` "" nothing is chosen yet. `versions` are those that ran before, newest first, empty where nobody could
+    tell; `current` is the one that runs.
+    """
+
+    kind: ActionKind
+    services: tuple[str, ...]
+    environments: tuple[str, ...]
+    environment: str
+    service: str = ""
+    versions: tuple[str, ...] = ()
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message that stands in the chat: who said it (a user id, or a bot's), what, when, and in which thread."""
+
+    place: Place
+    by: str
+    text: str
+    at: datetime
 
 
 Shown = (
@@ -158,4 +199,5 @@ Shown = (
     | DigestView
     | NoteView
     | EvidenceView
+    | ThoughtView
 )

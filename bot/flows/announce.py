@@ -1,8 +1,9 @@
 """What people see is kept current: one message per thing, posted once, edited in place.
 
-A message of ours has a key: `card:<incident>`, `evidence:<incident>`, `pointer:<incident>:<channel>`, `confirm:<incident>`,
-`action:<action>`. `want` asks for it to be brought up to date; `refresh` is the durable work that does so. At most one
-refresh per key is outstanding; it reads the latest state when it runs, and ends if that is what people see already.
+A message of ours has a key: `card:<incident>`, `evidence:<incident>`, `thought:<incident>`, `pointer:<incident>:<channel>`,
+`confirm:<incident>`, `action:<action>`. `want` asks for it to be brought up to date; `refresh` is the durable work that does
+so. At most one refresh per key is outstanding; it reads the latest state when it runs, and ends if that is what people see
+already.
 """
 
 import hashlib
@@ -21,10 +22,13 @@ from bot.domain.view import (
     Place,
     PointerView,
     Shown,
+    ThoughtView,
 )
 from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
+from bot.flows.spending import notice
 from bot.incidents.routing import Route
+from bot.investigation.thought import unread
 from bot.ports import Card, Scalar, Transaction
 
 EPOCH = datetime.fromtimestamp(0, tz=UTC)
@@ -51,7 +55,7 @@ def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
 def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None = None) -> None:
     """The one message of this action is brought up to date; `place` is where it first appears without an incident."""
     key = f"action:{action.id}"
-    if place is not None and not action.incident_id and desk.cards.get(tx, key) is None:
+    if place is not None and not action.incident_id and desk.cards.hold(tx, key) is None:
         desk.cards.put(tx, Card(key=key, place=Place(place.channel, "", place.thread)))
     want(tx, key, desk)
 
@@ -59,7 +63,7 @@ def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None
 def want(tx: Transaction, key: str, desk: Desk) -> None:
     """This message is brought up to date soon; asking again while that is outstanding changes nothing."""
     now = desk.clock()
-    card = desk.cards.get(tx, key) or Card(key=key, place=Place(""))
+    card = desk.cards.hold(tx, key) or Card(key=key, place=Place(""))
     if card.pending and now - datetime.fromisoformat(card.pending) < STALE:
         return
     desk.cards.put(tx, replace(card, pending=now.isoformat()))
@@ -82,8 +86,8 @@ async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
     key = str(args["key"])
 
     def read(tx: Transaction) -> tuple[Card, Shown, Place] | None:
-        card = desk.cards.get(tx, key) or Card(key=key, place=Place(""))
         built = build(tx, key, desk)
+        card = desk.cards.hold(tx, key) or Card(key=key, place=Place(""))
         desk.cards.put(tx, replace(card, pending=""))
         return None if built is None else (card, *built)
 
@@ -99,9 +103,9 @@ async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
     place = await _put(card, view, home, desk)
 
     def record(tx: Transaction) -> None:
-        latest = desk.cards.get(tx, key) or card
-        desk.cards.put(tx, replace(latest, place=place, shown=shown, posts=latest.posts + 1))
         _companions(tx, view, desk)
+        latest = desk.cards.hold(tx, key) or card
+        desk.cards.put(tx, replace(latest, place=place, shown=shown, posts=latest.posts + 1))
 
     await desk.db.write(record)
 
@@ -130,8 +134,13 @@ async def post_once(key: str, place: Place, view: Shown, desk: Desk) -> Place:
     if card is not None and card.place.ts:
         return card.place
     stands = await _post_or_find(card or Card(key, place), place, view, card is not None, desk)
-    await desk.db.write(lambda tx: desk.cards.put(tx, Card(key, stands, posts=1)))
-    return stands
+
+    def record(tx: Transaction) -> Place:
+        latest = desk.cards.hold(tx, key) or Card(key, place)
+        desk.cards.put(tx, replace(latest, place=stands, posts=1))
+        return stands
+
+    return await desk.db.write(record)
 
 
 async def _post_or_find(card: Card, place: Place, view: Shown, tried: bool, desk: Desk) -> Place:
@@ -139,8 +148,12 @@ async def _post_or_find(card: Card, place: Place, view: Shown, tried: bool, desk
     if tried and (found := await desk.channel.find(place.channel, card.key, place.thread)):
         await desk.channel.edit(found, view)
         return found
-    if not tried:
-        await desk.db.write(lambda tx: desk.cards.put(tx, replace(desk.cards.get(tx, card.key) or card, place=place)))
+
+    def about_to(tx: Transaction) -> None:  # at every try: whoever was taken over meanwhile is stopped here
+        latest = desk.cards.hold(tx, card.key) or card
+        desk.cards.put(tx, replace(latest, place=place))
+
+    await desk.db.write(about_to)
     return await desk.channel.post(place, view, key=card.key)
 
 
@@ -154,12 +167,21 @@ async def _settle(home: Place, desk: Desk) -> Place:
 
 
 def _companions(tx: Transaction, view: Shown, desk: Desk) -> None:
-    """A card that stands brings its evidence into its thread and pointers into the other channels."""
+    """A card that stands brings its evidence into its thread and pointers into the other channels.
+
+    A model is asked once the ranked evidence stands, never before.
+    """
+    if isinstance(view, EvidenceView) and desk.model is not None and unread(view.diagnosis) and view.incident.live:
+        work = f"think:{view.incident.id}:{view.diagnosis.at.isoformat()}"
+        args = {"incident_id": view.incident.id, "id": work}
+        desk.work.start(tx, "model", "think", work, args, partition=view.incident.id)
     if not isinstance(view, IncidentView):
         return
     incident = view.incident
     if view.diagnosis is not None:
         want(tx, f"evidence:{incident.id}", desk)
+        if view.diagnosis.thought is not None:
+            want(tx, f"thought:{incident.id}", desk)
     for channel in pointer_channels(incident, view.diagnosis, desk):
         want(tx, f"pointer:{incident.id}:{channel}", desk)
     if view.action is not None:
@@ -204,9 +226,19 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
     thread = Place(card.place.channel, "", card.place.ts)
     if kind == "evidence":
         return (EvidenceView(incident, diagnosis), thread) if diagnosis else None
+    if kind == "thought":
+        stands = desk.cards.get(tx, key)
+        return _build_thought(incident, diagnosis, stands is not None and bool(stands.place.ts), thread)
     if kind == "confirm":
         return ConfirmView(incident, diagnosis), thread
     return PointerView(incident, why=_why(incident, diagnosis, rest[0], desk), card=card.place), Place(rest[0])
+
+
+def _build_thought(incident: Incident, diagnosis: Diagnosis | None, stands: bool, thread: Place) -> tuple[Shown, Place] | None:
+    """What the model thinks; that it failed is told by the card alone unless an earlier thought stands in the thread."""
+    if diagnosis is None or diagnosis.thought is None or (diagnosis.thought.failure and not stands):
+        return None
+    return ThoughtView(incident.key, diagnosis.thought), thread
 
 
 def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] | None:
@@ -244,7 +276,6 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
     """All that the card tells."""
     diagnosis = desk.diagnoses.latest(tx, incident.id)
     actions = desk.actions.of_incident(tx, incident.id)
-    notices = ["rules only (no model configured)"]
     return IncidentView(
         incident=incident,
         diagnosis=diagnosis,
@@ -252,7 +283,7 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
         may_propose=rollback_target(tx, incident, diagnosis, actions, desk),
         as_of=desk.clock(),
         looking=diagnosis is None,
-        notices=tuple(notices),
+        notices=(notice(tx, incident, diagnosis, desk),),
     )
 
 
@@ -290,5 +321,5 @@ def digest(view: Shown) -> str:
     """Equal for views that look the same to people; the time of looking does not count."""
     same = replace(view, as_of=EPOCH) if isinstance(view, IncidentView | ActionView) else view
     if isinstance(same, IncidentView | EvidenceView | ConfirmView) and same.diagnosis is not None:
-        same = replace(same, diagnosis=replace(same.diagnosis, at=EPOCH))
+        same = replace(same, diagnosis=replace(same.diagnosis, at=EPOCH, trace_id="", thought=None))
     return hashlib.sha256(repr(same).encode()).hexdigest()[:24]

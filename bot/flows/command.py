@@ -15,8 +15,10 @@ from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows.announce import announce, incident_view
-from bot.flows.approval import propose
 from bot.flows.desk import Desk
+from bot.flows.engine import budget, model_line, switch
+from bot.flows.feedback import on_press as on_feedback
+from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire, mentioned
 from bot.flows.resolving import resolve
 from bot.investigation.answers import Topic, handover
@@ -28,7 +30,7 @@ USAGE = {
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
     "runbook": "/runbook <question>",
-    "tocsin": "/tocsin help | status",
+    "tocsin": "/tocsin help | status | model on|off|status | budget [INC-n]",
 }
 _SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -39,8 +41,8 @@ async def on_command(request: CommandRequest, desk: Desk) -> Shown:
     """The command is carried out; an unknown one is answered with how to use it."""
     deeds: dict[str, Callable[[CommandRequest, Desk], Awaitable[Shown]]] = {
         "incident": _incident,
-        "deploy": _deploy,
-        "rollback": _rollback,
+        "deploy": _order,
+        "rollback": _order,
         "runbook": _runbook,
         "tocsin": _tocsin,
     }
@@ -117,11 +119,11 @@ def resolve_by(tx: Transaction, incident: Incident, person: Person, reason: str,
     return NoteView(f"{done.key} is resolved.")
 
 
-def silence(tx: Transaction, incident: Incident, person: Person, span: timedelta, desk: Desk) -> Shown:
+def silence(tx: Transaction, incident: Incident, person: Person, span: timedelta, desk: Desk, reason: str = "") -> Shown:
     """No reminders for a while; the card stays current."""
     until = desk.clock() + span
     quiet = desk.incidents.save(tx, replace(incident, silenced_until=until, updated_at=desk.clock()))
-    _log(tx, quiet, person, "silenced", f"until {until:%Y-%m-%d %H:%M} UTC", desk)
+    _log(tx, quiet, person, "silenced", f"until {until:%Y-%m-%d %H:%M} UTC" + (f": {reason}" if reason else ""), desk)
     announce(tx, quiet, desk)
     return NoteView(f"{quiet.key} is silent until {until:%Y-%m-%d %H:%M} UTC; its card stays current.")
 
@@ -148,46 +150,9 @@ def parse_span(text: str) -> timedelta:
     return min(timedelta(**{_UNITS[match[2]]: int(match[1])}), timedelta(days=30))
 
 
-async def _deploy(request: CommandRequest, desk: Desk) -> Shown:
-    if len(request.words) not in (2, 3):
-        return _usage("deploy")
-    service, version, *environment = request.words
-    return await _propose(request, ActionKind.DEPLOY, service, version, environment, desk)
-
-
-async def _rollback(request: CommandRequest, desk: Desk) -> Shown:
-    if len(request.words) not in (1, 2, 3):
-        return _usage("rollback")
-    service, *rest = request.words
-    known = desk.catalogue().get(service).environments
-    if len(rest) == 1 and rest[0] in known:
-        return await _propose(request, ActionKind.ROLLBACK, service, "", rest, desk)
-    return await _propose(request, ActionKind.ROLLBACK, service, rest[0] if rest else "", rest[1:], desk)
-
-
-async def _propose(
-    request: CommandRequest, kind: ActionKind, service: str, target: str, environment: list[str], desk: Desk
-) -> Shown:
-    where = environment[0] if environment else desk.default_environment
-
-    def open_one(tx: Transaction) -> Incident | None:
-        name = desk.catalogue().get(service).name
-        mine = [i for i in desk.incidents.live(tx) if name in i.services and i.environment == where]
-        return mine[-1] if mine else None
-
-    action = await propose(
-        incident=await desk.db.read(open_one),
-        kind=kind,
-        service=service,
-        target=target,
-        environment=where,
-        person=request.person,
-        desk=desk,
-        reason=f"/{request.command} by a person",
-        place=Place(request.channel),
-        key=request.id,
-    )
-    return NoteView(f"The plan to {kind.value} {action.service} to {action.target} is posted; it is {action.status.value}.")
+async def _order(request: CommandRequest, desk: Desk) -> Shown:
+    asked = from_command(request, ActionKind(request.command), desk)
+    return await on_order(asked, desk) if asked else _usage(request.command)
 
 
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
@@ -217,6 +182,10 @@ async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
 async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
     if request.words[:1] == ("status",):
         return NoteView(await status(desk))
+    if request.words[:1] == ("model",):
+        return await switch(request, desk)
+    if request.words[:1] == ("budget",):
+        return await budget(request, desk)
     return NoteView(
         "\n".join(USAGE.values()) + "\nOr ask me: what changed today? have we seen this before? what should I check next?"
     )
@@ -225,15 +194,15 @@ async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
 async def status(desk: Desk) -> str:
     """The bot's own state in a few lines."""
 
-    def go(tx: Transaction) -> tuple[int, int, int]:
-        return len(desk.incidents.live(tx)), len(desk.actions.unfinished(tx)), desk.inbox.waiting(tx)
+    def go(tx: Transaction) -> tuple[int, int, int, str]:
+        return len(desk.incidents.live(tx)), len(desk.actions.unfinished(tx)), desk.inbox.waiting(tx), model_line(tx, desk)
 
-    incidents, actions, waiting = await desk.db.read(go)
+    incidents, actions, waiting, model = await desk.db.read(go)
     return "\n".join(
         (
             f"Tocsin {desk.code_version}: {incidents} open incidents, {actions} actions under way, {waiting} deliveries waiting.",
             f"Knowledge: {desk.library.state}",
-            f"Catalogue: {len(desk.catalogue().services)} services. Model: none configured, answers come from rules.",
+            f"Catalogue: {len(desk.catalogue().services)} services. {model}",
         )
     )
 
@@ -250,10 +219,13 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         if press.action_id is Deed.INCIDENT_RESOLVE:
             return resolve_by(tx, incident, press.person, redact(press.text), desk)
         if press.action_id is Deed.INCIDENT_SILENCE:
-            return silence(tx, incident, press.person, HOUR, desk)
+            return silence(tx, incident, press.person, parse_span(press.span), desk, redact(press.text))
         return _more(tx, incident, press.choice, desk)
 
-    return await desk.db.write(go)
+    shown = await desk.db.write(go)
+    if press.action_id is Deed.INCIDENT_RESOLVE and press.cause:
+        return await on_feedback(replace(press, action_id=Deed.CAUSE_OTHER, text=press.cause), desk)
+    return shown
 
 
 def _more(tx: Transaction, incident: Incident, choice: More | None, desk: Desk) -> Shown:

@@ -42,6 +42,8 @@ class Limits:
     gather: timedelta = timedelta(seconds=5)
     first_card: timedelta = timedelta(seconds=1)  # the first card waits this long for the first diagnosis
     look_again: timedelta = timedelta(seconds=30)  # a live incident is looked at again when it changed, at most this often
+    think: timedelta = timedelta(seconds=120)  # a model may read the evidence of an incident for so long
+    reply: timedelta = timedelta(seconds=60)  # a model may take so long for an answer to a person
     window: timedelta = timedelta(hours=2)  # how far back evidence and changes are looked at
 
 

@@ -16,6 +16,7 @@ from bot.flows.desk import Desk
 from bot.investigation.case import Case
 from bot.investigation.diagnose import closer, diagnose, with_knowledge
 from bot.investigation.gather import gather
+from bot.investigation.thought import with_thought
 from bot.ports import Scalar, Transaction
 from bot.redact import redact
 
@@ -114,8 +115,11 @@ def _tell(tx: Transaction, id: str, diagnosis: Diagnosis, case: Case, spent_ms: 
     before = desk.diagnoses.latest(tx, id)
     if before is not None and before.verdict is Verdict.CONVICTED and _weaker(diagnosis, before):
         diagnosis = before  # telemetry that fades while people act does not acquit what stood convicted
+    diagnosis = with_thought(diagnosis, before.thought if before else None)
+    news = before is None or _claim(before) != _claim(diagnosis)
+    diagnosis = replace(diagnosis, trace_id=desk.new_id() if before is None or news else before.trace_id)
     desk.diagnoses.save(tx, id, diagnosis)
-    if before is None or _claim(before) != _claim(diagnosis):
+    if news:
         desk.timeline.add(tx, [Entry(id, diagnosis.at, EntryKind.DIAGNOSIS, diagnosis.summary)])
         desk.journal.add(tx, _interaction(incident, diagnosis, case, spent_ms, desk))
     announce(tx, incident, desk)
@@ -141,8 +145,9 @@ def _interaction(incident: Incident, diagnosis: Diagnosis, case: Case, spent_ms:
         id=desk.new_id(),
         at=diagnosis.at,
         feature=Feature.DIAGNOSIS,
-        engine=diagnosis.engine,
+        engine="rules",
         incident_id=incident.id,
+        trace_id=diagnosis.trace_id,
         code_version=desk.code_version,
         corpus_version=desk.library.corpus_version,
         question=redact(incident.title),

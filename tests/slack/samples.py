@@ -10,6 +10,7 @@ from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.document import Document, DocumentKind, Found, Tier
 from bot.domain.evidence import (
     Candidate,
+    Claim,
     Confidence,
     Diagnosis,
     Evidence,
@@ -18,6 +19,8 @@ from bot.domain.evidence import (
     PastLink,
     Remedy,
     RunbookLink,
+    Stance,
+    Thought,
     Verdict,
 )
 from bot.domain.incident import Entry, EntryKind, Incident, Member, Status
@@ -36,6 +39,7 @@ from bot.domain.view import (
     PointerView,
     RunbookView,
     Shown,
+    ThoughtView,
     TimelineView,
 )
 
@@ -193,6 +197,13 @@ DONE = replace(
     outcome="payments runs v42; errors are back to 0.2 %",
     output=("switching payments to v42", "token=[redacted]", "healthy after 3 s"),
 )
+RUNNING = replace(ACTION, id="0195a1b2-0000-7000-8000-0000000000a2", service="checkout", status=ActionStatus.EXECUTING)
+LOST = replace(
+    ACTION,
+    status=ActionStatus.UNCERTAIN,
+    decisions=(Decision("U0APPROVER", True, LATER),),
+    outcome="Nobody knows whether payments v42 was deployed: the deployer never heard of it. It is not tried again.",
+)
 RESOLVED = replace(
     INCIDENT,
     status=Status.RESOLVED,
@@ -246,6 +257,7 @@ VIEWS: Mapping[str, Shown] = {
         "https://example.slack.com/archives/C0PAYMENTS/p1767362940000100",
     ),
     "action": ActionView(ACTION, INCIDENT, NOW),
+    "action_uncertain": ActionView(LOST, INCIDENT, LATER),
     "action_done": ActionView(DONE, INCIDENT, LATER),
     "action_expired": ActionView(ACTION, None, NOW + timedelta(hours=1)),
     "answer": AnswerView(
@@ -267,4 +279,30 @@ VIEWS: Mapping[str, Shown] = {
     "note": NoteView("Only people of team-payments may approve this.", ("U0STRANGER",)),
     "evidence": EvidenceView(INCIDENT, CONVICTED),
 }
-HOME = HomeView((INCIDENT,), (ACTION,), NOW)
+THOUGHT = Thought(
+    about=CONVICTED.finding,
+    at=NOW,
+    model="openai:gpt-x",
+    stance=Stance.AGREES,
+    choice=GUILTY.change_id,
+    named="payments v43 (3f2c1a9)",
+    reason="More retries multiply the calls to a provider that already fails.",
+    ranking=(GUILTY.change_id,),
+    claims=(
+        Claim("Retries were raised from 2 to 10 <!channel>", ("E4",)),
+        Claim("The calls to acmepay came 4.8 times as often [E5]", ("E5",)),
+    ),
+    dropped=1,
+    evidence=(EVIDENCE[1], EVIDENCE[2]),
+    interaction_id="0195a1b2-0000-7000-8000-0000000000f2",
+    tokens_in=2310,
+    tokens_out=204,
+    cost=0.0123,
+)
+VIEWS = {
+    **VIEWS,
+    "thought": ThoughtView("INC-42", THOUGHT),
+    "thought_overturns": ThoughtView("INC-42", replace(THOUGHT, stance=Stance.OVERTURNS, named="operational", cost_known=False)),
+    "thought_failed": ThoughtView("INC-42", replace(THOUGHT, failure="the model openai:gpt-x took too long")),
+}
+HOME = HomeView((ACKED,), (ACKED, INCIDENT), (ACTION,), (RUNNING,), NOW)

@@ -16,6 +16,7 @@ from bot.domain.view import (
     PointerView,
     RunbookView,
     Shown,
+    ThoughtView,
     TimelineView,
 )
 from bot.slack.blocks.action import render_action
@@ -26,6 +27,7 @@ from bot.slack.blocks.home import render_home
 from bot.slack.blocks.kit import Block, Message
 from bot.slack.blocks.lists import render_catchup, render_digest, render_list, render_timeline
 from bot.slack.blocks.notes import render_confirm, render_note, render_pointer, render_runbooks
+from bot.slack.blocks.thought import render_thought
 
 __all__ = ["Block", "Message", "render", "render_home"]
 
@@ -57,5 +59,7 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_note(view)
         case EvidenceView():
             return render_evidence(view, hosts)
+        case ThoughtView():
+            return render_thought(view, hosts)
         case _:
             assert_never(view)
