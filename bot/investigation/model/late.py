@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ class How:
     """How to reach a model. `small` and `context` are None where the model itself is asked; `timeout` ends any question."""
 
     name: str
-    url: str = ""
+    url: str = field(default="", repr=False)  # may hold a password
     api_key: SecretStr | None = None
     small: bool | None = None
     context: int | None = None
