@@ -2,7 +2,7 @@
 
 This is the only reader of the environment. `TOCSIN_<FIELD>` sets a top-level field, `TOCSIN_<SECTION>_<FIELD>` one of a
 section, `TOCSIN_<CONNECTOR>_<FIELD>` one of a connector; `<NAME>_FILE` names a file that holds the value. Slack's own three
-names are kept: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET.
+names are kept: SLACK_BOT_TOKEN, SLACK_APP_TOKEN, SLACK_SIGNING_SECRET; so are OPENAI_API_KEY and ANTHROPIC_API_KEY.
 """
 
 import os
@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from bot.errors import BadSettings
-from bot.flows.desk import Limits
+from bot.flows.desk import Budgets, Limits
 
 _SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
+_VENDORS = (*_SLACK, "OPENAI_API_KEY", "ANTHROPIC_API_KEY")  # names that others gave
 _NOT_OURS = frozenset({"TOCSIN_PIP_ARGS"})
 _EXAMPLES = {
     "port": "8400",
@@ -26,6 +27,9 @@ _EXAMPLES = {
     "data_dir": ".tocsin",
     "database_url": "sqlite:///.tocsin/tocsin.db",
     "digest_at": "09:00",
+    "model": "openai-compatible:qwen3-8b",
+    "model_url": "http://127.0.0.1:8080/v1",
+    "model_timeout_seconds": "120",
 }
 
 
@@ -84,6 +88,15 @@ class RetentionSettings(Section):
     journal_days: int = Field(90, gt=0)
 
 
+class BudgetSettings(Section):
+    """What models may cost in US dollars and calls, per incident and per UTC day; 0 means that none is asked."""
+
+    incident_cost: float = Field(1.0, ge=0)
+    incident_calls: int = Field(40, ge=0)
+    day_cost: float = Field(20.0, ge=0)
+    day_calls: int = Field(1000, ge=0)
+
+
 class Settings(Section):
     """Everything that an installation can decide."""
 
@@ -95,11 +108,23 @@ class Settings(Section):
     environment: str = "production"
     digest_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     log_level: str = "INFO"
+    model: str = ""  # "": rules only, nothing leaves the building
+    model_url: str = Field("", repr=False)  # may hold a password
+    model_api_key: SecretStr | None = None
+    model_small: bool | None = None  # None: found out
+    model_context: int | None = Field(None, ge=1024)  # None: found out
+    model_timeout_seconds: float = Field(120, gt=0)
+    model_fallback: str = ""
+    model_fallback_url: str = Field("", repr=False)
+    model_fallback_api_key: SecretStr | None = None
+    openai_api_key: SecretStr | None = None
+    anthropic_api_key: SecretStr | None = None
     slack: SlackSettings = SlackSettings()
     knowledge: KnowledgeSettings = KnowledgeSettings()
     incidents: IncidentSettings = IncidentSettings()
     intake: IntakeSettings = IntakeSettings()
     retention: RetentionSettings = RetentionSettings()
+    budget: BudgetSettings = BudgetSettings()
     connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
     deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)
     folder: Path = Path()  # where tocsin.toml and the rule files lie
@@ -142,8 +167,15 @@ class Settings(Section):
             gather=timedelta(seconds=i.gather_seconds),
             first_card=timedelta(seconds=i.first_card_seconds),
             look_again=timedelta(seconds=i.look_again_seconds),
+            think=timedelta(seconds=self.model_timeout_seconds),
+            reply=timedelta(seconds=self.model_timeout_seconds),
             window=timedelta(minutes=i.window_minutes),
         )
+
+    @property
+    def budgets(self) -> Budgets:
+        """What models may cost, in the form that the stories use."""
+        return Budgets(**self.budget.model_dump())
 
 
 def load_settings(folder: Path) -> Settings:
@@ -174,7 +206,7 @@ def _read_toml(file: Path) -> dict[str, object]:
 def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in sorted(environ.items()):
         bare = name.removesuffix("_FILE")
-        if not (bare.startswith("TOCSIN_") or bare in _SLACK) or bare in _NOT_OURS:
+        if not (bare.startswith("TOCSIN_") or bare in _VENDORS) or bare in _NOT_OURS:
             continue
         if name == bare:
             yield bare, value
@@ -186,7 +218,7 @@ def _environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _place(values: dict[str, object], name: str, value: str) -> None:
-    words = (name if name in _SLACK else name.removeprefix("TOCSIN_")).lower()
+    words = (name if name in _VENDORS else name.removeprefix("TOCSIN_")).lower()
     if words in Settings.model_fields:
         values[words] = value
         return

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
 from uuid6 import uuid7
 
 from bot import __version__
@@ -22,12 +22,25 @@ from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.schedule import Daily, Every, Job
 from bot.intake.web import Door
+from bot.investigation.model.late import How
+from bot.investigation.model.opening import open_model
 from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
 from bot.knowledge.embedder import NONE, open_embedder
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
-from bot.ports import ChangeSource, Channel, Connector, Deployer, EvidenceSource, Handler, Scalar, Transaction, WebhookSettings
+from bot.ports import (
+    ChangeSource,
+    Channel,
+    Connector,
+    Deployer,
+    EvidenceSource,
+    Handler,
+    Model,
+    Scalar,
+    Transaction,
+    WebhookSettings,
+)
 from bot.settings import Settings, load_settings
 from bot.slack.app import App, build_app
 from bot.slack.front import Stories as SlackStories
@@ -222,12 +235,39 @@ def build(settings: Settings, channel: Channel) -> Bot:
         evidence_sources=able.evidence,
         change_sources=able.changes,
         deployers=able.deployers,
+        model=model_of(settings),
+        budgets=settings.budgets,
         limits=settings.limits,
         default_environment=settings.environment,
         code_version=__version__,
     )
     app, socket_mode = slack_app(desk, settings)
     return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode)
+
+
+def model_of(settings: Settings) -> Model | None:
+    """The configured language model; None, and no part of LangChain loaded, where none is. Raises BadSettings."""
+    if not settings.model:
+        return None
+    first = _how(settings, settings.model, settings.model_url, settings.model_api_key)
+    if not settings.model_fallback:
+        return open_model(first)
+    same = settings.model_fallback.partition(":")[0] == settings.model.partition(":")[0]
+    url = settings.model_fallback_url or (settings.model_url if same else "")
+    key = settings.model_fallback_api_key or (settings.model_api_key if same else None)
+    return open_model(first, _how(settings, settings.model_fallback, url, key))
+
+
+def _how(settings: Settings, name: str, url: str, key: SecretStr | None) -> How:
+    vendors_own = {"openai": settings.openai_api_key, "anthropic": settings.anthropic_api_key}
+    return How(
+        name,
+        url,
+        key or vendors_own.get(name.partition(":")[0]),
+        settings.model_small,
+        settings.model_context,
+        timedelta(seconds=settings.model_timeout_seconds),
+    )
 
 
 def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:
