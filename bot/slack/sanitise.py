@@ -27,12 +27,12 @@ def sanitise(markdown: str, hosts: Collection[str] = (), limit: int = 11_000) ->
     """The same text for a native `markdown` block; a link to a strange host becomes its label and the bare address."""
     text = _PRIVATE.sub("", _CONTROL.sub("", markdown.replace("\r\n", "\n").replace("\r", "\n")))
     text = cut(text, limit)
-    parts = [_calm(part) if is_code else _prose(part, hosts) for is_code, part in _split(text)]
+    parts = [_calm(part) if is_code else _prose(part, hosts) for is_code, part in split(text)]
     return cut("".join(parts), limit)
 
 
-def _split(text: str) -> list[tuple[bool, str]]:
-    """The text in pieces, each with whether it is a fenced block."""
+def split(text: str) -> list[tuple[bool, str]]:
+    """The text in pieces, at least one, each with whether it is a fenced block; a last fence may still be open."""
     parts: list[tuple[bool, list[str]]] = [(False, [])]
     fence = ""
     for line in text.splitlines(keepends=True):
