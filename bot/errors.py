@@ -57,6 +57,10 @@ class Outrun(IllegalMove):
     retry = True
 
 
+class TakenOver(BotError):
+    """Another replica has taken over this piece of work, because this one was not heard of; what it writes now is refused."""
+
+
 class NotFound(BotError):
     """There is no such thing; the message says how to list those there are."""
 

@@ -12,6 +12,7 @@ from bot.durable.table import metadata as work_metadata
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase, metadata, sql
 from tests.fakes import FakeClock
+from tests.postgres import Postgres, a_server
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +50,26 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[SqlDatabase]:
-    """A fresh SQLite database with the table of every store that the test module imported, and the work table."""
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server of this test run."""
+    with a_server() as url:
+        yield Postgres(url)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlDatabase]:
+    """A fresh database, once SQLite and once PostgreSQL, with the tables of the stores and the work table.
+
+    On SQLite they are those of the stores that the test module imported, on PostgreSQL those of the migrations.
+    """
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgres").a_database() as url:
+            database = SqlDatabase(url)
+            database.open()
+            yield database
+            database.close()
+        return
     database = SqlDatabase(f"sqlite:///{tmp_path}/tocsin.db")
     database.open(migrate=False)
 

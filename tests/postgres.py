@@ -17,7 +17,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bot.storage.database import SqlDatabase
+
 NOBODY = 65534
+on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # what is a promise of SQLite alone
 
 
 @contextmanager
@@ -53,12 +56,39 @@ def a_server() -> Iterator[str]:
             server.wait(20)
 
 
-def a_database(url: str) -> str:
-    """The URL of a fresh database on a server."""
-    name = f"t{secrets.token_hex(6)}"
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-    return url.rpartition("/")[0] + f"/{name}"
+class Postgres:
+    """A running server that hands out databases with Tocsin's schema: copies of one that the migrations made."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._template = ""
+
+    @contextmanager
+    def a_database(self) -> Iterator[str]:
+        """The URL of a fresh database, which goes with the block."""
+        if not self._template:
+            self._template = self._migrated()
+        name = f"t{secrets.token_hex(6)}"
+        self._do(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        try:
+            yield self._of(name)
+        finally:
+            self._do(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _migrated(self) -> str:
+        name = f"t{secrets.token_hex(6)}"
+        self._do(f"CREATE DATABASE {name}")
+        made = SqlDatabase(self._of(name))
+        made.open()
+        made.close()
+        return name
+
+    def _of(self, name: str) -> str:
+        return self.url.rpartition("/")[0] + f"/{name}"
+
+    def _do(self, statement: str) -> None:
+        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as server:
+            server.execute(statement)
 
 
 def _free_port() -> int:

@@ -93,7 +93,11 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
             asyncio.create_task(drain.run(), name="inbox"),
             asyncio.create_task(web.serve(sockets=[listener]), name="web"),
         ]
-        end.push_async_callback(_finish, tasks, web, drain, worker)
+        end.push_async_callback(_finish, list(tasks), web, drain, worker)
+        if bot.db.postgres:
+            hearing = asyncio.create_task(_hear(bot, drain), name="notifications")
+            tasks.append(hearing)
+            end.callback(hearing.cancel)
         if bot.socket_mode is not None:
             await bot.socket_mode.start()
             end.push_async_callback(bot.socket_mode.stop)
@@ -105,6 +109,17 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         await _up(bot, web)
         say(f"The bot is up: webhooks at http://{settings.host}:{settings.port}/webhooks/<connector>")
         yield tasks
+
+
+async def _hear(bot: "Bot", drain: "Drain") -> None:
+    """What other replicas commit wakes this one at once; while that is interrupted, looking now and then does."""
+    from bot.durable.work import CHANNEL  # slow, as above
+    from bot.storage.inbox import ARRIVED
+
+    def heard(now: bool) -> None:
+        bot.work.notified = now
+
+    await bot.db.listen({CHANNEL: bot.work.wake, ARRIVED: drain.wake}, heard)
 
 
 async def _finish(tasks: list["asyncio.Task[None]"], web: "_Web", drain: "Drain", worker: "Worker") -> None:

@@ -78,4 +78,5 @@ class Lease:
         taken = hand_back(db, self._kept.queues, at, work.c.owner.not_in(alive))
         db.execute(delete(replica).where(replica.c.beat <= at - 10 * self._lease))
         if taken:
+            self._kept.notify(tx)
             log.warning("owner=%s took over %d items of replicas that no longer beat", owner, taken)

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Row
 from bot.durable.queues import Queue
 from bot.durable.table import DEAD, READY, RUNNING, work
 from bot.durable.work import connection, now
+from bot.errors import TakenOver
 from bot.ports import Scalar, Transaction
 
 log = logging.getLogger(__name__)
@@ -110,6 +111,13 @@ def hand_back(db: Connection, queues: Mapping[str, Queue], at: float, whose: Col
         too_often = update(work).where(left, work.c.queue == queue.name, work.c.crashes + 1 >= queue.crashes)
         count += db.execute(too_often.values({**died, "state": DEAD, "finished_at": at, "error": reason})).rowcount
     return count + db.execute(update(work).where(left).values({**died, "state": READY, "run_at": at})).rowcount
+
+
+def fenced(tx: Transaction, claim: Claim) -> None:
+    """Raise TakenOver unless this item is still ours; nobody takes it over before this transaction ends."""
+    ours = (work.c.seq == claim.seq, work.c.owner == claim.owner, work.c.attempts == claim.attempts, work.c.state == RUNNING)
+    if connection(tx).execute(select(work.c.seq).where(*ours).with_for_update(read=True)).first() is None:
+        raise TakenOver(f"work={claim.id} was taken over by another replica; what this one still does with it is not kept.")
 
 
 def _write_end(db: Connection, end: End, at: float) -> None:

@@ -1,5 +1,6 @@
 """Starting work, and looking after it: ports.Work on the work table."""
 
+import hashlib
 import json
 import logging
 import time
@@ -19,6 +20,9 @@ from bot.ports import Scalar, Transaction
 __all__ = ["DurableWork", "Item", "connection", "metadata", "now"]
 
 log = logging.getLogger(__name__)
+
+CHANNEL = "tocsin_work"  # of LISTEN and NOTIFY
+LONGEST = 200  # characters of an id or a partition
 
 
 def connection(tx: Transaction) -> Connection:
@@ -59,6 +63,7 @@ class DurableWork:
     def __init__(self, queues: Mapping[str, Queue] = DEFAULTS, clock: Callable[[], float] = time.time) -> None:
         self.queues = queues
         self.clock = clock
+        self.notified = False  # somebody listens for what commits, ours included, and wakes the worker
         self._wake: list[Callable[[], None]] = []
 
     def on_start(self, wake: Callable[[], None]) -> Callable[[], None]:
@@ -82,19 +87,19 @@ class DurableWork:
             raise NotFound(f"There is no queue {queue!r}; there are {', '.join(self.queues)}.")
         at = now(tx, self.clock)
         row = {
-            "id": id,
+            "id": _fit(id),
             "queue": queue,
             "name": name,
             "args": json.dumps(args, separators=(",", ":")),
-            "partition": partition,
+            "partition": None if partition is None else _fit(partition),
             "state": READY,
-            "run_at": max(at, not_before.timestamp()) if not_before else at,
+            # A wait by the caller's clock, counted by the database's: the two may differ.
+            "run_at": at + max(0.0, not_before.timestamp() - self.clock()) if not_before else at,
             "created_at": at,
         }
-        # Waking before the commit is right on SQLite: the claim waits for the one writer, hence for this commit.
-        done = connection(tx).execute(_INSERT[connection(tx).dialect.name], row).rowcount == 1
+        done = connection(tx).execute(_INSERT[connection(tx).dialect.name], row).first() is not None
         if done:
-            self._notify(tx)
+            self.notify(tx)
         return done
 
     def list(self, tx: Transaction, *, state: str | None = None, queue: str | None = None, limit: int = 50) -> list[Item]:
@@ -115,8 +120,8 @@ class DurableWork:
         fresh = {"state": READY, "attempts": 0, "crashes": 0, "run_at": now(tx, self.clock), "finished_at": None}
         # Its patience begins anew too, hence created_at.
         fresh["created_at"] = fresh["run_at"]
-        done = connection(tx).execute(update(work).where(work.c.id == id, work.c.state == DEAD).values(fresh))
-        self._notify(tx)
+        done = connection(tx).execute(update(work).where(work.c.id == _fit(id), work.c.state == DEAD).values(fresh))
+        self.notify(tx)
         return done.rowcount == 1
 
     def purge(self, tx: Transaction, before: datetime) -> int:
@@ -138,14 +143,28 @@ class DurableWork:
         oldest = connection(tx).execute(select(func.min(work.c.run_at)).where(work.c.state == READY)).scalar_one()
         return 0.0 if oldest is None else max(0.0, now(tx, self.clock) - float(oldest))
 
-    def _notify(self, tx: Transaction) -> None:
+    def notify(self, tx: Transaction) -> None:
+        """Workers look for work: those of all replicas at the commit, on SQLite the one of this process now."""
         if connection(tx).dialect.name == "postgresql":
-            connection(tx).execute(text("SELECT pg_notify('tocsin_work', '')"))  # delivered at commit
+            connection(tx).execute(text(f"SELECT pg_notify('{CHANNEL}', '')"))
+            if self.notified:
+                return
+        self.wake()  # before the commit, which is right on SQLite: the claim waits for the one writer, hence for this commit
+
+    def wake(self) -> None:
+        """Workers of this process look for work."""
         for wake in tuple(self._wake):
             wake()
 
 
+def _fit(name: str) -> str:
+    """A name that every database keeps: of bounded length, and still different where the whole name is."""
+    plain = name.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 33]}~{hashlib.sha256(plain.encode()).hexdigest()[:32]}"
+
+
+# Not `rowcount`: on PostgreSQL it says nothing about an insert whose key the database makes.
 _INSERT = {
-    "sqlite": sqlite.insert(work).on_conflict_do_nothing(index_elements=["id"]),
-    "postgresql": postgresql.insert(work).on_conflict_do_nothing(index_elements=["id"]),
+    "sqlite": sqlite.insert(work).on_conflict_do_nothing(index_elements=["id"]).returning(work.c.seq),
+    "postgresql": postgresql.insert(work).on_conflict_do_nothing(index_elements=["id"]).returning(work.c.seq),
 }

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from bot.durable.lease import Lease, take_over_all
 from bot.durable.queues import next_try
 from bot.durable.table import DEAD, DONE, READY
-from bot.durable.turn import Claim, End, Outcome, Turn, take_turn
+from bot.durable.turn import Claim, End, Outcome, Turn, fenced, take_turn
 from bot.durable.work import DurableWork, connection
-from bot.ports import Database, Handler
+from bot.ports import Database, Handler, fence
 from bot.redact import redact
 
 log = logging.getLogger(__name__)
 
 RECONCILE = 30.0
-LOOK = 2.0  # without a wake-up, for work that another process started
-LOOK_POSTGRES = 0.25
+LOOK = 2.0  # seconds without a wake-up, for one that was missed
+LOOK_UNNOTIFIED = 0.25  # ... on PostgreSQL while nobody listens for what others start
 AFTER_ERROR = 1.0
 ERROR_LIMIT = 20_000  # characters of a traceback that are kept, from its end
 
@@ -36,7 +36,7 @@ class Worker:
         self._jobs: dict[asyncio.Task[End], Claim] = {}
         self._ends: list[End] = []
         self._given_up: set[tuple[int, int]] = set()
-        self._look = LOOK
+        self._postgres = False
         self._stopping = False
         self._give_up_at = float("inf")
         self._stopped = asyncio.Event()
@@ -86,9 +86,8 @@ class Worker:
     async def _run(self) -> None:
         beats: asyncio.Task[None] | None = None
         try:
-            postgres = await self._begin()
-            if postgres:
-                self._look = LOOK_POSTGRES
+            self._postgres = await self._begin()
+            if self._postgres:
                 beats = asyncio.create_task(self._lease.keep(self._give_up_jobs), name="durable-beat")
             while not self._finished:
                 await self._sleep(await self._turn())
@@ -96,6 +95,10 @@ class Worker:
             if beats is not None:
                 beats.cancel()
             self._stopped.set()
+
+    @property
+    def _look(self) -> float:
+        return LOOK_UNNOTIFIED if self._postgres and not self._work.notified else LOOK
 
     @property
     def _finished(self) -> bool:
@@ -174,6 +177,8 @@ class Worker:
             known = ", ".join(sorted(self._handlers)) or "none"
             return End(claim, DEAD, f"There is no handler {claim.name!r}; this Tocsin has {known}.")
         limit = self._work.queues[claim.queue].timeout
+        if self._postgres:
+            fence.set(lambda tx: fenced(tx, claim))
         try:
             async with asyncio.timeout(limit):
                 await handler(claim.args)

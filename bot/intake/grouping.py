@@ -4,12 +4,16 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from bot.errors import Unavailable
 from bot.flows.desk import Desk
 from bot.intake.meters import Meters
 from bot.ports import Delivery
 
 MOST_AT_ONCE = 500
+PATIENCE = 10.0  # seconds for a commit; then the senders are asked to come again
 COUNT_AGAIN = 0.25  # seconds between counts of what waits; in between only our own additions are added
+
+Group = list[tuple[Delivery, str, "asyncio.Future[bool]"]]
 
 
 class Full(Exception):
@@ -24,7 +28,7 @@ class Grouping:
         self._meters = meters
         self._most = most_waiting
         self._arrived = arrived
-        self._line: list[tuple[Delivery, str, asyncio.Future[bool]]] = []
+        self._line: Group = []
         self._commits: asyncio.Task[None] | None = None
         self._waiting = 0
         self._counted_at = float("-inf")
@@ -43,6 +47,23 @@ class Grouping:
     def _stale(self) -> bool:
         return time.monotonic() - self._counted_at > COUNT_AGAIN
 
+    def _refuse(
+        self, group: list[tuple[Delivery, str, "asyncio.Future[bool]"]], task: "asyncio.Task[tuple[list[bool], int]]"
+    ) -> None:
+        """What was not kept is said; what may still be kept is sent again, and recognised then."""
+        slow = Unavailable(f"The database did not answer for {PATIENCE:g} s.")
+        for _, _, future in group:
+            if future.done():
+                continue
+            if not task.done():
+                future.set_exception(slow)
+            elif task.cancelled():
+                future.cancel()
+            else:
+                future.set_exception(task.exception() or slow)
+        if not task.done():
+            task.add_done_callback(lambda late: late.cancelled() or late.exception())
+
     async def _commit_all(self) -> None:
         try:
             while self._line:
@@ -51,7 +72,7 @@ class Grouping:
         finally:
             self._commits = None
 
-    async def _commit(self, group: list[tuple[Delivery, str, "asyncio.Future[bool]"]]) -> None:
+    async def _commit(self, group: Group) -> None:
         began = time.perf_counter()
         deliveries = [(delivery, vendor_id) for delivery, vendor_id, _ in group]
         count, most, known = self._stale, self._most, self._waiting
@@ -64,13 +85,9 @@ class Grouping:
 
         # The outcome, good or bad, belongs to each of the requests: none may be left waiting.
         task = asyncio.ensure_future(self._desk.db.write(add, urgent=True))
-        await asyncio.wait({task})
-        if task.cancelled() or task.exception() is not None:
-            for _, _, future in group:
-                if task.cancelled():
-                    future.cancel()
-                elif not future.done():
-                    future.set_exception(task.exception() or Full())
+        await asyncio.wait({task}, timeout=PATIENCE)
+        if not task.done() or task.cancelled() or task.exception() is not None:
+            self._refuse(group, task)
             return
         kept, before = task.result()
         if count:

@@ -165,23 +165,35 @@ class Drain:
 
     async def _alone(self) -> bool:
         """The oldest parcel: done, or after some tries put aside with its error, visibly. False if none waits."""
-        for left in reversed(range(TRIES)):
+        taken, tries = 0, 0  # another replica may work on the line between two tries: they are counted for one parcel
+
+        def go(tx: Transaction) -> _Read:
+            nonlocal taken, tries
+            parcels = self._desk.inbox.take(tx, 1)
+            if parcels and parcels[0].id != taken:
+                taken, tries = parcels[0].id, 0
+            read = self._read(parcels)
+            self._tell(tx, read)
+            return read
+
+        while True:
             try:
-                done = await self._desk.db.write(lambda tx: self._work_on(tx, 1))
+                done = await self._desk.db.write(go)
             except Unavailable:
                 raise
             except Exception as error:  # the work loop: what the stories raise must not stop the line
-                log.warning("the oldest parcel of the inbox failed, %d tries left", left, exc_info=True)
-                if not left:
-                    await self._put_aside(error)
-                continue
-            self._count(done)
-            return bool(done.parcels)
-        return True
+                tries += 1
+                log.warning("parcel=%d failed, %d tries left", taken, TRIES - tries, exc_info=True)
+                if tries >= TRIES:
+                    await self._put_aside(taken, error)
+                    return True
+            else:
+                self._count(done)
+                return bool(done.parcels)
 
-    async def _put_aside(self, error: Exception) -> None:
+    async def _put_aside(self, id: int, error: Exception) -> None:
         def go(tx: Transaction, *, tell: bool) -> _Read:
-            parcels = self._desk.inbox.take(tx, 1)
+            parcels = [p for p in self._desk.inbox.take(tx, 1) if p.id == id]
             aside = [replace(p, state="unreadable", attempts=p.attempts + TRIES, error=_reason(error)) for p in parcels]
             read = _Read(aside, [self._unreadable(p, error) for p in parcels] if tell else [])
             self._tell(tx, read)
@@ -194,7 +206,8 @@ class Drain:
         except Exception:  # the work loop: the story of alerts itself is broken; the log and `inbox list` must do
             log.exception("the alert about a parcel that was put aside failed too")
             aside = await self._desk.db.write(lambda tx: go(tx, tell=False))
-        log.error("parcel=%s was put aside: %s", ", ".join(str(p.id) for p in aside.parcels), _reason(error))
+        if aside.parcels:
+            log.error("parcel=%d was put aside: %s", id, _reason(error))
         self._count(aside)
 
     def _count(self, read: _Read) -> None:

@@ -1,5 +1,6 @@
 """The web door: webhooks are checked, kept durably and answered with 202; nothing is parsed here."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bot.ports import Connector, Delivery, Webhook, WebhookSettings
 
 MOST_BYTES = 1024 * 1024
 MOST_WAITING = 20_000
+PROBE = 3.0  # seconds that the database has to answer `/readyz`
 # Proofs and credentials served their purpose when the delivery was verified; they are never kept.
 _NOT_KEPT = re.compile(r"authori[sz]ation|cookie|signature|token|secret|api-?key|password", re.IGNORECASE)
 
@@ -181,8 +183,9 @@ class _House:
         """Every part works, or which do not."""
         failing = [name for name, works in self._probes.items() if not works()]
         try:
-            self._meters.waiting.set(await self._desk.db.read(self._desk.inbox.waiting))
-        except Unavailable:
+            async with asyncio.timeout(PROBE):
+                self._meters.waiting.set(await self._desk.db.read(self._desk.inbox.waiting))
+        except (Unavailable, TimeoutError):
             failing.append("database")
         if failing:
             return _json(503, {"status": "not ready", "failing": sorted(failing)})

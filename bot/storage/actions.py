@@ -9,15 +9,18 @@ from bot.domain.action import BUSY, Action
 from bot.errors import IllegalMove
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
-from bot.storage.database import UtcDateTime, metadata, sql
+from bot.storage.columns import Short
+from bot.storage.database import UtcDateTime, alone, metadata, sql
+
+ACTIONS_LOCK = 0x70C518
 
 actions = Table(
     "actions",
     metadata,
     Column("id", String(64), primary_key=True),
     Column("incident_id", String(64), nullable=False, index=True),
-    Column("service", String(200), nullable=False),
-    Column("environment", String(100), nullable=False),
+    Column("service", Short(200), nullable=False),
+    Column("environment", Short(100), nullable=False),
     Column("status", String(40), nullable=False),
     Column("ended", Boolean, nullable=False),
     Column("busy", Boolean, nullable=False),
@@ -43,6 +46,10 @@ Index(
 
 class SqlActionStore:
     """ports.ActionStore in SQL."""
+
+    def hold(self, tx: Transaction) -> None:
+        """From here until this transaction ends nobody else adds one."""
+        alone(tx, ACTIONS_LOCK)
 
     def add(self, tx: Transaction, action: Action) -> Action:
         """Keep a new one."""

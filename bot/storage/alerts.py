@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.domain.alert import Alert
 from bot.ports import Problem, Sighting, Transaction
 from bot.storage.codec import dump, load
+from bot.storage.columns import Short
 from bot.storage.database import UtcDateTime, metadata, sql
 
 T = TypeVar("T")
@@ -20,8 +21,8 @@ problems = Table(
     "problems",
     metadata,
     Column("fingerprint", String(16), primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("service", String(200), nullable=False),
+    Column("name", Short(200), nullable=False),
+    Column("service", Short(200), nullable=False),
     Column("incident_id", String(64), nullable=False, index=True),
     Column("firing", Integer, nullable=False),
     Column("events", Integer, nullable=False),
@@ -43,9 +44,9 @@ alerts = Table(
     Column("at", UtcDateTime, nullable=False, index=True),
     Column("fingerprint", String(16), nullable=False),
     Column("instance", String(16), nullable=False),
-    Column("name", String(200), nullable=False),
-    Column("service", String(200), nullable=False),
-    Column("environment", String(100), nullable=False),
+    Column("name", Short(200), nullable=False),
+    Column("service", Short(200), nullable=False),
+    Column("environment", Short(100), nullable=False),
     Column("severity", String(4), nullable=False),
     Column("resolved", Boolean, nullable=False),
     Column("verdict", String(40), nullable=False),

@@ -1,16 +1,19 @@
 """Which message of ours shows what, so that it is edited and never posted twice."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, select
+from sqlalchemy import Column, Index, Integer, String, Table, Text, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.view import Place
 from bot.ports import Card, Transaction
+from bot.storage.columns import Key
 from bot.storage.database import metadata, sql
+
+CARD_LOCKS = 0x70C519  # the seed of their hash, so that they are not those of something else
 
 cards = Table(
     "cards",
     metadata,
-    Column("key", String(255), primary_key=True),
+    Column("key", Key(255), primary_key=True),
     Column("channel", String(64), nullable=False),
     Column("ts", String(32), nullable=False),
     Column("thread", String(32), nullable=False),
@@ -27,7 +30,13 @@ class SqlCardStore:
     def get(self, tx: Transaction, key: str) -> Card | None:
         """The card of this key."""
         row = sql(tx).execute(select(cards).where(cards.c.key == key)).mappings().first()
-        return _card(**row) if row is not None else None
+        return _card(**{**row, "key": key}) if row is not None else None
+
+    def hold(self, tx: Transaction, key: str) -> Card | None:
+        """The card of this key, if there is one; nobody else holds it until this transaction ends."""
+        if sql(tx).dialect.name == "postgresql":  # a lock by name: there is no row to lock before the first `put`
+            sql(tx).execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, CARD_LOCKS))))
+        return self.get(tx, key)
 
     def put(self, tx: Transaction, card: Card) -> None:
         """Insert or replace; of two at the same moment the later one stands."""

@@ -9,6 +9,7 @@ from sqlalchemy import Column, String, Table, Text, insert, select, update
 from bot.domain.change import Change, ChangeStatus
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
+from bot.storage.columns import Key
 from bot.storage.database import UtcDateTime, metadata, sql
 
 PROGRESS = {ChangeStatus.PENDING: 0, ChangeStatus.RUNNING: 1, ChangeStatus.FAILED: 2, ChangeStatus.SUCCEEDED: 2}
@@ -16,7 +17,7 @@ PROGRESS = {ChangeStatus.PENDING: 0, ChangeStatus.RUNNING: 1, ChangeStatus.FAILE
 changes = Table(
     "changes",
     metadata,
-    Column("id", String(300), primary_key=True),
+    Column("id", Key(300), primary_key=True),
     Column("at", UtcDateTime, nullable=False, index=True),
     Column("kind", String(20), nullable=False),
     Column("status", String(20), nullable=False),

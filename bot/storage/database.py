@@ -4,23 +4,27 @@ A transaction is a SQLAlchemy connection; stores get at it with `sql(tx)`. Every
 """
 
 import asyncio
+import random
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bot.errors import BadSettings, Unavailable
-from bot.ports import Transaction
+from bot.errors import BadSettings, Outrun, Unavailable
+from bot.ports import Transaction, fence
 from bot.storage.lane import Lane
+from bot.storage.listener import listen
 from bot.storage.lockfile import Lockfile
 
 T = TypeVar("T")
@@ -35,7 +39,16 @@ metadata = MetaData(
 )
 
 READERS = 4
+TRIES = 5  # of a transaction that another replica outran
+_COLLISIONS = ("40P01", "40001")  # PostgreSQL: deadlock detected, serialization failure
 POSTGRES_THREADS = 8
+POSTGRES_NETWORK = {  # a server that is gone without a word is noticed within ten seconds
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 POSTGRES_TIMEOUTS = "-c statement_timeout=10000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=5000 -c timezone=UTC"
 
 
@@ -56,6 +69,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def alone(tx: Transaction, key: int) -> None:
+    """Of all replicas' transactions that ask for this key, one at a time goes on; SQLite has one writer anyway."""
+    if sql(tx).dialect.name == "postgresql":
+        sql(tx).execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
 
 def sql(tx: Transaction) -> Connection:
@@ -112,10 +131,12 @@ class SqlDatabase:
 
     async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run it in one transaction and commit; roll back if it raises. Urgent work goes before what waits."""
-        executor = self._executor(0)
+        executor, guard = self._executor(0), fence.get()
+        if guard is not None:
+            work = partial(_guarded, guard, work)
         if urgent and isinstance(executor, Lane):
             return await asyncio.wrap_future(executor.urgently(self._run, 0, work))
-        return await asyncio.get_running_loop().run_in_executor(self._executor(0), self._run, 0, work)
+        return await asyncio.get_running_loop().run_in_executor(executor, self._run, 0, work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a read transaction."""
@@ -140,6 +161,15 @@ class SqlDatabase:
 
         return self.write_now(go)
 
+    async def listen(self, wakes: Mapping[str, Callable[[], None]], heard: Callable[[bool], None]) -> None:
+        """PostgreSQL: call what is named for each channel at every notification, until cancelled.
+
+        `heard` is told when that begins and when it is interrupted; at each beginning everything is woken once, for what
+        was missed.
+        """
+        url = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        await listen(url, POSTGRES_NETWORK, wakes, heard)
+
     def _executor(self, which: int) -> Executor:
         if self._threads is None:
             raise RuntimeError(f"The database {self} is not open.")
@@ -150,10 +180,23 @@ class SqlDatabase:
         return self._engines[which].begin()
 
     def _run(self, which: int, work: Callable[[Transaction], T]) -> T:
+        """Replicas may outrun each other, and a transaction is a function that reads anew: it is simply done again."""
+        for left in reversed(range(TRIES if self.postgres else 1)):
+            try:
+                return self._once(which, work)
+            except Outrun:
+                if not left:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311  only so that two do not meet again
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, which: int, work: Callable[[Transaction], T]) -> T:
         try:
             with self._begin(which) as connection:
                 return work(connection)
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) in _COLLISIONS:
+                raise Outrun("Somebody else changed the same things at this moment. Please try again.") from error
             if error.connection_invalidated or (isinstance(error, OperationalError) and (self.postgres or _passes(error))):
                 why = type(error.orig).__name__ if self.postgres else error.orig
                 raise Unavailable(
@@ -184,7 +227,7 @@ class SqlDatabase:
             pool_size=POSTGRES_THREADS,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args={"options": POSTGRES_TIMEOUTS, "connect_timeout": 5},
+            connect_args={"options": POSTGRES_TIMEOUTS, **POSTGRES_NETWORK},
         )
         threads = ThreadPoolExecutor(POSTGRES_THREADS, thread_name_prefix="db")
         self._engines, self._threads = (engine, engine), (threads, threads)
@@ -197,6 +240,11 @@ class SqlDatabase:
             self.read_now(lambda tx: check(sql(tx), str(self)))
         else:
             self.upgrade_now()
+
+
+def _guarded(guard: Callable[[Transaction], None], work: Callable[[Transaction], T], tx: Transaction) -> T:
+    guard(tx)
+    return work(tx)
 
 
 def _passes(error: OperationalError) -> bool:

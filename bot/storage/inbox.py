@@ -25,18 +25,20 @@ from sqlalchemy import (
 
 from bot.ports import Delivery, Parcel, Transaction
 from bot.storage.codec import dump, load
-from bot.storage.database import UtcDateTime, metadata, sql
+from bot.storage.columns import Key, Prose
+from bot.storage.database import UtcDateTime, alone, metadata, sql
 
 SAME_BODY = timedelta(seconds=60)  # without a vendor's id: later the same body is a repeat, not a second delivery
 MOST_BYTES = 8 * 1024 * 1024  # of bodies that one take holds in memory
 INBOX_LOCK = 0x70C516
+ARRIVED = "tocsin_inbox"  # what waits again is told to all replicas; a new delivery wakes the one whose door it came through
 
 inbox = Table(
     "inbox",
     metadata,
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("connector", String(80), nullable=False),
-    Column("delivery_id", String(200)),
+    Column("delivery_id", Key(200)),
     Column("digest", String(32), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("headers", Text, nullable=False),
@@ -45,8 +47,8 @@ inbox = Table(
     Column("body", LargeBinary, nullable=False),
     Column("state", String(12), nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
+    Column("error", Prose, nullable=False),
+    Column("outcome", Prose, nullable=False),
     sqlite_autoincrement=True,
 )
 Index("uq_inbox_delivery", inbox.c.connector, inbox.c.delivery_id, unique=True)
@@ -61,7 +63,7 @@ class SqlInboxStore:
 
     def add(self, tx: Transaction, deliveries: Sequence[tuple[Delivery, str]]) -> list[bool]:
         """Keep deliveries with their vendor's delivery ids; False for one that is known already."""
-        _lock(tx, INBOX_LOCK)
+        alone(tx, INBOX_LOCK)
         digests = [hashlib.sha256(d.body).hexdigest()[:32] for d, _ in deliveries]
         ids = _known_ids(tx, deliveries)
         bodies = _known_bodies(tx, deliveries, digests)
@@ -83,8 +85,12 @@ class SqlInboxStore:
         return verdicts
 
     def take(self, tx: Transaction, most: int) -> list[Parcel]:
-        """The oldest waiting parcels, held until this transaction ends: at most `most`, and not more than memory bears."""
-        _lock(tx, INBOX_LOCK + 1)
+        """The oldest waiting parcels, held until this transaction ends: at most `most`, and not more than memory bears.
+
+        Empty while another replica holds some.
+        """
+        if not _free(tx, INBOX_LOCK + 1):
+            return []
         line = sql(tx).execute(_LINE, {"most": most})
         total, last, count = 0, 0, 0
         for id, size in line:
@@ -111,6 +117,8 @@ class SqlInboxStore:
                 for p in parcels
             ]
             sql(tx).execute(_FINISH, rows)
+            if sql(tx).dialect.name == "postgresql" and any(p.state == "waiting" for p in parcels):
+                sql(tx).execute(text(f"SELECT pg_notify('{ARRIVED}', '')"))
 
     def waiting(self, tx: Transaction) -> int:
         """How many wait."""
@@ -200,7 +208,8 @@ def _parcel(row: RowMapping) -> Parcel:
     return Parcel(row["id"], delivery, row["state"], row["attempts"], row["error"], row["outcome"])
 
 
-def _lock(tx: Transaction, key: int) -> None:
-    """One replica at a time until the transaction ends; SQLite has one writer anyway."""
-    if sql(tx).dialect.name == "postgresql":
-        sql(tx).execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+def _free(tx: Transaction, key: int) -> bool:
+    """True if no other replica has the line; then it is ours until the transaction ends. SQLite has one writer anyway."""
+    if sql(tx).dialect.name != "postgresql":
+        return True
+    return bool(sql(tx).execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key}).scalar_one())

@@ -25,6 +25,7 @@ from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.errors import Outrun
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
+from bot.storage.columns import Prose, Short
 from bot.storage.database import UtcDateTime, metadata, sql
 
 LIVE = (Status.OPEN.value, Status.ACKNOWLEDGED.value)
@@ -35,8 +36,8 @@ incidents = Table(
     Column("id", String(64), primary_key=True),
     Column("number", Integer, nullable=False, unique=True),
     Column("status", String(20), nullable=False, index=True),
-    Column("service", String(200), nullable=False),
-    Column("environment", String(100), nullable=False),
+    Column("service", Short(200), nullable=False),
+    Column("environment", Short(100), nullable=False),
     Column("severity", String(4), nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("resolved_at", UtcDateTime),
@@ -50,8 +51,8 @@ timeline = Table(
     Column("incident_id", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("kind", String(20), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("by", String(100), nullable=False),
+    Column("text", Prose, nullable=False),
+    Column("by", Short(100), nullable=False),
 )
 Index("ix_timeline_incident_id_at", timeline.c.incident_id, timeline.c.at, timeline.c.id)
 

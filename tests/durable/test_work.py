@@ -16,11 +16,12 @@ from sqlalchemy.exc import IntegrityError
 from bot.durable.queues import Queue, next_try
 from bot.durable.table import RUNNING, work
 from bot.durable.turn import Turn, take_turn
-from bot.durable.work import DurableWork, Item
+from bot.durable.work import CHANNEL, DurableWork, Item
 from bot.durable.worker import Worker
 from bot.errors import NotAllowed, NotFound, Unavailable
 from bot.ports import Database, Handler, Scalar, Transaction
 from bot.storage.database import SqlDatabase, sql
+from tests.postgres import on_sqlite
 
 T = TypeVar("T")
 QUICK = {
@@ -37,11 +38,24 @@ async def working(
     kept = kept or DurableWork(QUICK)
     worker = Worker(db, kept, handlers)
     running = asyncio.create_task(worker.run())
+    hearing = asyncio.create_task(hear(db, kept))
     try:
         yield kept
     finally:
         await worker.stop(grace)
         await running
+        hearing.cancel()
+        await asyncio.wait({hearing})
+
+
+async def hear(db: Database, kept: DurableWork) -> None:
+    """On PostgreSQL, what `serve` does to be woken by what commits."""
+
+    def heard(now: bool) -> None:
+        kept.notified = now
+
+    if isinstance(db, SqlDatabase) and db.postgres:
+        await db.listen({CHANNEL: kept.wake}, heard)
 
 
 class Recorder:
@@ -322,6 +336,7 @@ async def test_a_cancelled_worker_hands_back_too(database: SqlDatabase) -> None:
     assert [i.state for i in await items(database, kept)] == ["ready"]
 
 
+@on_sqlite
 async def test_what_ran_when_the_process_died_runs_again_and_too_many_deaths_end_it(database: SqlDatabase) -> None:
     kept = DurableWork(QUICK)
     await start(database, kept, "a")
@@ -396,6 +411,7 @@ async def test_purging_forgets_only_what_is_done_and_old(database: SqlDatabase) 
     assert {i.id for i in await items(database, kept)} == {"ready", "running", "dead", "fresh"}
 
 
+@on_sqlite
 async def test_what_waits_can_be_counted_and_how_long(database: SqlDatabase) -> None:
     now = time.time()
     kept = DurableWork(QUICK, clock=lambda: now)
@@ -420,9 +436,10 @@ async def test_fifty_starts_and_stops_leak_neither_thread_nor_descriptor(databas
             await until(lambda: len(job.seen) > n)
 
     await cycle(0)
+    await asyncio.gather(*(database.read(lambda tx: time.sleep(0.1)) for _ in range(8)))  # all threads of the pool are there
     threads, descriptors = threading.active_count(), len(os.listdir("/proc/self/fd"))
-    for n in range(1, 51):
-        await cycle(n)
+    for _ in range(50):
+        await cycle(len(job.seen))
     assert threading.active_count() <= threads
     assert len(os.listdir("/proc/self/fd")) <= descriptors + 2
     assert len(kept._wake) == 0

@@ -15,6 +15,7 @@ from bot.ports import Transaction
 from bot.storage.codec import dump, load
 from bot.storage.database import SqlDatabase, UtcDateTime, sql
 from tests.fakes import NOON, an_alert, an_incident
+from tests.postgres import on_sqlite
 
 
 def make_table(database: SqlDatabase) -> Table:
@@ -49,6 +50,7 @@ async def test_a_write_that_raises_leaves_nothing(database: SqlDatabase) -> None
     assert database.read_now(lambda tx: sql(tx).execute(select(table)).all()) == []
 
 
+@on_sqlite
 async def test_writes_never_overlap(database: SqlDatabase) -> None:
     table = make_table(database)
 
@@ -60,12 +62,14 @@ async def test_writes_never_overlap(database: SqlDatabase) -> None:
     assert len(database.read_now(lambda tx: sql(tx).execute(select(table)).all())) == 50
 
 
+@on_sqlite
 async def test_a_read_cannot_write(database: SqlDatabase) -> None:
     table = make_table(database)
     with pytest.raises(Exception, match="readonly"):
         await database.read(lambda tx: sql(tx).execute(insert(table).values(n="one")))
 
 
+@on_sqlite
 async def test_a_full_disk_is_unavailable_and_heals(database: SqlDatabase) -> None:
     def fill(tx: Transaction) -> None:
         sql(tx).exec_driver_sql("CREATE TABLE filler (body BLOB)")
@@ -94,6 +98,7 @@ def test_a_time_without_a_zone_is_refused(database: SqlDatabase) -> None:
         database.write_now(lambda tx: sql(tx).execute(insert(table).values(at=NOON.replace(tzinfo=None))))
 
 
+@on_sqlite
 def test_every_commit_is_synced_to_disk(database: SqlDatabase) -> None:
     def pragmas(tx: Transaction) -> tuple[object, ...]:
         names = ("journal_mode", "synchronous", "foreign_keys")
@@ -102,12 +107,14 @@ def test_every_commit_is_synced_to_disk(database: SqlDatabase) -> None:
     assert database.write_now(pragmas) == ("wal", 2, 1)
 
 
+@on_sqlite
 def test_a_second_process_is_kept_away_and_told_who_is_there(database: SqlDatabase, tmp_path: Path) -> None:
     second = SqlDatabase(f"sqlite:///{tmp_path}/tocsin.db")
     with pytest.raises(BadSettings, match=rf"process {os.getpid()}\b.*tocsin\.db"):
         second.open(migrate=False)
 
 
+@on_sqlite
 def test_a_command_may_read_and_write_beside_the_server(database: SqlDatabase, tmp_path: Path) -> None:
     table = make_table(database)
     beside = SqlDatabase(f"sqlite:///{tmp_path}/tocsin.db")

@@ -31,7 +31,7 @@ from bot.storage.inbox import SqlInboxStore
 from tests.durable.test_work import Recorder, items, settled, start, working
 from tests.fakes import NOON
 from tests.intake.desk import a_delivery
-from tests.postgres import a_database, a_server
+from tests.postgres import Postgres
 
 pytestmark = pytest.mark.slow
 
@@ -39,18 +39,13 @@ for module in pkgutil.iter_modules(bot.storage.__path__):  # every store registe
     importlib.import_module(f"bot.storage.{module.name}")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with a_server() as url:
-        yield url
-
-
 @pytest.fixture
-def opened(server: str) -> Iterator[SqlDatabase]:
-    database = SqlDatabase(a_database(server))
-    database.open()
-    yield database
-    database.close()
+def opened(postgres: Postgres) -> Iterator[SqlDatabase]:
+    with postgres.a_database() as url:
+        database = SqlDatabase(url)
+        database.open()
+        yield database
+        database.close()
 
 
 def test_the_migrations_build_what_the_stores_use(opened: SqlDatabase) -> None:
