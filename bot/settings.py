@@ -46,6 +46,7 @@ class SlackSettings(Section):
     app_token: SecretStr | None = None
     signing_secret: SecretStr | None = None
     api_url: str = "https://slack.com/api/"
+    pin_emoji: str = Field(":pushpin:", pattern=r"^:?[a-z0-9_+'-]{1,100}:?$")  # this reaction pins a message to a timeline
     link_hosts: tuple[str, ...] = ()  # links to other hosts are shown as plain text
 
 
@@ -108,6 +109,7 @@ class Settings(Section):
     environment: str = "production"
     digest_at: str = Field("09:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     log_level: str = "INFO"
+    backstage: tuple[str, ...] = ()  # globs of Backstage documents, relative to this folder
     model: str = ""  # "": rules only, nothing leaves the building
     model_url: str = Field("", repr=False)  # may hold a password
     model_api_key: SecretStr | None = None

@@ -17,7 +17,22 @@ from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue
 from bot.durable.work import DurableWork
 from bot.errors import BadSettings
-from bot.flows import announce, approval, command, execution, feedback, housekeeping, investigation, question, report, settling
+from bot.flows import (
+    announce,
+    approval,
+    command,
+    execution,
+    feedback,
+    homepage,
+    housekeeping,
+    investigation,
+    manual,
+    ordering,
+    pin,
+    question,
+    report,
+    settling,
+)
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.schedule import Daily, Every, Job
@@ -74,7 +89,13 @@ def stories() -> SlackStories:
         on_approval=approval.on_press,
         on_feedback=feedback.on_press,
         on_card=command.on_press,
-        home=report.home,
+        home=homepage.home,
+        services=ordering.services,
+        order_form=ordering.order_form,
+        check_order=ordering.check_order,
+        on_order=ordering.on_order,
+        on_opening=manual.open_by_hand,
+        on_pin=pin.on_pin,
     )
 
 
@@ -103,7 +124,7 @@ class Stores:
 def rules(settings: Settings) -> tuple[RuleFile[Catalogue], RuleFile[Routing], RuleFile[Policies]]:
     """The files that people review. Raises BadSettings with every fault and its line."""
     return (
-        catalogue_file(settings.path("services.yaml")),
+        catalogue_file(settings.path("services.yaml"), settings.backstage),
         routing_file(settings.path("routing.yaml"), settings.zone),
         policies_file(settings.path("policies.yaml")),
     )
@@ -280,6 +301,7 @@ def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:
         signing_secret=slack.signing_secret.get_secret_value() if slack.signing_secret else "",
         api_url=slack.api_url,
         link_hosts=slack.link_hosts,
+        pin_emoji=slack.pin_emoji.strip(":"),
     )
     if slack.app_token is None:
         return app, None
@@ -318,6 +340,9 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "verify_action": _for(execution.verify, desk),
         "expire_action": _for(execution.expire, desk),
         "call_for_help": _for(execution.call_for_help, desk),
+        "opened_by_hand": _for(manual.opened_by_hand, desk),
+        "pin": _for(pin.pin, desk),
+        "refresh_home": _for(homepage.refresh_home, desk),
         "digest": _for(report.digest, desk),
         "remind": _for(report.remind, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),

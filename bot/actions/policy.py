@@ -119,6 +119,17 @@ class Policies:
         groups = tuple(dict.fromkeys((*rule.request, *rule.approve)))
         return Ruling(False, rule.name, f"Only {_groups(groups)} may reject {_such(action)}", self.members(groups))
 
+    def may_settle(self, person: str, action: Action) -> Ruling:
+        """Whether this person may say what became of an uncertain action: whoever may approve, who approved it included."""
+        rule = self.rule_for(action.kind, action.service, action.environment)
+        if rule is None:
+            return _no_rule(action)
+        if person != BOT and self._in(person, rule.approve):
+            return Ruling(True, rule.name, f'{_groups(rule.approve)} may settle {_such(action)} (rule "{rule.name}")')
+        return Ruling(
+            False, rule.name, f"Only {_groups(rule.approve)} may say what became of {_such(action)}", self.members(rule.approve)
+        )
+
     def explain(self, kind: ActionKind, service: str, environment: str) -> tuple[str, ...]:
         """How the rules were tried for such an action, one line each, and what the deciding one says."""
         lines: list[str] = []
@@ -181,7 +192,7 @@ def read_policies(text: str, file: str = "policies.yaml") -> Policies:
 
 def policies_file(path: Path) -> RuleFile[Policies]:
     """`policies.yaml`, reloaded on change; without a file no rule matches, so every action is refused."""
-    return RuleFile(path, read_policies, absent=Policies())
+    return RuleFile(path, read_policies, absent=Policies)
 
 
 def _misfits(parsed: PolicyFile, lines: Lines) -> Iterator[Fault]:

@@ -201,4 +201,4 @@ def read_routing(text: str, file: str = "routing.yaml", zone: tzinfo = UTC) -> R
 
 def routing_file(path: Path, zone: tzinfo = UTC) -> RuleFile[Routing]:
     """routing.yaml at this path, kept current; without the file everything goes to #incidents."""
-    return RuleFile(path, lambda text, file: read_routing(text, file, zone), absent=Routing(zone=zone))
+    return RuleFile(path, lambda text, file: read_routing(text, file, zone), absent=lambda: Routing(zone=zone))

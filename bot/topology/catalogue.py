@@ -1,7 +1,7 @@
 """services.yaml: the services that people described, checked with line numbers."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from bot.domain.service import Catalogue, Service
 from bot.errors import Fault
+from bot.topology.backstage import read_backstage
 from bot.topology.rulefile import BadRules, Lines, RuleFile, read_rules
 
 log = logging.getLogger(__name__)
@@ -41,26 +42,40 @@ class ServicesFile(BaseModel):
     services: tuple[ServiceEntry, ...] = ()
 
 
-def catalogue_file(path: Path) -> RuleFile[Catalogue]:
-    """services.yaml at this path, kept current; without the file every service is created on sight."""
-    return RuleFile(path, read_catalogue, absent=Catalogue())
+def catalogue_file(path: Path, backstage: Sequence[str] = ()) -> RuleFile[Catalogue]:
+    """services.yaml at this path and Backstage's documents, kept current; a service that nobody described is created on sight.
+
+    `backstage` are globs relative to the folder of services.yaml, such as "catalog/**/catalog-info.yaml".
+    """
+
+    def documents() -> tuple[Path, ...]:
+        return tuple(sorted({file for pattern in backstage for file in path.parent.glob(pattern) if file.is_file()}))
+
+    def read(text: str, file: str) -> Catalogue:
+        return read_catalogue(text, file, read_backstage(documents()))
+
+    return RuleFile(path, read, absent=lambda: read("", path.name), beside=documents)
 
 
-def read_catalogue(text: str, file: str = "services.yaml") -> Catalogue:
-    """The catalogue that the text describes. Raises BadRules with every fault."""
+def read_catalogue(text: str, file: str = "services.yaml", others: Sequence[Service] = ()) -> Catalogue:
+    """The catalogue that the text describes, with `others` where it says nothing of them. Raises BadRules with every fault."""
     parsed, lines = read_rules(text, file, ServicesFile)
-    faults = [*_taken_twice(parsed, lines), *_dangling(parsed, lines)]
+    names = {entry.name for entry in parsed.services}
+    others = [service for service in others if service.name not in names]
+    faults = [*_taken_twice(parsed, lines), *_dangling(parsed, lines, {service.name for service in others})]
     if faults:
         raise BadRules(sorted(faults, key=lambda fault: fault.line))
-    catalogue = _built(parsed)
+    catalogue = _built(parsed, others)
     for loop in loops(catalogue):
         log.warning("%s: %s depend on each other in a circle; causes among them are harder to tell apart", file, " → ".join(loop))
     return catalogue
 
 
-def _built(parsed: ServicesFile) -> Catalogue:
-    names = {alias: entry.name for entry in parsed.services for alias in (entry.name, *entry.aliases)}
-    services = {
+def _built(parsed: ServicesFile, others: Sequence[Service]) -> Catalogue:
+    names = {service.name: service.name for service in others}
+    names |= {alias: entry.name for entry in parsed.services for alias in (entry.name, *entry.aliases)}
+    services = {service.name: service for service in others}
+    services |= {
         entry.name: Service(
             **entry.model_dump(exclude={"depends_on", "title"}),
             title=entry.title or entry.name,
@@ -84,8 +99,9 @@ def _taken_twice(parsed: ServicesFile, lines: Lines) -> Iterable[Fault]:
                 taken[name] = lines.of("services", number)
 
 
-def _dangling(parsed: ServicesFile, lines: Lines) -> Iterable[Fault]:
-    names = {name: entry.name for entry in parsed.services for name in (entry.name, *entry.aliases)}
+def _dangling(parsed: ServicesFile, lines: Lines, others: Collection[str]) -> Iterable[Fault]:
+    names = {name: name for name in others}
+    names |= {name: entry.name for entry in parsed.services for name in (entry.name, *entry.aliases)}
     for number, entry in enumerate(parsed.services):
         for place, target in enumerate(entry.depends_on):
             if target not in names:

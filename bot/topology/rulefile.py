@@ -136,8 +136,8 @@ class RuleFile(Generic[T]):
     """The last good version of one rule file.
 
     `read(text, file name)` builds the value or raises BadRules. At start a bad file is refused; afterwards a bad edit is
-    reported once and the last good version stays in force. `absent` is the value where there is no file; without it a
-    missing file is refused at start.
+    reported once and the last good version stays in force. `absent` makes the value of a file that was never there; without it a
+    missing file is refused at start. `beside` names further files that `read` looks into: a change of one is a change too.
     """
 
     def __init__(
@@ -145,20 +145,20 @@ class RuleFile(Generic[T]):
         path: Path,
         read: Callable[[str, str], T],
         *,
-        absent: T | None = None,
+        absent: Callable[[], T] | None = None,
+        beside: Callable[[], Sequence[Path]] = tuple,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
         self.faults: tuple[Fault, ...] = ()
         self._read = read
+        self._absent = absent  # None once the file was there: a deleted one leaves the last good version in force
+        self._beside = beside
         self._ticks = ticks
         self._lock = Lock()
-        self._seen = self._stamp()
+        self._seen = self._stamps()
         self._looked = ticks()
-        if self._seen is None and absent is not None:
-            self._value = absent
-        else:
-            self._value = self._load()
+        self._value = self._load()
 
     @property
     def current(self) -> T:
@@ -173,10 +173,10 @@ class RuleFile(Generic[T]):
         return self._value
 
     def _look(self) -> None:
-        stamp = self._stamp()
-        if stamp == self._seen:
+        stamps = self._stamps()
+        if stamps == self._seen:
             return
-        self._seen = stamp
+        self._seen = stamps
         try:
             self._value = self._load()
         except BadRules as error:
@@ -192,14 +192,22 @@ class RuleFile(Generic[T]):
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError as error:
+            if self._absent is not None:
+                return self._absent()
             raise BadRules([Fault(name, 1, f"there is no file {self.path}; create it or name another folder")]) from error
         except (OSError, UnicodeDecodeError) as error:
             raise BadRules([Fault(name, 1, f"cannot be read: {error}")]) from error
-        return self._read(text, name)
+        value = self._read(text, name)
+        self._absent = None
+        return value
 
-    def _stamp(self) -> tuple[int, int, int] | None:
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    def _stamps(self) -> tuple[tuple[str, int, int, int], ...]:
+        return tuple(_stamp(file) for file in (self.path, *self._beside()))
+
+
+def _stamp(file: Path) -> tuple[str, int, int, int]:
+    try:
+        stat = file.stat()
+    except OSError:
+        return str(file), 0, 0, 0
+    return str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino

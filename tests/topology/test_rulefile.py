@@ -105,7 +105,7 @@ def test_a_circle_of_dependencies_is_allowed_but_warned_of(caplog: pytest.LogCap
 def test_a_missing_file_is_an_empty_catalogue_and_appears_when_it_is_written(tmp_path: Path) -> None:
     ticks = Ticks()
     path = tmp_path / "services.yaml"
-    file = RuleFile(path, read_catalogue, absent=read_catalogue(""), ticks=ticks)
+    file = RuleFile(path, read_catalogue, absent=lambda: read_catalogue(""), ticks=ticks)
     assert file.current.services == {}
     path.write_text(SHOP)
     ticks.now = 2
