@@ -21,15 +21,16 @@ NOBODY = "0" * 40
 
 
 class GitHub:
-    """Makes deliveries for one receiver with one webhook secret."""
+    """Makes deliveries for one receiver with one webhook secret, of one repository."""
 
-    def __init__(self, tocsin_url: str, secret: str) -> None:
+    def __init__(self, tocsin_url: str, secret: str, repository: str = FULL_NAME) -> None:
+        self._repository = repository
         self._url = f"{tocsin_url}/webhooks/github"
         self._secret = secret
 
     def push(self, commits: Sequence[Commit]) -> Delivery:
         """One or more commits have arrived on the main branch, oldest first."""
-        return self._delivery("push", push_payload(commits), commits[-1].sha)
+        return self._delivery("push", push_payload(commits, self._repository), commits[-1].sha)
 
     def deployment_status(
         self,
@@ -42,7 +43,7 @@ class GitHub:
         at: datetime,
     ) -> Delivery:
         """A deployment has reached a state: `in_progress`, `success` or `failure`."""
-        payload = deployment_payload(release, run, environment, state, creator, began, at)
+        payload = deployment_payload(release, run, environment, state, creator, began, at, self._repository)
         return self._delivery("deployment_status", payload, run + state)
 
     def _delivery(self, event: str, payload: dict[str, Any], identity: str) -> Delivery:
@@ -51,14 +52,14 @@ class GitHub:
         headers = {
             "User-Agent": "GitHub-Hookshot/demo",
             "X-GitHub-Event": event,
-            "X-GitHub-Delivery": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{FULL_NAME}/{event}/{identity}")),
+            "X-GitHub-Delivery": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self._repository}/{event}/{identity}")),
             "X-GitHub-Hook-ID": "1",
             "X-Hub-Signature-256": f"sha256={signature}",
         }
         return Delivery(self._url, headers, body)
 
 
-def push_payload(commits: Sequence[Commit]) -> dict[str, Any]:
+def push_payload(commits: Sequence[Commit], repository: str = FULL_NAME) -> dict[str, Any]:
     """The body of a `push` event."""
     last = commits[-1]
     before = commits[0].parent or NOBODY
@@ -66,25 +67,32 @@ def push_payload(commits: Sequence[Commit]) -> dict[str, Any]:
         "ref": f"refs/heads/{BRANCH}",
         "before": before,
         "after": last.sha,
-        "repository": _repository(),
+        "repository": _repository(repository),
         "pusher": {"name": last.author.login, "email": last.author.email},
         "sender": _user(last.author),
         "created": before == NOBODY,
         "deleted": False,
         "forced": False,
         "base_ref": None,
-        "compare": f"https://github.com/{FULL_NAME}/compare/{before[:12]}...{last.sha[:12]}",
-        "commits": [_commit(commit) for commit in commits],
-        "head_commit": _commit(last),
+        "compare": f"https://github.com/{repository}/compare/{before[:12]}...{last.sha[:12]}",
+        "commits": [_commit(commit, repository) for commit in commits],
+        "head_commit": _commit(last, repository),
     }
 
 
 def deployment_payload(
-    release: Release, run: str, environment: str, state: str, creator: Author, began: datetime, at: datetime
+    release: Release,
+    run: str,
+    environment: str,
+    state: str,
+    creator: Author,
+    began: datetime,
+    at: datetime,
+    repository: str = FULL_NAME,
 ) -> dict[str, Any]:
     """The body of a `deployment_status` event."""
     number = _number(run)
-    api = f"https://api.github.com/repos/{FULL_NAME}/deployments/{number}"
+    api = f"https://api.github.com/repos/{repository}/deployments/{number}"
     return {
         "action": "created",
         "deployment_status": {
@@ -100,7 +108,7 @@ def deployment_payload(
             "created_at": _iso(at),
             "updated_at": _iso(at),
             "deployment_url": api,
-            "repository_url": f"https://api.github.com/repos/{FULL_NAME}",
+            "repository_url": f"https://api.github.com/repos/{repository}",
         },
         "deployment": {
             "url": api,
@@ -119,12 +127,12 @@ def deployment_payload(
             "transient_environment": False,
             "production_environment": environment == "production",
         },
-        "repository": _repository(),
+        "repository": _repository(repository),
         "sender": _user(creator),
     }
 
 
-def _commit(commit: Commit) -> dict[str, Any]:
+def _commit(commit: Commit, repository: str) -> dict[str, Any]:
     person = {"name": commit.author.name, "email": commit.author.email, "username": commit.author.login}
     return {
         "id": commit.sha,
@@ -132,7 +140,7 @@ def _commit(commit: Commit) -> dict[str, Any]:
         "distinct": True,
         "message": commit.message,
         "timestamp": _iso(commit.at),
-        "url": f"https://github.com/{FULL_NAME}/commit/{commit.sha}",
+        "url": f"https://github.com/{repository}/commit/{commit.sha}",
         "author": person,
         "committer": person,
         "added": list(commit.added),
@@ -141,16 +149,16 @@ def _commit(commit: Commit) -> dict[str, Any]:
     }
 
 
-def _repository() -> dict[str, Any]:
-    owner, _, name = FULL_NAME.partition("/")
+def _repository(full_name: str) -> dict[str, Any]:
+    owner, _, name = full_name.partition("/")
     return {
-        "id": _number(FULL_NAME),
+        "id": _number(full_name),
         "name": name,
-        "full_name": FULL_NAME,
+        "full_name": full_name,
         "private": True,
         "owner": {"name": owner, "login": owner, "id": _number(owner), "type": "Organization"},
-        "html_url": f"https://github.com/{FULL_NAME}",
-        "url": f"https://api.github.com/repos/{FULL_NAME}",
+        "html_url": f"https://github.com/{full_name}",
+        "url": f"https://api.github.com/repos/{full_name}",
         "default_branch": BRANCH,
         "master_branch": BRANCH,
     }

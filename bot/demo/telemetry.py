@@ -62,12 +62,28 @@ class Reading:
     up: bool
 
 
-class Telemetry:
-    """Scrapes, keeps and looks up; `on_scrape` is called with the fresh readings after each round."""
+class Archive:
+    """Metrics and log lines, as they are looked up."""
 
-    def __init__(self, shop: Shop, session: aiohttp.ClientSession, every: float, window: float) -> None:
+    def __init__(self) -> None:
         self.series: dict[Key, Series] = {}
         self.logs: deque[LogLine] = deque(maxlen=KEEP_LOG_LINES)
+
+    def select(self, matches: Callable[[Labels], bool], name: str | None) -> Iterable[tuple[Key, Series]]:
+        """The series with this metric name (any, if None) whose labels match."""
+        return [(key, series) for key, series in sorted(self.series.items()) if name in (None, key[0]) and matches(key[1])]
+
+    def value(self, metric: str, service: str, within: float = 10.0) -> float | None:
+        """The newest value of a metric of a service that has no other labels."""
+        series = self.series.get((metric, (("service", service),)))
+        return series.last(time.time(), within) if series else None
+
+
+class Telemetry(Archive):
+    """Scrapes and keeps; `on_scrape` is called with the fresh readings after each round."""
+
+    def __init__(self, shop: Shop, session: aiohttp.ClientSession, every: float, window: float) -> None:
+        super().__init__()
         self.readings: list[Reading] = []
         self.on_scrape: Callable[[list[Reading], float], None] = lambda *_: None
         self._shop = shop
@@ -104,15 +120,6 @@ class Telemetry:
         for service in SERVICES:
             self._take_in(service, [row for row in scraped if row[0].service == service], at, span)
         self.on_scrape(self.readings, at)
-
-    def select(self, matches: Callable[[Labels], bool], name: str | None) -> Iterable[tuple[Key, Series]]:
-        """The series with this metric name (any, if None) whose labels match."""
-        return [(key, series) for key, series in sorted(self.series.items()) if name in (None, key[0]) and matches(key[1])]
-
-    def value(self, metric: str, service: str, within: float = 10.0) -> float | None:
-        """The newest value of a metric of a service that has no other labels."""
-        series = self.series.get((metric, (("service", service),)))
-        return series.last(time.time(), within) if series else None
 
     async def _scrape(self, instance: Instance) -> tuple[Instance, Counts | None, Counts]:
         running = instance.running

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.demo.query import BadQuery, parse_duration, parse_selector, parse_time
 from bot.demo.series import Key, Labels
-from bot.demo.telemetry import LogLine, Telemetry
+from bot.demo.telemetry import Archive, LogLine
 
 LOOKBACK_SECONDS = 5.0
 MOST_POINTS = 11_000
@@ -19,9 +19,9 @@ MOST_LINES = 5_000
 
 
 class Wire:
-    """Read-only HTTP doors to one Telemetry."""
+    """Read-only HTTP doors to one Archive."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Archive) -> None:
         self._telemetry = telemetry
 
     def routes(self) -> list[web.RouteDef]:
