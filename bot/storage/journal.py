@@ -43,7 +43,7 @@ lines = Table(
     Column("id", String(64), nullable=False, unique=True),
     Column("at", UtcDateTime, nullable=False, index=True),
     Column("feature", String(20), nullable=False),
-    Column("engine", String(20), nullable=False),
+    Column("engine", String(200), nullable=False),
     Column("incident_id", String(64), nullable=False, index=True),
     Column("thread", String(64), nullable=False, index=True),
     Column("calls", Integer, nullable=False),

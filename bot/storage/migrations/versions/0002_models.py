@@ -42,7 +42,7 @@ def _journal() -> None:
         sa.Column("id", sa.String(64), nullable=False),
         sa.Column("at", UtcDateTime, nullable=False),
         sa.Column("feature", sa.String(20), nullable=False),
-        sa.Column("engine", sa.String(20), nullable=False),
+        sa.Column("engine", sa.String(200), nullable=False),
         sa.Column("incident_id", sa.String(64), nullable=False),
         sa.Column("thread", sa.String(64), nullable=False),
         sa.Column("calls", sa.Integer(), nullable=False),
