@@ -218,7 +218,7 @@ def post_as_app(site: Site, channel: Channel, text: str, blocks: list[JsonObject
         by_app=True,
         **details,
     )
-    site.workspace.status.pop((channel.id, message.thread_ts or ""), None)
+    site.workspace.clear_status(channel.id, message.thread_ts or "")
     site.workspace.add(message)
     tell_posted(site, message)
     return message

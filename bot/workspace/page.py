@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from bot.workspace import render
+from bot.workspace import readings, render
 from bot.workspace.persona_api import Ask, endpoint
 from bot.workspace.site import Site
 from bot.workspace.state import Channel, JsonObject, Message
@@ -62,7 +62,9 @@ async def shown(ask: Ask) -> JsonObject:
     found = [m for m in found if m.visible_to(user)][-MOST_SHOWN:]
     return {
         "messages": [{"ts": m.ts, "html": render.message_html(workspace, m, user)} for m in found],
-        "status": workspace.status.get((channel.id, thread_ts), ""),
+        "status": workspace.status(channel.id, thread_ts),
+        "title": workspace.titles.get((channel.id, thread_ts), ""),
+        "suggestions": None if thread_ts else readings.suggestions_json(workspace, channel.id),
     }
 
 

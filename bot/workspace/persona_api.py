@@ -78,6 +78,8 @@ async def post(ask: Ask) -> JsonObject:
     if len(text) > 12_000:
         raise PersonaError("A person's message may have 12000 characters.")
     message = say(ask.site.workspace, ask.user, channel.id, text, thread_ts)
+    if thread_ts is None:
+        ask.site.workspace.suggest(channel.id, None)
     messages.tell_posted(ask.site, message)
     return {"channel": channel.id, "ts": message.ts}
 

@@ -7,7 +7,7 @@ from bot.workspace.errors import PersonaError
 from bot.workspace.faults import KINDS, Fault
 from bot.workspace.persona_api import Ask, endpoint
 from bot.workspace.site import Site
-from bot.workspace.state import JsonObject
+from bot.workspace.state import JsonObject, Workspace
 
 
 async def overview(ask: Ask) -> JsonObject:
@@ -71,6 +71,19 @@ async def home(ask: Ask) -> JsonObject:
     return {"view": views.view_json(ask.site, view) if view else None}
 
 
+async def suggestions(ask: Ask) -> JsonObject:
+    """What the app suggests this persona to ask, in their direct message."""
+    direct = ask.site.workspace.direct(ask.user)
+    return {"suggestions": suggestions_json(ask.site.workspace, direct.id) if direct else None}
+
+
+def suggestions_json(workspace: Workspace, channel: str) -> JsonObject | None:
+    found = workspace.suggestions.get(channel)
+    if found is None:
+        return None
+    return {"title": found.title, "prompts": [{"title": title, "message": message} for title, message in found.prompts]}
+
+
 async def transcript(ask: Ask) -> JsonObject:
     """Everything that happened, oldest first; with `after` only the entries from that number on."""
     try:
@@ -126,6 +139,7 @@ def routes(site: Site) -> list[Route]:
         "/workspace/ephemerals": ephemerals,
         "/workspace/modals": modals,
         "/workspace/home": home,
+        "/workspace/suggestions": suggestions,
         "/workspace/transcript": transcript,
         "/workspace/faults": list_faults,
     }

@@ -19,6 +19,7 @@ from bot.workspace import (
     persona_api,
     readings,
     responses,
+    webapi_assistant,
     webapi_chat,
     webapi_conversations,
     webapi_files,
@@ -61,6 +62,7 @@ __all__ = [
 METHODS: dict[str, Handler] = {
     **webapi_chat.METHODS,
     **webapi_streams.METHODS,
+    **webapi_assistant.METHODS,
     **webapi_conversations.METHODS,
     **webapi_people.METHODS,
     **webapi_views.METHODS,

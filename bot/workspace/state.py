@@ -32,6 +32,14 @@ class Stream:
     extra_blocks: list[JsonObject] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """What the app suggests to ask it: (title, message) each."""
+
+    title: str
+    prompts: tuple[tuple[str, str], ...]
+
+
 @dataclass(slots=True)
 class Message:
     """One message; `only_for` makes it ephemeral, `by_app` says that the bot wrote it."""
@@ -138,7 +146,9 @@ class Workspace:
         self.modals: dict[str, list[View]] = {p.id: [] for p in config.personas}
         self.homes: dict[str, View] = {}
         self.files: dict[str, JsonObject] = {}
-        self.status: dict[tuple[str, str], str] = {}
+        self.titles: dict[tuple[str, str], str] = {}
+        self.suggestions: dict[str, Suggestions] = {}
+        self._status: dict[tuple[str, str], tuple[str, datetime]] = {}
         self.log: list[JsonObject] = []
         self._feeds: set[asyncio.Queue[JsonObject]] = set()
         self._last_micros = 0
@@ -188,6 +198,27 @@ class Workspace:
         """The address of each uploaded file, by its id."""
         base = self.config.base_url
         return {f: f"{base}/files/{f}/{file['secret']}" for f, file in self.files.items() if file["content"] is not None}
+
+    def set_status(self, channel: str, thread_ts: str, status: str, until: datetime) -> None:
+        """What the app is doing in a thread, shown until then; "" for nothing."""
+        self._status[(channel, thread_ts)] = (status, until)
+        self.publish({"kind": "status", "channel": channel, "thread_ts": thread_ts, "text": status})
+
+    def status(self, channel: str, thread_ts: str) -> str:
+        """What the app is doing there, or ""."""
+        status, until = self._status.get((channel, thread_ts), ("", self.clock()))
+        return status if self.clock() < until else ""
+
+    def clear_status(self, channel: str, thread_ts: str) -> None:
+        self._status.pop((channel, thread_ts), None)
+
+    def suggest(self, channel: str, suggestions: Suggestions | None) -> None:
+        """What the app suggests in a conversation from now on; None for nothing."""
+        if suggestions is not None:
+            self.suggestions[channel] = suggestions
+        elif self.suggestions.pop(channel, None) is None:
+            return
+        self.publish({"kind": "suggestions", "channel": channel})
 
     def add(self, message: Message, **details: Any) -> Message:
         channel = self.channels[message.channel]

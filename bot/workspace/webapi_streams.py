@@ -1,4 +1,4 @@
-"""Web API: chat.startStream, appendStream, stopStream and the status line of a thread."""
+"""Web API: chat.startStream, appendStream and stopStream."""
 
 from datetime import timedelta
 from typing import Any
@@ -163,32 +163,8 @@ def _show(call: Call, message: Message, stream: Stream) -> None:
     call.site.workspace.changed(message, "streamed")
 
 
-async def set_status(call: Call) -> JsonObject:
-    channel = call.joined_channel("channel_id")
-    thread_ts = call.text("thread_ts", "")
-    status = call.text("status", "")
-    workspace = call.site.workspace
-    if status:
-        workspace.status[(channel.id, thread_ts)] = status[:200]
-    else:
-        workspace.status.pop((channel.id, thread_ts), None)
-    workspace.record("status", channel=channel.id, thread_ts=thread_ts, text=status)
-    workspace.publish({"kind": "status", "channel": channel.id, "thread_ts": thread_ts, "text": status[:200]})
-    return {}
-
-
-async def accept(call: Call) -> JsonObject:
-    """A title or suggested prompts of an assistant thread: accepted, and kept in the transcript only."""
-    call.joined_channel("channel_id")
-    call.site.workspace.record("assistant", method=call.method)
-    return {}
-
-
 METHODS: dict[str, Handler] = {
     "chat.startStream": start,
     "chat.appendStream": append,
     "chat.stopStream": stop,
-    "assistant.threads.setStatus": set_status,
-    "assistant.threads.setTitle": accept,
-    "assistant.threads.setSuggestedPrompts": accept,
 }

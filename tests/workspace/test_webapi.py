@@ -210,3 +210,53 @@ async def test_a_status_is_accepted_and_an_unknown_chunk_is_not(workspace: Runni
     to = {"recipient_team_id": "T0TOCSIN", "recipient_user_id": "U0ONCALL"}
     call = slack.chat_startStream(channel="C0ALERTS", thread_ts=asked["ts"], chunks=chunks, **to)
     assert await refused(call) == "invalid_chunks"
+
+
+async def test_a_status_stays_until_the_app_posts_or_for_two_minutes() -> None:
+    hand = Hand()
+    async with running(clock=hand) as workspace:
+        slack = workspace.slack
+        asked = await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0ALERTS", text="why?")
+        thread = {"channel_id": "C0ALERTS", "thread_ts": asked["ts"]}
+        assert (
+            await refused(slack.assistant_threads_setStatus(**{**thread, "thread_ts": "1.1"}, status="x")) == "invalid_thread_ts"
+        )
+        many = ["…"] * 11
+        assert (
+            await refused(slack.assistant_threads_setStatus(**thread, status="x", loading_messages=many)) == "invalid_arguments"
+        )
+
+        async def shown() -> str:
+            query = {"as": "U0ONCALL", "channel": "C0ALERTS", "thread_ts": asked["ts"]}
+            status: str = (await workspace.http.get("/page/messages", params=query)).json()["status"]
+            return status
+
+        for clears in (119.0, 120.0):
+            await slack.assistant_threads_setStatus(**thread, status="is looking")
+            hand.now += timedelta(seconds=clears)
+            assert await shown() == ("is looking" if clears < 120 else "")
+        await slack.assistant_threads_setStatus(**thread, status="is looking")
+        await slack.chat_postMessage(channel="C0ALERTS", thread_ts=asked["ts"], text="because")
+        assert await shown() == ""
+
+
+async def test_suggested_prompts_are_at_most_four_and_go_once_the_person_writes(workspace: Running) -> None:
+    slack = workspace.slack
+    direct = "D00ONCALL"
+
+    async def suggested() -> Any:
+        return (await workspace.see("suggestions", **{"as": "U0ONCALL"}))["suggestions"]
+
+    prompts = [{"title": f"Why {n}?", "message": f"Why did INC-{n} happen?"} for n in range(5)]
+    assert await refused(slack.assistant_threads_setSuggestedPrompts(channel_id=direct, prompts=prompts)) == "invalid_arguments"
+    wrong = slack.assistant_threads_setSuggestedPrompts(channel_id=direct, prompts=[{"title": "no message"}])
+    assert await refused(wrong) == "invalid_arguments"
+    await slack.assistant_threads_setSuggestedPrompts(channel_id=direct, thread_ts="1.1", prompts=prompts[:4])
+    assert await suggested() is None  # an agent's prompts belong to no thread
+    await slack.assistant_threads_setSuggestedPrompts(channel_id=direct, title="Ask", prompts=prompts[:4])
+    assert await suggested() == {"title": "Ask", "prompts": prompts[:4]}
+    posted = await workspace.do("messages", **{"as": "U0ONCALL"}, channel="U0TOCSIN", text="hello")
+    assert await suggested() is None
+    title = {"channel_id": direct, "thread_ts": posted["ts"], "title": "About INC-1"}
+    assert (await slack.assistant_threads_setTitle(**title))["ok"]
+    assert await refused(slack.assistant_threads_setTitle(**{**title, "thread_ts": "1.1"})) == "invalid_thread_ts"

@@ -198,22 +198,39 @@ async function showMain() {
   $("#messages").hidden = here.home;
   $("#composer").hidden = here.home;
   $("#home").hidden = !here.home;
+  $("#prompts").hidden = true;
+  $("#status").textContent = "";
   $("#composer textarea").placeholder = "Message " + (channel.im ? world.bot.name : "#" + channel.name);
   if (here.home) {
     await act("home", {});
     return showHome();
   }
+  if (channel.im) act("home", { tab: "messages" });
   const list = $("#messages");
   const wanted = here.channel + here.as;
   const body = await get("messages", { channel: here.channel });
   if (wanted !== here.channel + here.as || !body.ok) return;
   list.replaceChildren(...body.messages.map((m) => fromHtml(m.html)));
   if (!body.messages.length) list.append(nothingYet(channel));
-  $("#status").textContent = body.status ? `${world.bot.name} ${body.status}` : "";
+  drawPrompts(body.suggestions);
   settle(list);
   toBottom(list);
   if (here.message && !here.thread) highlight(list, here.message);
   markRead();
+}
+
+// What the app suggests to ask it: a press sends the prompt's words.
+function drawPrompts(suggestions) {
+  const box = $("#prompts");
+  const prompts = suggestions ? suggestions.prompts : [];
+  box.hidden = !prompts.length || here.home;
+  box.replaceChildren(...prompts.map((prompt) => {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "btn", textContent: prompt.title });
+    button.title = prompt.message;
+    button.addEventListener("click", () => act("messages", { channel: here.channel, text: prompt.message }));
+    return button;
+  }));
+  if (suggestions && suggestions.title) box.prepend(Object.assign(document.createElement("b"), { textContent: suggestions.title }));
 }
 
 function nothingYet(channel) {
@@ -238,10 +255,11 @@ async function showThread() {
   const body = await get("messages", { channel: here.channel, thread_ts: here.thread });
   if (wanted !== here.channel + here.thread + here.as || !body.ok) return;
   const channel = world.channels.find((c) => c.id === here.channel);
-  $("#thread-where").textContent = channel.im ? world.bot.name : "# " + channel.name;
+  $("#thread-where").textContent = body.title || (channel.im ? world.bot.name : "# " + channel.name);
   const list = $("#replies");
   list.replaceChildren(...body.messages.map((m) => fromHtml(m.html)));
-  $("#thread-status").textContent = body.status ? `${world.bot.name} ${body.status}` : "";
+  $("#thread-status").textContent = "";
+  showStatus(here.thread, body.status);
   $("#thread").hidden = false;
   document.body.classList.add("with-thread");
   settle(list);
@@ -375,6 +393,8 @@ function hear(notice) {
   else if (notice.kind === "modal") showModal();
   else if (notice.kind === "home") { if (here.home) showHome(); }
   else if (notice.kind === "sockets") { world.connected = notice.connected; drawConnection(notice.connected); }
+  else if (notice.kind === "suggestions" && notice.channel === here.channel) showPrompts();
+  else if (notice.kind === "title" && notice.channel === here.channel && notice.thread_ts === here.thread) $("#thread-where").textContent = notice.text;
   else if (notice.kind === "status" && notice.channel === here.channel) showStatus(notice.thread_ts, notice.text);
 }
 
@@ -395,9 +415,20 @@ function hearMessage(notice) {
   }
 }
 
+async function showPrompts() {
+  const wanted = here.channel + here.as;
+  const body = await get("messages", { channel: here.channel });
+  if (wanted === here.channel + here.as && body.ok) drawPrompts(body.suggestions);
+}
+
+// What the app is doing in a thread: under the thread if it is open, else under the channel. Slack drops it after two minutes.
 function showStatus(thread, text) {
-  const line = thread && thread === here.thread ? $("#thread-status") : thread ? null : $("#status");
-  if (line) line.textContent = text ? `${world.bot.name} ${text}` : "";
+  for (const line of [$("#status"), $("#thread-status")]) if (line.dataset.about === thread) line.textContent = "";
+  if (!text) return;
+  const line = thread === here.thread ? $("#thread-status") : $("#status");
+  line.dataset.about = thread;
+  line.textContent = `${world.bot.name} ${text}`;
+  setTimeout(() => { if (line.dataset.about === thread) line.textContent = ""; }, 120000);
 }
 
 // ---- buttons, menus, selects -----------------------------------------------------------------------------------------
