@@ -34,6 +34,7 @@ def recorded(interaction: Interaction, reply: Reply, prompt: Prompt) -> Interact
         price_table=reply.price_table,
         latency_ms=reply.latency_ms,
         first_token_ms=reply.first_token_ms,
+        fallback_from=reply.fallback_from,
         redactions=reply.redactions,
         error=error or interaction.error,
     )

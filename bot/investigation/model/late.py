@@ -53,7 +53,7 @@ class LateModel:
                 from bot.investigation.model.probe import find_out  # lazy: it loads LangChain
 
                 try:
-                    self._known = await find_out(await self._open(), self._how.timeout)
+                    self._known = await find_out(await self._open(), self._how.timeout, self._how.small)
                 except Fault:
                     self._known = None
                 self._ask_at = time.monotonic() + _ASK_AGAIN

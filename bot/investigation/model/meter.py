@@ -110,7 +110,7 @@ class Meter(AsyncCallbackHandler):
     def settle(self) -> None:
         """A call that never came to its end is counted by what is known of it: four characters are about a token."""
         if self._open and self.text:
-            self._spend(sum(len(m.text) for m in self.sent) // 4, len(self.text) // 4, 0, estimated=True)
+            self._spend(self._sent_tokens(), len(self.text) // 4, 0, estimated=True)
         self._open = False
 
     def transcript(self) -> tuple[Said, ...]:
@@ -132,12 +132,16 @@ class Meter(AsyncCallbackHandler):
         meta = message.response_metadata
         self.model_answered = str(meta.get("model_name") or meta.get("model") or self.model_answered)[:200]
         usage = message.usage_metadata
-        if usage is None:
-            self._spend(sum(len(m.text) for m in self.sent) // 4, len(_written(message)) // 4, 0, estimated=True)
+        if usage is None or not usage["input_tokens"]:  # no question is empty
+            tokens_out = usage["output_tokens"] if usage else len(_written(message)) // 4
+            self._spend(self._sent_tokens(), tokens_out, 0, estimated=True)
             return
         self.tokens_reasoning += (usage.get("output_token_details") or {}).get("reasoning") or 0
         cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
         self._spend(usage["input_tokens"], usage["output_tokens"], cached, estimated=False)
+
+    def _sent_tokens(self) -> int:
+        return sum(len(message.text) for message in self.sent) // 4  # about
 
     def _spend(self, tokens_in: int, tokens_out: int, cached: int, *, estimated: bool) -> None:
         self.tokens_in += tokens_in

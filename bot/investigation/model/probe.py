@@ -31,9 +31,12 @@ _TOOL: Json = {
 }
 
 
-async def find_out(chat: Chat, patience: timedelta) -> Abilities | None:
-    """What it can do; None while it does not answer at all, so that it is asked again later. Sends nothing of ours."""
-    small = chat.named.looks_small
+async def find_out(chat: Chat, patience: timedelta, small: bool | None) -> Abilities | None:
+    """What it can do; None while it does not answer at all, so that it is asked again later. Sends nothing of ours.
+
+    A small model is not asked whether it can call tools: it will not be given any, and each question may take it long.
+    """
+    small = chat.named.looks_small if small is None else small
     profile = chat.profile
     if chat.named.vendor.large:
         return Abilities(
@@ -48,7 +51,8 @@ async def find_out(chat: Chat, patience: timedelta) -> Abilities | None:
                 if chat.named.kind == "ollama":
                     return await _of_ollama(chat, small)
                 context = await asyncio.to_thread(_context_listed, chat)
-                return Abilities(await _calls_tools(chat), await _keeps_to_schema(chat), context, small)
+                tools = not small and await _calls_tools(chat)
+                return Abilities(tools, await _keeps_to_schema(chat), context, small)
     except Fault as fault:
         # It answers, if only to refuse: that is what it can do. A server that is down or busy is asked again.
         return Abilities(small=small) if fault.status in (400, 404, 422, 501) else None

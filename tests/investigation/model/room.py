@@ -47,10 +47,16 @@ class Ear:
 
 
 def a_model(
-    url: str, name: str = "openai-compatible:stand-in", *, key: str = "", pauses: Pauses | None = None, timeout: float = 20.0
+    url: str,
+    name: str = "openai-compatible:stand-in",
+    *,
+    key: str = "",
+    small: bool | None = None,
+    pauses: Pauses | None = None,
+    timeout: float = 20.0,
 ) -> LateModel:
     """A model that lives at this address."""
-    how = How(name, url, SecretStr(key) if key else None, timeout=timedelta(seconds=timeout))
+    how = How(name, url, SecretStr(key) if key else None, small, timeout=timedelta(seconds=timeout))
     return LateModel(how, pause=pauses or Pauses())
 
 

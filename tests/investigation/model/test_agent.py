@@ -46,7 +46,7 @@ async def test_it_looks_and_then_answers() -> None:
         Scripted("Let me see.", calls=(Call("log_lines", {"service": "cart"}),)), Scripted("Cart broke; [EMAIL_1] saw it.")
     )
     async with standin(able(replies)) as server:
-        reply = await a_model(server.url).ask(asking(tools=(looks.tool,)), ear)
+        reply = await a_model(server.url, small=False).ask(asking(tools=(looks.tool,)), ear)
     assert looks.asked == [{"service": "cart"}]
     assert reply.text == "".join(ear.heard) == "Cart broke; jane.doe@example.com saw it."
     assert ear.steps == [("log lines: cart", False), ("log lines: cart", True)]
@@ -61,7 +61,7 @@ async def test_a_tool_that_fails_is_a_sentence_for_the_model() -> None:
     async def outcome(problem: Exception, **arguments: object) -> tuple[str, Looks, bool]:
         looks = Looks(problem)
         async with standin(able(in_turn(look(**arguments), Scripted("I could not see.")))) as server:
-            reply = await a_model(server.url).ask(asking(tools=(looks.tool,)))
+            reply = await a_model(server.url, small=False).ask(asking(tools=(looks.tool,)))
         assert reply.text == "I could not see."
         return server.asked[-1].text, looks, reply.tool_uses[0].ok
 
@@ -79,7 +79,7 @@ async def test_a_tool_that_fails_is_a_sentence_for_the_model() -> None:
 async def test_an_unknown_tool_is_answered_with_those_there_are() -> None:
     looks = Looks()
     async with standin(able(in_turn(Scripted(calls=(Call("rm_rf", {"path": "/"}),)), Scripted("Sorry.")))) as server:
-        reply = await a_model(server.url).ask(asking(tools=(looks.tool,)))
+        reply = await a_model(server.url, small=False).ask(asking(tools=(looks.tool,)))
     assert reply.text == "Sorry."
     assert (looks.asked, reply.tool_uses) == ([], ())
     assert "log_lines" in server.asked[-1].text
@@ -95,7 +95,7 @@ async def test_the_answer_of_an_agent_keeps_to_a_form_and_is_repaired_once() -> 
         Scripted(calls=(Call("answer", GOOD),)),
     )
     async with standin(able(replies)) as server:
-        reply = await a_model(server.url).ask(asking(form=FORM, check=check, tools=(Looks().tool,)))
+        reply = await a_model(server.url, small=False).ask(asking(form=FORM, check=check, tools=(Looks().tool,)))
     assert (reply.parsed, reply.failure, reply.repairs, reply.calls) == (GOOD, None, 1, 3)
     assert "C9 is none of the candidates." in server.asked[-1].text
 
@@ -103,7 +103,7 @@ async def test_the_answer_of_an_agent_keeps_to_a_form_and_is_repaired_once() -> 
 async def test_an_agent_that_never_answers_is_over_its_budget() -> None:
     looks = Looks()
     async with standin(able(in_turn(look(service="cart")))) as server:
-        reply = await a_model(server.url).ask(asking(tools=(looks.tool,), most_calls=3))
+        reply = await a_model(server.url, small=False).ask(asking(tools=(looks.tool,), most_calls=3))
     assert (reply.failure, reply.calls) == (Failure.OVER_BUDGET, 3)
     assert len(looks.asked) <= 3
     assert "You may not look any more" in server.asked[-1].text
@@ -111,17 +111,17 @@ async def test_an_agent_that_never_answers_is_over_its_budget() -> None:
 
 async def test_the_vendor_fails_in_the_middle_of_the_looks() -> None:
     async with standin(able(in_turn(look(service="cart"), Scripted(status=500)))) as server:
-        reply = await a_model(server.url).ask(asking(tools=(Looks().tool,)))
+        reply = await a_model(server.url, small=False).ask(asking(tools=(Looks().tool,)))
     assert (reply.failure, reply.calls, len(reply.tool_uses)) == (Failure.BROKEN, 4, 1)
 
 
 async def test_an_agent_that_rambles_is_cut() -> None:
     async with standin(able(in_turn(look(service="cart"), Scripted("again and ", endless=True)))) as server:
-        reply = await a_model(server.url).ask(asking(tools=(Looks().tool,), most_tokens_out=50_000))
+        reply = await a_model(server.url, small=False).ask(asking(tools=(Looks().tool,), most_tokens_out=50_000))
     assert reply.failure is Failure.TRUNCATED
 
 
 async def test_a_model_that_cannot_call_tools_is_asked_without_them() -> None:
     async with standin(able(in_turn(Scripted("Plainly."))), Offers(tools=False)) as server:
-        reply = await a_model(server.url).ask(asking(tools=(Looks().tool,)))
+        reply = await a_model(server.url, small=False).ask(asking(tools=(Looks().tool,)))
     assert (reply.text, server.asked[-1].tools) == ("Plainly.", ())

@@ -33,7 +33,7 @@ async def main() -> None:
     os.environ["LANGSMITH_ENDPOINT"] = f"http://127.0.0.1:{collector.server_port}"
     brain = in_turn(Scripted(calls=(Call("log_lines", {"service": "cart"}),)), Scripted("answered"))
     async with standin(able(brain)) as server:
-        reply = await a_model(server.url).ask(asking(tools=(Looks().tool,)))
+        reply = await a_model(server.url, small=False).ask(asking(tools=(Looks().tool,)))
     await asyncio.sleep(1.0)  # LangSmith's client sends from a thread of its own
     print(json.dumps([reply.text, len(got)]))
 
