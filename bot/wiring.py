@@ -32,6 +32,8 @@ from bot.flows import (
     question,
     report,
     settling,
+    suggestions,
+    thinking,
 )
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, routing_file
@@ -90,6 +92,7 @@ def stories() -> SlackStories:
         on_feedback=feedback.on_press,
         on_card=command.on_press,
         home=homepage.home,
+        suggestions=suggestions.suggestions,
         services=ordering.services,
         order_form=ordering.order_form,
         check_order=ordering.check_order,
@@ -334,6 +337,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "refresh": _for(announce.refresh, desk),
         "first_card": _for(announce.first_card, desk),
         "investigate": _for(investigation.investigate, desk),
+        "think": _for(thinking.think, desk),
         "answer": _for(question.answer, desk),
         "settle": _for(settling.settle, desk),
         "execute": _for(execution.execute, desk),

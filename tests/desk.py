@@ -7,7 +7,7 @@ from typing import Any
 from bot.actions.policy import Policies
 from bot.domain.document import Document
 from bot.domain.service import Catalogue, Service
-from bot.flows import announce, investigation, question, report
+from bot.flows import announce, investigation, question, report, thinking
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, read_routing
 from bot.knowledge.library import Library
@@ -72,6 +72,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         "refresh": announce.refresh,
         "first_card": announce.first_card,
         "investigate": investigation.investigate,
+        "think": thinking.think,
         "answer": question.answer,
         "digest": report.digest,
         "remind": report.remind,

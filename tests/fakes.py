@@ -7,11 +7,13 @@ from typing import Any
 
 from bot.domain.alert import Alert, Severity
 from bot.domain.change import Change, ChangeKind, ChangeStatus
+from bot.domain.conversation import Abilities, Reply, Role
+from bot.domain.conversation import Said as Uttered
 from bot.domain.incident import Incident, Member, Status
 from bot.domain.request import Person
-from bot.domain.view import AnswerView, Place, Shown
+from bot.domain.view import AnswerView, HomeView, Place, Said, Shown
 from bot.errors import NotFound, Unavailable
-from bot.ports import Handler, Scalar, Transaction
+from bot.ports import Handler, Listener, ModelRequest, Scalar, Transaction
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -86,6 +88,8 @@ class FakeChannel:
     whispers: list[tuple[Place, str, Shown]] = field(default_factory=list)
     channels: dict[str, str] = field(default_factory=dict)
     timezones: dict[str, str] = field(default_factory=dict)
+    messages: dict[tuple[str, str], Said] = field(default_factory=dict)
+    homes: dict[str, list[HomeView]] = field(default_factory=dict)
     down: bool = False
     fail_next: int = 0
     lose_answers: int = 0
@@ -127,6 +131,16 @@ class FakeChannel:
         self._answer()
         return f"https://chat.example/{place.channel}/{place.ts}"
 
+    async def read(self, place: Place) -> Said | None:
+        """`messages[channel, ts]` if set."""
+        self._answer()
+        return self.messages.get((place.channel, place.ts))
+
+    async def publish(self, user: str, view: HomeView) -> None:
+        """Keep what a person's home page shows, the latest last."""
+        self._answer()
+        self.homes.setdefault(user, []).append(view)
+
     async def timezone(self, user: str) -> str:
         """`timezones[user]`, else UTC."""
         self._answer()
@@ -147,6 +161,53 @@ class FakeChannel:
         if self.down or self.fail_next:
             self.fail_next = max(0, self.fail_next - 1)
             raise Unavailable("The chat does not answer.", retry_after=self.retry_after)
+
+
+@dataclass
+class FakeModel:
+    """A ports.Model that says what it is told to: `replies` in turn, the last one again and again.
+
+    A reply may be a Reply, a dict (the filled form), a text (streamed word by word), or a function of the request that gives
+    one of them. `asked` are the requests that it got; `looked` what its tools answered, by `uses` of (tool, arguments).
+    """
+
+    replies: list[Any]
+    can: Abilities = field(default_factory=Abilities)
+    name: str = "fake:small"
+    uses: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    asked: list[ModelRequest] = field(default_factory=list)
+    looked: list[str] = field(default_factory=list)
+
+    async def abilities(self) -> Abilities:
+        """As given."""
+        return self.can
+
+    async def ask(self, request: ModelRequest, listener: Listener | None = None) -> Reply:
+        """The next reply; its cost and tokens are small and known."""
+        self.asked.append(request)
+        for name, arguments in self.uses if request.tools else []:
+            tool = next(t for t in request.tools if t.name == name)
+            self.looked.append(await tool.run(arguments))
+        said = self.replies[min(len(self.asked), len(self.replies)) - 1]
+        said = said(request) if callable(said) else said
+        if isinstance(said, Reply):
+            return replace(said, model=self.name)
+        text = said if isinstance(said, str) else ""
+        for word in text.split(" ") if listener else []:
+            await listener.words(word + " ")  # type: ignore[union-attr]  # only with a listener
+        return Reply(
+            text=text,
+            parsed=None if isinstance(said, str) else said,
+            model=self.name,
+            model_answered="fake-1",
+            messages=(Uttered(Role.SYSTEM, request.prompt.text), Uttered(Role.USER, request.text)),
+            calls=1,
+            tokens_in=100,
+            tokens_out=20,
+            cost=0.01,
+            price_table="fake",
+            latency_ms=5.0,
+        )
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,7 @@ async def think(args: Mapping[str, Scalar], desk: Desk) -> None:
     await desk.db.write(lambda tx: _tell(tx, id, asked, replace(thought, interaction_id=entry.id), entry, desk))
 
 
-async def ask(
-    model: Model, incident: Incident, seen: Diagnosis, allowed: Allowance, desk: Desk
-) -> tuple[Asked, Reply, Prompt]:
+async def ask(model: Model, incident: Incident, seen: Diagnosis, allowed: Allowance, desk: Desk) -> tuple[Asked, Reply, Prompt]:
     """The question that fits what the model can do, and its reply."""
     if allowed.failure is not None:
         asked = Asked(seen, labelled(seen, SMALL_SUSPECTS), seen.evidence, small=True)

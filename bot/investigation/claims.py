@@ -61,7 +61,7 @@ def _missing_number(text: str, source: str) -> str:
             continue  # a commit or a time, cut short
         for number in _NUMBER.findall(word):
             value = _value(number)
-            if value not in there and not any(t.startswith(f"{value}:") for t in there):
+            if value not in there and not (":" in value and any(t.startswith(f"{value}:") for t in there)):
                 return f"says {number}, which does not stand there"
     return ""
 

@@ -141,10 +141,11 @@ async def test_an_answer_whose_receipt_was_lost_is_found_and_not_posted_again(de
     question = Question(Person("U0ONCALL"), Place("C-PAYMENTS", "9.5", "9.1"), "what changed?", "", "C-PAYMENTS:9.5")
     await on_question(question, desk)
     (work,) = desk.work.named("answer")
-    with pytest.raises(Exception, match="connection broke"):
-        await handlers(desk)["answer"](work.args)
+    await handlers(desk)["answer"](work.args)
+    late = desk.work.named("answer")[-1]
+    assert (late.queue, late.id) == ("slack", f"late:{question.id}")  # the chat may be away for longer than a model may think
     for _ in range(2):
-        await handlers(desk)["answer"](work.args)
+        await handlers(desk)["answer"](late.args)
     (post,) = desk.channel.posts
     (entry,) = await desk.db.read(lambda tx: desk.journal.recent(tx))
     assert [view.interaction_id for view in post.views if isinstance(view, AnswerView)] == [entry.id] * len(post.views)
