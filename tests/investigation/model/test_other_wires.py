@@ -28,7 +28,7 @@ class Wire:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
-        self.asked.append((request.path, dict(request.headers), body))
+        self.asked.append((request.path, {k.lower(): v for k, v in request.headers.items()}, body))
         if self.status != 200:
             error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
             return web.json_response(error, status=self.status)
