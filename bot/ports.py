@@ -214,6 +214,7 @@ class ModelRequest:
     most_tokens_out: int = 2000
     most_cost: float | None = None  # US dollars
     deadline: timedelta = timedelta(seconds=60)
+    about: Mapping[str, str] = field(default_factory=dict)  # for traces: "incident" (INC-42), "interaction" (the journal's id)
 
 
 class Listener(Protocol):
