@@ -56,6 +56,14 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
+class Suggestion:
+    """Something worth asking: the words of its button, and the question."""
+
+    title: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerView:
     """An answer to a question: Markdown, with the evidence it cites, how it was made, and the journal's id for feedback."""
 
