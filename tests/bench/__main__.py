@@ -1,8 +1,10 @@
-"""Measure and print: starts, memory, alert to card, intake. Figures go into docs/benchmarks.md by hand, with the date.
+"""Measure and print: starts, memory, alert to card, intake, first word. Figures go into docs/benchmarks.md by hand.
 
-    python -m tests.bench [--cards 50] [--driver PATH]
+    python -m tests.bench [--only start,cards,memory,words] [--cards 50] [--database sqlite|postgres] [--driver PATH]
+                          [--model NAME --model-url URL]
 
-`--driver` is a load driver that speaks Alertmanager's webhook; without it the intake is not measured.
+`--driver` is a load driver that speaks Alertmanager's webhook; without it the intake is not measured. PostgreSQL is a fresh
+server with fsync on. The first word is measured with the model that is named, else with a stand-in that answers at once.
 """
 
 import argparse
@@ -13,12 +15,18 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from bot.commands.staging import clean_environment, free_port, staged, start_bot, start_workspace
+from bot.demo.standin.extract import extract
+from bot.demo.standin.server import standin
+from tests.postgres import a_server
 
 SERVICE = "  - {{name: svc{n}, owner: team}}\n"
 TOML = """
@@ -27,6 +35,7 @@ settle_seconds = 3600
 [connectors.alertmanager]
 """
 SECRET = "bench-secret"
+WHAT = ("start", "cards", "memory", "words")
 
 
 def say(line: str) -> None:
@@ -49,35 +58,124 @@ def _rss(pid: int) -> float:
     return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
 
 
-async def alert_to_card(cards: int, driver: Path | None) -> dict[str, object]:
-    """Alert's POST to the card in the channel, in seconds, incidents 3 s apart, with the real embedder; then the intake rate."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, port = Path(name), free_port()
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A bot alone with a workspace: where its alerts go in, where people read, its process."""
+
+    door: str
+    page: str
+    pid: int
+    log: Path
+    session: aiohttp.ClientSession
+
+
+@contextlib.asynccontextmanager
+async def bench(services: int, **settings: str) -> AsyncIterator[Bench]:
+    """A bot with so many services, its real embedder ready unless the settings want none."""
+    async with contextlib.AsyncExitStack() as stack:
+        folder, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
         config = folder / "bot"
         config.mkdir()
-        (config / "services.yaml").write_text("services:\n" + "".join(SERVICE.format(n=n) for n in range(cards)))
+        (config / "services.yaml").write_text("services:\n" + "".join(SERVICE.format(n=n) for n in range(services)))
         (config / "routing.yaml").write_text('default: {channel: "#incidents"}\n')
         (config / "policies.yaml").write_text("groups: {}\nrules: []\n")
         runbooks = json.dumps([str(Path(__file__).parents[2] / "runbooks")])
         (config / "tocsin.toml").write_text(f"[knowledge]\nrunbooks = {runbooks}\n{TOML}")
-        async with contextlib.AsyncExitStack() as stack:
-            page, slack = await start_workspace(stack, free_port(), "", folder / "workspace.log", clean_environment())
-            own = {**clean_environment(), **slack, "TOCSIN_PORT": str(port), "TOCSIN_ALERTMANAGER_SECRET": SECRET}
-            bot = await start_bot(stack, config, folder / "bot.log", own)
-            session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        page, slack = await start_workspace(stack, free_port(), "", folder / "workspace.log", clean_environment())
+        own = {"TOCSIN_PORT": str(port), "TOCSIN_ALERTMANAGER_SECRET": SECRET, **settings}
+        bot = await start_bot(stack, config, folder / "bot.log", {**clean_environment(), **slack, **own})
+        session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        if "TOCSIN_KNOWLEDGE_EMBEDDER" not in settings:
             say("waiting for the vectors")
             await _until_vectors(folder / "bot.log")
-            door = f"http://127.0.0.1:{port}/webhooks/alertmanager"
-            seconds = [await _one(session, door, page, n) for n in range(cards)]
+        yield Bench(f"http://127.0.0.1:{port}/webhooks/alertmanager", page, bot.pid, folder / "bot.log", session)
+
+
+async def alert_to_card(cards: int, driver: Path | None, database: str) -> dict[str, object]:
+    """Alert's POST to the card in the channel, in seconds, incidents 3 s apart, with the real embedder; then the intake rate."""
+    with contextlib.ExitStack() as stack:
+        settings = {}
+        if database == "postgres":
+            settings["TOCSIN_DATABASE_URL"] = stack.enter_context(a_server(fsync=True)).url
+        async with bench(cards, **settings) as here:
+            seconds = [await _one(here, n) for n in range(cards)]
             result: dict[str, object] = {
+                "database": database,
                 "cards": len(seconds),
                 "alert_to_card_p50_s": round(statistics.median(seconds), 2),
                 "alert_to_card_p95_s": round(sorted(seconds)[int(0.95 * len(seconds))], 2),
-                "bot_rss_mib": _rss(bot.pid),
+                "bot_rss_mib": _rss(here.pid),
             }
             if driver is not None:
-                result["intake"] = [await _load(driver, door, batch, total) for batch, total in ((1, 5000), (100, 20000))]
+                result["intake"] = [await _load(driver, here.door, batch, total) for batch, total in ((1, 5000), (100, 20000))]
             return result
+
+
+async def memory() -> dict[str, object]:
+    """Resident memory of the bot in MiB 30 s after it is up: words only (no torch), and with the embedding model."""
+    found: dict[str, object] = {}
+    for name, settings in (("words_only_rss_mib", {"TOCSIN_KNOWLEDGE_EMBEDDER": "none"}), ("embedder_rss_mib", {})):
+        async with bench(5, **settings) as here:
+            await asyncio.sleep(30)
+            found[name] = _rss(here.pid)
+    return found
+
+
+async def first_word(model: str, url: str, questions: int = 5) -> dict[str, object]:
+    """Seconds from a person's question in a card's thread to the first streamed word, and to the whole answer."""
+    async with contextlib.AsyncExitStack() as stack:
+        if not url:
+            model, url = "openai-compatible:stand-in", (await stack.enter_async_context(standin(extract))).url
+        here = await stack.enter_async_context(bench(questions, TOCSIN_MODEL=model, TOCSIN_MODEL_URL=url))
+        first, whole, size = [], [], []
+        for n in range(questions):
+            await _one(here, n)
+            words, end, answer = await _asked(here, n)
+            say(f"question {n + 1}: first word {words:.2f} s, answer {end:.2f} s")
+            first.append(words)
+            whole.append(end)
+            size.append(len(answer))
+        return {
+            "model": model,
+            "first_word_p50_s": round(statistics.median(first), 2),
+            "answer_p50_s": round(statistics.median(whole), 2),
+            "answer_characters": size,
+            "bot_rss_mib": _rss(here.pid),
+        }
+
+
+async def _asked(here: Bench, n: int) -> tuple[float, float, str]:
+    """Ask in the thread of card n; seconds to the first word and to the buttons that end an answer, and its text."""
+    card = await _card(here, n)
+    ask = {"as": "U0ONCALL", "channel": "C0INCIDENTS", "thread_ts": card["ts"], "text": f"@tocsin why does svc{n} fail?"}
+    began, first = time.time(), 0.0
+    async with here.session.post(f"{here.page}workspace/messages", json=ask) as answer:
+        asked = (await answer.json())["ts"]
+    while time.time() - began < 300:
+        replies = [m for m in await _messages(here, thread=card["ts"]) if float(m["ts"]) > float(asked)]
+        text = json.dumps([(m.get("text"), m.get("blocks")) for m in replies])
+        if not first and any(m.get("text") for m in replies):
+            first = time.time() - began
+        if "answer_useful" in text:
+            return first, time.time() - began, text
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"no answer within five minutes; see {here.log}")
+
+
+async def _messages(here: Bench, thread: str = "") -> list[dict[str, Any]]:
+    where = f"workspace/messages?as=U0ONCALL&channel=C0INCIDENTS{f'&thread_ts={thread}' if thread else ''}"
+    async with here.session.get(here.page + where) as answer:
+        found: list[dict[str, Any]] = (await answer.json())["messages"]
+        return found
+
+
+async def _card(here: Bench, n: int) -> dict[str, Any]:
+    """The card of service n, as soon as it stands."""
+    while True:
+        found = [m for m in await _messages(here) if f"*svc{n}*" in json.dumps(m)]
+        if found:
+            return found[0]
+        await asyncio.sleep(0.05)
 
 
 async def _until_vectors(log: Path) -> None:
@@ -87,21 +185,15 @@ async def _until_vectors(log: Path) -> None:
         await asyncio.sleep(0.5)
 
 
-async def _one(session: aiohttp.ClientSession, door: str, page: str, n: int) -> float:
+async def _one(here: Bench, n: int) -> float:
     labels = {"alertname": "HighErrorRatio", "service": f"svc{n}", "severity": "critical", "environment": "production"}
     now = datetime.now(UTC).isoformat()
     alert = {"status": "firing", "labels": labels, "annotations": {"summary": f"svc{n} answers with errors"}, "startsAt": now}
     body = {"version": "4", "groupKey": f"g{n}", "status": "firing", "receiver": "tocsin", "groupLabels": {}, "alerts": [alert]}
     began = time.time()
-    async with session.post(door, json=body, headers={"Authorization": f"Bearer {SECRET}"}) as answer:
+    async with here.session.post(here.door, json=body, headers={"Authorization": f"Bearer {SECRET}"}) as answer:
         assert answer.status == 202, await answer.text()
-    while True:
-        async with session.get(f"{page}workspace/messages?as=U0ONCALL&channel=C0INCIDENTS") as answer:
-            found = [m for m in (await answer.json())["messages"] if f"*svc{n}*" in json.dumps(m)]
-        if found:
-            break
-        await asyncio.sleep(0.05)
-    seconds = float(found[0]["ts"]) - began
+    seconds = float((await _card(here, n))["ts"]) - began
     say(f"card {n + 1}: {seconds:.2f} s")
     await asyncio.sleep(max(0.0, 3 - (time.time() - began)))
     return seconds
@@ -119,11 +211,21 @@ async def _load(driver: Path, door: str, batch: int, total: int) -> object:
 async def main() -> None:
     """Print one JSON object per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}")
     parser.add_argument("--cards", type=int, default=50)
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--driver", type=Path)
+    parser.add_argument("--model", default="")
+    parser.add_argument("--model-url", default="")
     args = parser.parse_args()
-    print(json.dumps(await warm_start()), flush=True)
-    print(json.dumps(await alert_to_card(args.cards, args.driver)), flush=True)
+    for what in args.only.split(","):
+        result = {
+            "start": warm_start,
+            "cards": lambda: alert_to_card(args.cards, args.driver, args.database),
+            "memory": memory,
+            "words": lambda: first_word(args.model, args.model_url),
+        }[what]
+        print(json.dumps(await result()), flush=True)
 
 
 if __name__ == "__main__":
