@@ -53,8 +53,8 @@ def clock() -> FakeClock:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this test run."""
-    with a_server() as url:
-        yield Postgres(url)
+    with a_server() as server:
+        yield Postgres(server.url)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

@@ -12,12 +12,13 @@ import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psycopg
 
 from bot.commands.staging import clean_environment, free_port
 from bot.demo.reading import Seen, is_card, is_resolved, see
@@ -75,6 +76,7 @@ reviewed: 2026-11-01
 """
 TOML = """\
 environment = "production"
+{top}
 [knowledge]
 embedder = "none"
 [incidents]
@@ -96,7 +98,7 @@ timeout_seconds = 30
 """
 
 
-def write_configuration(folder: Path, state: Path, more: str) -> None:
+def write_configuration(folder: Path, state: Path, more: str, top: str = "") -> None:
     """What an installation consists of, small."""
     (folder / "runbooks").mkdir(parents=True)
     tool = [sys.executable, "-I", "-S", str(DEPLOYCTL), str(state)]
@@ -111,7 +113,7 @@ def write_configuration(folder: Path, state: Path, more: str) -> None:
         "routing.yaml": ROUTING,
         "policies.yaml": POLICIES,
         "runbooks/errors.md": RUNBOOK,
-        "tocsin.toml": TOML.format(more=more, **{k: json.dumps(v) for k, v in words.items()}),
+        "tocsin.toml": TOML.format(more=more, top=top, **{k: json.dumps(v) for k, v in words.items()}),
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
@@ -128,6 +130,8 @@ class House:
     workspace: Running
     port: int
     http: httpx.AsyncClient
+    database_url: str = ""  # else SQLite in the folder
+    name: str = "bot"
     process: asyncio.subprocess.Process | None = None
     sent: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -139,11 +143,13 @@ class House:
         """What a user would export."""
         slack = dict(line.split("=", 1) for line in settings_lines(self.workspace.config))
         own = {"TOCSIN_ALERTMANAGER_SECRET": SECRET, "TOCSIN_GITHUB_SECRET": SECRET, "TOCSIN_PORT": str(self.port)}
+        if self.database_url:
+            own |= {"TOCSIN_DATABASE_URL": self.database_url, "TOCSIN_DATA_DIR": f".{self.name}"}
         return {**clean_environment(), **slack, **own}
 
     async def start(self) -> None:
         """The bot runs and says that it is up."""
-        with (self.folder / "bot.log").open("ab") as log:
+        with (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bot", "--config", str(self.folder), "serve", "--until-stdin-closes",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
@@ -159,6 +165,23 @@ class House:
         self.process.send_signal(signal.SIGKILL)
         await self.process.wait()
 
+    def freeze(self) -> None:
+        """The process stands still, as a virtual machine that is being moved."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """The process goes on as if no time had passed."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    @property
+    def deploys(self) -> bool:
+        """A deployer that this bot started is at work."""
+        assert self.process is not None
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return any("deployctl" in Path(f"/proc/{child}/cmdline").read_text() for t in tasks for child in t.read_text().split())
+
     async def end(self, seconds: float = 10.0) -> int:
         """The exit status after SIGTERM; an error if that takes longer."""
         assert self.process is not None
@@ -168,7 +191,7 @@ class House:
 
     def log(self) -> str:
         """What the bot wrote to stderr."""
-        return (self.folder / "bot.log").read_text(encoding="utf-8", errors="replace")
+        return (self.folder / f"{self.name}.log").read_text(encoding="utf-8", errors="replace")
 
     async def cli(self, *words: str) -> tuple[int, str]:
         """A command beside the running bot: its exit status and what it said."""
@@ -181,6 +204,9 @@ class House:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What the bot's database holds."""
+        if self.database_url:
+            with psycopg.connect(self.database_url.replace("+psycopg", "")) as server:
+                return server.execute(query).fetchall()  # type: ignore[call-overload]  # psycopg wants a literal
         with closing(sqlite3.connect(self.folder / ".tocsin" / "tocsin.db", timeout=10)) as database:
             return database.execute(query).fetchall()
 
@@ -364,20 +390,38 @@ def deployment(service: str, version: str, at: datetime, number: int = 7, sha: s
 
 
 @contextlib.asynccontextmanager
-async def a_house(folder: Path, *, more: str = "", started: bool = True, **workspace: Any) -> AsyncIterator[House]:
-    """A house of its own; the bot is running unless told otherwise. `more` goes into tocsin.toml."""
-    write_configuration(folder, folder / "deployer.json", more)
+async def a_house(
+    folder: Path, *, more: str = "", top: str = "", started: bool = True, database_url: str = "", **workspace: Any
+) -> AsyncIterator[House]:
+    """A house of its own; the bot is running unless told otherwise. `top` and `more` go into tocsin.toml."""
+    write_configuration(folder, folder / "deployer.json", more, top)
     workspace.setdefault("retry_delays", (0.0, 2.0))
     async with running(**workspace) as slack, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-        house = House(folder, slack, free_port(), http)
-        try:
-            if started:
-                await house.start()
+        house = House(folder, slack, free_port(), http, database_url)
+        async with _lived_in(house, started):
             yield house
-        finally:
-            if house.process is not None and house.process.returncode is None:
-                os.kill(house.process.pid, signal.SIGTERM)
-                try:
-                    await asyncio.wait_for(house.process.wait(), 12)
-                except TimeoutError:
-                    await house.kill()
+
+
+@contextlib.asynccontextmanager
+async def two_replicas(folder: Path, database_url: str, **house: Any) -> AsyncIterator[list[House]]:
+    """Two bots on one PostgreSQL and one workspace, each with a door and a socket of its own."""
+    async with a_house(folder, database_url=database_url, **house) as one:
+        other = replace(one, port=free_port(), name="other", process=None)
+        async with _lived_in(other, True):
+            yield [one, other]
+
+
+@contextlib.asynccontextmanager
+async def _lived_in(house: House, started: bool) -> AsyncIterator[None]:
+    try:
+        if started:
+            await house.start()
+        yield
+    finally:
+        if house.process is not None and house.process.returncode is None:
+            house.thaw()
+            os.kill(house.process.pid, signal.SIGTERM)
+            try:
+                await asyncio.wait_for(house.process.wait(), 12)
+            except TimeoutError:
+                await house.kill()
