@@ -2,6 +2,7 @@
 
 from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 
+from bot.slack import panel
 from bot.slack.front import Front
 from bot.slack.parse import question
 from bot.slack.payload import Record, text
@@ -16,6 +17,8 @@ def register(app: AsyncApp, front: Front) -> None:
             return
         tell = front.whisper(asked.place, asked.person)
         await front.serve(front.stories.on_question(asked, front.desk), tell)
+        if text(body, "event", "channel_type") == "im":
+            await panel.entitle(front, asked)
 
     async def on_message(body: Record, context: AsyncBoltContext) -> None:
         if text(body, "event", "channel_type") == "im":

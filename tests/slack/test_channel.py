@@ -224,3 +224,24 @@ def test_the_client_of_a_loopback_address_uses_no_proxy(monkeypatch: pytest.Monk
     assert connect(TOKEN, "http://127.0.0.1:8333/api/").proxy is None
     assert connect(TOKEN).proxy == "http://proxy.example:3128"
     assert connect(TOKEN).retry_handlers == []
+
+
+@pytest.mark.parametrize("code", ["invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"])
+async def test_a_card_whose_blocks_slack_refuses_is_posted_and_edited_in_plain_words(
+    code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scripted(chat_postMessage=[refused(code), POSTED], chat_update=[refused(code), {"ok": True}]) as server:
+        place = await channel(server).post(Place("C0PAYMENTS"), CARD, key="card:i1")
+        await channel(server).edit(place, CARD)
+    first, posted, _, edited = [body for _, body in server.asked]
+    assert first["blocks"]
+    assert (posted["blocks"], edited["blocks"]) == ([], [])
+    assert posted["text"] == edited["text"] == first["text"]
+    assert posted["metadata"] == {"event_type": "tocsin", "event_payload": {"key": "card:i1"}}
+    assert caplog.text.count(code) == 2
+
+
+async def test_a_whisper_whose_blocks_slack_refuses_is_said_in_plain_words() -> None:
+    async with scripted(chat_postEphemeral=[refused("invalid_blocks"), {"ok": True}]) as server:
+        await channel(server).whisper(Place("C0PAYMENTS"), "U1", CARD)
+    assert [bool(body["blocks"]) for _, body in server.asked] == [True, False]
