@@ -32,6 +32,11 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     diagnosis.add_argument("--json", action="store_true", help="one JSON object on stdout")
     diagnosis.set_defaults(run=_diagnosis)
+    redaction = verbs.add_parser("redaction", help="secrets and personal data: precision and recall of what is taken out")
+    redaction.add_argument("--secrets", type=Path, help="JSONL with text or text_b64, and label")
+    redaction.add_argument("--pii", type=Path, help="JSONL with full_text and spans")
+    redaction.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    redaction.set_defaults(run=_redaction)
 
 
 def progress(line: str) -> None:
@@ -71,6 +76,12 @@ def _diagnosis(args: argparse.Namespace) -> int:
         progress=progress,
     )
     return _print(result, args.json)
+
+
+def _redaction(args: argparse.Namespace) -> int:
+    from bot.evals.redaction import run_redaction  # as lazy as its sisters
+
+    return _print(run_redaction(args.secrets, args.pii), args.json)
 
 
 def _print(result: Mapping[str, object], as_json: bool) -> int:

@@ -7,21 +7,25 @@ from collections.abc import Mapping
 from bot.redact.personal import find
 from bot.redact.secrets import SECRET, redact
 
+_NAME_WORD = re.compile(r"(?<![\w/.@-])[^\W\d_][^\W\d_]{2,40}(?![\w/@-])")
 _TOKEN = re.compile(r"\[([A-Z]{2,16})_(\d{1,6})\]")
 
 
 class Veil:
     """Personal data of one conversation with a model, hidden behind tokens such as [EMAIL_1] and told again after it.
 
-    The same value has the same token for as long as the veil lives. The map between them never leaves this object: it
-    is in no repr, log or database. Hide each text once, when it comes from outside; what is hidden is not hidden again.
+    The same value has the same token for as long as the veil lives, and whoever was found by a full name is known by its
+    parts from then on. The map between them never leaves this object: it is in no repr, log or database. Hide each text
+    once, when it comes from outside; what is hidden is not hidden again.
     """
 
-    __slots__ = ("_counts", "_tokens", "_values")
+    __slots__ = ("_counts", "_names", "_numbers", "_tokens", "_values")
 
     def __init__(self) -> None:
         self._tokens: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
+        self._names: set[str] = set()
+        self._numbers: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
 
     def __repr__(self) -> str:
@@ -42,7 +46,10 @@ class Veil:
         if (secrets := clear.count(SECRET) - text.count(SECRET)) > 0:
             self._counts["SECRET"] += secrets
         marks = [(m.start(), m.end(), "LITERAL") for m in _TOKEN.finditer(clear)]
-        marks += [(f.start, f.end, f.kind) for f in find(clear)]
+        found = find(clear)
+        self._names.update(word for f in found if f.kind == "PERSON" for word in _NAME_WORD.findall(clear[f.start : f.end]))
+        marks += [(f.start, f.end, f.kind) for f in found]
+        marks += [(m.start(), m.end(), "PERSON") for m in _NAME_WORD.finditer(clear) if m.group() in self._names]
         parts: list[str] = []
         at = 0
         for start, end, kind in sorted(marks, key=lambda mark: (mark[0], -mark[1])):
@@ -60,7 +67,7 @@ class Veil:
             self._counts[kind] += 1
         token = self._tokens.get((kind, value))
         if token is None:
-            number = 1 + sum(1 for known, _ in self._tokens if known == kind)
-            token = self._tokens[kind, value] = f"[{kind}_{number}]"
+            self._numbers[kind] += 1
+            token = self._tokens[kind, value] = f"[{kind}_{self._numbers[kind]}]"
             self._values[token] = value
         return token

@@ -46,3 +46,26 @@ def test_neither_repr_nor_counts_tell_a_value() -> None:
     veil = Veil()
     veil.hide("jane@example.org")
     assert "jane" not in repr(veil) + str(veil.counts)
+
+
+def test_whoever_was_named_in_full_is_known_by_the_first_name_afterwards() -> None:
+    veil = Veil()
+    hidden = veil.hide("Signed-off-by: Ngozi Obi <ngozi@example.org>")
+    assert hidden == "Signed-off-by: [PERSON_1] <[EMAIL_1]>"
+    again = veil.hide("was it Ngozi who raised the pool?")
+    assert again == "was it [PERSON_2] who raised the pool?"
+    assert veil.reveal(again) == "was it Ngozi who raised the pool?"
+
+
+def test_two_veils_do_not_know_each_other() -> None:
+    first, second = Veil(), Veil()
+    first.hide("a@example.org")
+    second.hide("b@example.org")
+    assert first.reveal("[EMAIL_1]") == "a@example.org"
+    assert second.reveal("[EMAIL_1]") == "b@example.org"
+
+
+def test_a_value_that_looks_like_a_token_is_told_once_and_not_again() -> None:
+    veil = Veil()
+    planted = veil.hide("[LITERAL_1] [EMAIL_1] [EMAIL_1]")
+    assert veil.reveal(planted) == "[LITERAL_1] [EMAIL_1] [EMAIL_1]"
