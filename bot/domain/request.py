@@ -7,6 +7,8 @@ repeat is harmless.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.domain.action import ActionKind
+from bot.domain.alert import Severity
 from bot.domain.view import Place
 
 
@@ -20,6 +22,8 @@ class Deed(StrEnum):
     INCIDENT_MORE = "incident_more"
     ACTION_APPROVE = "action_approve"
     ACTION_REJECT = "action_reject"
+    ACTION_RAN = "action_ran"
+    ACTION_DID_NOT_RUN = "action_did_not_run"
     CAUSE_CONFIRM = "cause_confirm"
     CAUSE_OTHER = "cause_other"
     ANSWER_USEFUL = "answer_useful"
@@ -78,7 +82,8 @@ class Press:
 
     `value` is the id the button carried: of an incident, an action or an interaction. `choice` is set for
     INCIDENT_MORE: TIMELINE, CATCHUP or EXPLAIN. `text` is what the person wrote in the modal (the other cause, the
-    reason for resolving), plain text.
+    reason for resolving or silencing), plain text; `span` how long to be silent ("2h"), `cause` the cause that a person
+    names while resolving.
     """
 
     person: Person
@@ -89,3 +94,43 @@ class Press:
     id: str
     choice: More | None = None
     text: str = ""
+    span: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """A deploy or rollback that a person asks for; `version` "" means the one before, `environment` "" the default one."""
+
+    person: Person
+    channel: str
+    kind: ActionKind
+    service: str
+    version: str
+    environment: str
+    reason: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A person wants an incident opened from the message at `place`. `said_by` is its author's user id, `text` its words."""
+
+    person: Person
+    place: Place
+    service: str
+    severity: Severity
+    title: str
+    said_by: str
+    text: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A person wants the message at `place` in its incident's timeline; `asked` in words, by a shortcut, or by a reaction."""
+
+    person: Person
+    place: Place
+    asked: bool
+    id: str

@@ -26,6 +26,7 @@ from bot.domain.view import (
 )
 from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
+from bot.flows.homepage import stir
 from bot.flows.spending import notice
 from bot.incidents.routing import Route
 from bot.investigation.thought import unread
@@ -104,6 +105,7 @@ async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
 
     def record(tx: Transaction) -> None:
         _companions(tx, view, desk)
+        stir(tx, desk)
         latest = desk.cards.hold(tx, key) or card
         desk.cards.put(tx, replace(latest, place=place, shown=shown, posts=latest.posts + 1))
 

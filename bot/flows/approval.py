@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from bot.actions.approvals import WAITING, AlreadyDecided, NotYours, decide, make_way, open_for_approval
+from bot.actions.approvals import WAITING, NotYours, decide, make_way, open_for_approval
 from bot.actions.plan import Surroundings, before_guilty, known_service, make_plan
 from bot.domain.action import Action, ActionKind, ActionStatus, Plan, expired
 from bot.domain.change import Change
@@ -14,9 +14,10 @@ from bot.domain.incident import Incident
 from bot.domain.request import Deed, Person, Press
 from bot.domain.service import Service
 from bot.domain.view import NoteView, Place, Shown
-from bot.errors import IllegalMove, NotAllowed, NotFound
+from bot.errors import IllegalMove, NotAllowed, NotFound, Outrun
 from bot.flows.desk import Desk
 from bot.flows.execution import partition_of, tell, when_due
+from bot.flows.uncertain import settle_by_hand
 from bot.ports import Deployer, Scalar, Transaction
 from bot.redact import redact
 
@@ -31,6 +32,8 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         Deed.ROLLBACK_PROPOSE: _propose_rollback,
         Deed.ACTION_APPROVE: _decide,
         Deed.ACTION_REJECT: _decide,
+        Deed.ACTION_RAN: settle_by_hand,
+        Deed.ACTION_DID_NOT_RUN: settle_by_hand,
     }
     try:
         return await deeds[press.action_id](press, desk)
@@ -147,6 +150,7 @@ def _deployer(service: Service, desk: Desk) -> Deployer:
 
 def _open(tx: Transaction, draft: Action, plan: Plan, place: Place | None, desk: Desk) -> Action:
     """The action is kept, unless the same wish came in while the plan was made."""
+    desk.actions.hold(tx)
     now = desk.clock()
     rule = desk.policies().rule_for(draft.kind, draft.service, draft.environment)
     if rule is None:
@@ -186,7 +190,7 @@ async def _decide(press: Press, desk: Desk) -> Shown | None:
             make_way(after, desk.actions.unfinished(tx))
         moved = desk.actions.move(tx, action, after)
         if moved is None:
-            raise AlreadyDecided("Somebody decided this a moment before you; its message shows how.")
+            raise Outrun("Somebody decided this a moment before you; its message shows how.")
         tell(tx, moved, press.person.id, "approved" if approved else "rejected", desk)
         if moved.status is ActionStatus.APPROVED:
             args: Mapping[str, Scalar] = {"action": moved.id, "look": 0}

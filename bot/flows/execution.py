@@ -217,7 +217,7 @@ def _write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -
     if step.to is None:
         again = known if known == action else desk.actions.move(tx, action, known)
         if again is not None:
-            _look_again(tx, again, look + 1, desk)
+            look_again(tx, again, look + 1, desk)
             if again is not action:
                 show_action(tx, again, desk)
         return again
@@ -226,13 +226,13 @@ def _write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -
         return None
     tell(tx, moved, BOT, moved.status.value, desk)
     if not moved.ended:
-        _look_again(tx, moved, 0, desk)
+        look_again(tx, moved, 0, desk)
     if moved.status is ActionStatus.UNCERTAIN:
         desk.work.start(tx, "slack", "call_for_help", f"help:{moved.id}:{moved.version}", {"action": moved.id})
     return moved
 
 
-def _look_again(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
+def look_again(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
     """The next look; its id holds the action's version, so that a handler that runs twice causes one look."""
     watching = action.status is ActionStatus.VERIFYING
     wait = verifying.wait_before(look) if watching else executing.wait_before(action, look)

@@ -1,45 +1,62 @@
 """The clock struck: what is open is summarised, what is forgotten is brought up again."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
-from bot.domain.action import ActionStatus
 from bot.domain.incident import Incident, Status
-from bot.domain.request import Person
-from bot.domain.view import DigestView, HomeView, NoteView, Place
+from bot.domain.view import DigestView, NoteView, Place
 from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
+from bot.investigation.quality import measure, sentence
 from bot.ports import Scalar, Transaction
 
 DAY = timedelta(days=1)
+WEEK = 7  # days
 
 
 async def digest(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """The day's summary appears once per slot in the default channel, with the head of the audit chain as an outside anchor."""
-    key = f"digest:{args['slot']}"
+    """The day's summary appears once per slot in the default channel, with the heads of both chains as an outside anchor."""
+    slot = str(args["slot"])
     channel = await desk.channel.channel_id(desk.routing().default.channel)
-    await post_once(key, Place(channel), await desk.db.read(lambda tx: digest_view(tx, desk)), desk)
+    view = await desk.db.read(lambda tx: digest_view(tx, desk, weekly=_on_monday(slot)))
+    await post_once(f"digest:{slot}", Place(channel), view, desk)
 
 
-def digest_view(tx: Transaction, desk: Desk) -> DigestView:
-    """The last 24 hours in figures."""
+def _on_monday(slot: str) -> bool:
+    """The slot's label begins with its local date."""
+    try:
+        return date.fromisoformat(slot[:10]).weekday() == 0
+    except ValueError:
+        return False
+
+
+def digest_view(tx: Transaction, desk: Desk, *, weekly: bool = False) -> DigestView:
+    """The last 24 hours in figures; `weekly` adds how good the answers of the last seven days were."""
     now = desk.clock()
     recent = [i for i in desk.incidents.recent(tx, 200) if i.opened_at >= now - DAY]
     resolved = [i for i in recent if i.resolved_at is not None]
     shipped = [c for c in desk.changes.between(tx, now - DAY, now) if c.shipped]
     confirmed = sum(1 for i in recent if i.confirmed_cause)
     minutes = sorted((i.resolved_at - i.opened_at).total_seconds() / 60 for i in resolved if i.resolved_at)
-    ledger = desk.ledger.entries(tx)
     lines = [
         f"{len(recent)} incidents opened, {len(resolved)} of them resolved"
         + (f", half within {minutes[len(minutes) // 2]:.0f} min" if minutes else ""),
         f"{sum(i.events for i in recent)} alert events were folded into {len(recent)} cards",
         f"{len(shipped)} changes shipped",
         f"{confirmed} causes confirmed by people",
-        f"audit: {len(ledger)} lines, head {ledger[-1].hash[:12]}" if ledger else "audit: no lines yet",
+        _anchor("audit", desk.ledger.head(tx)),
+        _anchor("journal", desk.journal.head(tx)),
     ]
+    if weekly:
+        answers = desk.journal.every(tx, since=now - WEEK * DAY)
+        lines.append(sentence(measure(answers, desk.journal.feedback(tx)), WEEK))
     return DigestView("The last 24 hours", tuple(lines), desk.incidents.live(tx), now)
+
+
+def _anchor(chain: str, head: tuple[int, str]) -> str:
+    count, digest = head
+    return f"{chain}: {count} lines, head {digest[:12]}" if count else f"{chain}: no lines yet"
 
 
 async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
@@ -70,14 +87,3 @@ def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, 
 def _reminder(incident: Incident) -> str:
     who = "nobody has acknowledged it" if incident.status is Status.OPEN else "it is acknowledged and has not moved"
     return f"{incident.key} is still open and {who}. Resolve it if it is over, or silence it for a while."
-
-
-async def home(person: Person, desk: Desk) -> HomeView:
-    """What a person's home page shows: what is open, and what waits for this person's approval."""
-
-    def go(tx: Transaction) -> HomeView:
-        asked = [a for a in desk.actions.unfinished(tx) if a.status is ActionStatus.AWAITING]
-        waiting = tuple(a for a in asked if desk.policies().may_approve(person.id, a).allowed)
-        return HomeView(desk.incidents.live(tx), waiting, desk.clock())
-
-    return await desk.db.read(go)

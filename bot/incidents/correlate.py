@@ -171,6 +171,8 @@ def _home_links(
 def _spans(incident: Incident) -> tuple[dict[str, Span], dict[str, Span]]:
     services: dict[str, Span] = {}
     hooks: dict[str, Span] = {}
+    if not incident.members:  # opened by hand: no alert yet tells when it began
+        services[incident.service] = Span(incident.opened_at, incident.opened_at)
     for member in incident.members:
         if member.service not in NAMELESS and member.name != UNREADABLE:
             services.setdefault(member.service, Span(member.joined_at, member.joined_at)).cover(member.joined_at)

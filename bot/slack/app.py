@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable, Collection
 
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
+from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -12,13 +12,14 @@ from starlette.routing import Route
 
 from bot.errors import BadSettings
 from bot.flows.desk import Desk
-from bot.slack import buttons, commands, home, mentions, submissions
+from bot.slack import buttons, commands, home, mentions, orders, panel, reactions, shortcuts, submissions
 from bot.slack.client import API_URL, connect
 from bot.slack.front import Front, Stories
-from bot.slack.payload import Record, text
 from bot.slack.refusals import call
 
 App = AsyncApp  # what the wiring holds without naming slack_bolt
+ROOMS = (commands, mentions, buttons, submissions, orders, shortcuts, reactions, panel, home)
+Next = Callable[[], Awaitable[BoltResponse]]
 LARGEST = 1_000_000
 
 
@@ -30,39 +31,41 @@ def build_app(
     signing_secret: str = "",
     api_url: str = API_URL,
     link_hosts: Collection[str] = (),
+    pin_emoji: str = "pushpin",
     client: AsyncWebClient | None = None,
 ) -> AsyncApp:
-    """An app that hears commands, mentions, direct messages, buttons, modals and its home page."""
+    """An app that hears commands, mentions, direct messages, buttons, modals, shortcuts, reactions and its home page."""
     speaking = client or connect(bot_token, api_url)
     app = AsyncApp(
         name="tocsin",
-        client=connect(None, api_url),
-        authorize=identify(speaking),
+        token=speaking.token,
+        before_authorize=known_to_slack(speaking),
         signing_secret=signing_secret or None,
     )
-    front = Front(desk, stories, speaking, frozenset(link_hosts))
-    for room in (commands, mentions, buttons, submissions, home):
+    # Given a client, Bolt would look for a token in the environment too and warn; so its own client is set up like ours.
+    own = app.client
+    own.base_url, own.timeout, own.proxy, own.retry_handlers = speaking.base_url, speaking.timeout, speaking.proxy, []
+    front = Front(desk, stories, speaking, frozenset(link_hosts), pin_emoji)
+    for room in ROOMS:
         room.register(app, front)
     return app
 
 
-def identify(client: AsyncWebClient) -> Callable[..., Awaitable[AuthorizeResult]]:
-    """Tells Bolt who the bot is; Slack is asked once, so that later acknowledgements wait for nothing."""
-    known: list[Record] = []
+def known_to_slack(client: AsyncWebClient) -> Callable[[AsyncBoltRequest, Next], Awaitable[BoltResponse]]:
+    """Lets requests in once Slack says who the bot is. Raises Unavailable before that, and Slack sends them again.
 
-    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    Bolt's own check would acknowledge, and so lose, what comes while Slack does not answer.
+    """
+    known = False
+
+    async def check(req: AsyncBoltRequest, next: Next) -> BoltResponse:  # noqa: ARG001  Bolt passes by these names
+        nonlocal known
         if not known:
-            known.append(await call("auth.test", "this workspace", client.auth_test()))
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            team=text(known[0], "team"),
-            bot_user_id=text(known[0], "user_id"),
-            bot_id=text(known[0], "bot_id"),
-            bot_token=client.token,
-        )
+            await call("auth.test", "this workspace", client.auth_test())
+            known = True
+        return await next()
 
-    return authorize
+    return check
 
 
 def http_route(app: AsyncApp, signing_secret: str, path: str = "/slack/events") -> Route:

@@ -11,7 +11,7 @@ from bot.slack.modals import modal_for
 from bot.slack.parse import press
 from bot.slack.payload import Record
 
-APPROVAL = frozenset({Deed.ROLLBACK_PROPOSE, Deed.ACTION_APPROVE, Deed.ACTION_REJECT})
+APPROVAL = frozenset({Deed.ROLLBACK_PROPOSE, Deed.ACTION_APPROVE, Deed.ACTION_REJECT, Deed.ACTION_RAN, Deed.ACTION_DID_NOT_RUN})
 FEEDBACK = frozenset({Deed.CAUSE_CONFIRM, Deed.CAUSE_OTHER, Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL})
 
 

@@ -1,20 +1,25 @@
 """Slack as the flows see it: post, edit, whisper, find. One message carries one key in its metadata."""
 
+import asyncio
+import logging
 import re
-from collections.abc import Collection
+import time
+from collections.abc import Awaitable, Callable, Collection
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.request import Person
-from bot.domain.view import Place, Shown
+from bot.domain.view import HomeView, Place, Said, Shown
 from bot.errors import NotAllowed, NotFound
-from bot.slack.blocks import Message, render
+from bot.slack.blocks import Block, Message, render, render_home
 from bot.slack.pauses import Pauses
 from bot.slack.payload import Record, records, text, texts
-from bot.slack.refusals import call
-from bot.slack.telling import Telling
-from bot.slack.vocabulary import METADATA_EVENT
+from bot.slack.reading import read_message
+from bot.slack.refusals import LayoutRefused, StillStreaming, call
+from bot.slack.stream import Streams, metadata
+from bot.slack.telling import Sleep, Telling
 
+log = logging.getLogger(__name__)
 _ID = re.compile(r"[CDGUW][A-Z0-9]{2,}\Z")
 RECENT = 200  # messages looked at when a post may have been lost
 THREADS = 10  # threads looked into when nobody says which
@@ -23,64 +28,95 @@ THREADS = 10  # threads looked into when nobody says which
 class SlackChannel:
     """ports.Channel over the Web API. Links in messages lead only to `link_hosts` and their subdomains."""
 
-    def __init__(self, client: AsyncWebClient, link_hosts: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        link_hosts: Collection[str] = (),
+        *,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
         self._client = client
         self._hosts = frozenset(link_hosts)
         self._ids: dict[str, str] = {}
         self._zones: dict[str, str] = {}
         self._me: Record = {}
-        self._pauses = Pauses()
+        self._now, self._sleep = now, sleep
+        self._pauses = Pauses(now)
+        self._streams = Streams(client, self._pauses)
 
     async def post(self, place: Place, view: Shown, *, key: str) -> Place:
         """Post a new message (in `place.thread` if set) that carries `key`; the returned place has its ts."""
         message = render(view, self._hosts)
-        with self._pauses.kept("chat.postMessage", place.channel):
-            body = await call(
-                "chat.postMessage",
-                place.channel,
-                self._client.chat_postMessage(
-                    channel=place.channel,
-                    thread_ts=place.thread or None,
-                    text=message.text,
-                    blocks=list(message.blocks),
-                    metadata={"event_type": METADATA_EVENT, "event_payload": {"key": key}},
-                    unfurl_links=False,
-                    unfurl_media=False,
-                ),
-            )
+
+        async def posted(blocks: list[Block]) -> Record:
+            with self._pauses.kept("chat.postMessage", place.channel):
+                return await call(
+                    "chat.postMessage",
+                    place.channel,
+                    self._client.chat_postMessage(
+                        channel=place.channel,
+                        thread_ts=place.thread or None,
+                        text=message.text,
+                        blocks=blocks,
+                        metadata=metadata(key),
+                        unfurl_links=False,
+                        unfurl_media=False,
+                    ),
+                )
+
+        body = await _or_in_words(posted, message)
         return Place(text(body, "channel") or place.channel, text(body, "ts"), place.thread)
 
     async def edit(self, place: Place, view: Shown) -> None:
         """Replace the message at `place`. Raises NotFound if it is gone."""
-        message = render(view, self._hosts)
-        blocks = list(message.blocks)
-        with self._pauses.kept("chat.update", place.channel):
-            changed = self._client.chat_update(channel=place.channel, ts=place.ts, text=message.text, blocks=blocks)
-            await call("chat.update", place.channel, changed)
+        await self.amend(place, render(view, self._hosts))
+
+    async def amend(self, place: Place, message: Message, key: str = "") -> None:
+        """Replace a message, which carries `key` from then on if one is given; a stream that it still has is stopped."""
+
+        async def changed(blocks: list[Block]) -> Record:
+            with self._pauses.kept("chat.update", place.channel):
+                return await call(
+                    "chat.update",
+                    place.channel,
+                    self._client.chat_update(
+                        channel=place.channel, ts=place.ts, text=message.text, blocks=blocks, metadata=metadata(key)
+                    ),
+                )
+
+        try:
+            await _or_in_words(changed, message)
+        except StillStreaming:
+            await self._streams.stop(place)
+            await _or_in_words(changed, message)
 
     async def whisper(self, place: Place, user: str, view: Shown) -> None:
         """Show it to one person only: where they are, or in a direct message where the bot may not speak."""
         message = render(view, self._hosts)
         if not place.channel:
             return await self._tell(user, message)
-        try:
-            await call(
+
+        async def whispered(blocks: list[Block]) -> Record:
+            return await call(
                 "chat.postEphemeral",
                 place.channel,
                 self._client.chat_postEphemeral(
-                    channel=place.channel,
-                    user=user,
-                    thread_ts=place.thread or None,
-                    text=message.text,
-                    blocks=list(message.blocks),
+                    channel=place.channel, user=user, thread_ts=place.thread or None, text=message.text, blocks=blocks
                 ),
             )
+
+        try:
+            await _or_in_words(whispered, message)
         except (NotAllowed, NotFound):
             await self._tell(user, message)
 
-    async def tell(self, place: Place, person: Person, *, key: str) -> Telling:  # noqa: ARG002  streams need the person
+    async def tell(self, place: Place, person: Person, *, key: str) -> Telling:
         """Begin an answer to this person in `place.thread` that carries `key` in the end."""
-        return Telling(self, Place(place.channel, "", place.thread), key)
+        team = person.team_id or text(await self._myself(), "team_id")  # one workspace per installation
+        reader = Person(person.id, person.name, team)
+        thread = Place(place.channel, "", place.thread)
+        return Telling(self, self._streams, thread, reader, key, self._hosts, now=self._now, sleep=self._sleep)
 
     async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
         """The message of ours that carries `key`, if it was posted after all.
@@ -112,6 +148,15 @@ class SlackChannel:
         except NotFound:
             return ""
 
+    async def read(self, place: Place) -> Said | None:
+        """The message at `place`; None if it is gone, or stands where the bot may not read."""
+        return await read_message(self._client, place)
+
+    async def publish(self, user: str, view: HomeView) -> None:
+        """Show a person their home page."""
+        with self._pauses.kept("views.publish", user):
+            await call("views.publish", user, self._client.views_publish(user_id=user, view=render_home(view)))
+
     async def timezone(self, user: str) -> str:
         """The IANA name of a person's time zone, asked once; "UTC" if Slack does not say."""
         if user not in self._zones:
@@ -137,11 +182,13 @@ class SlackChannel:
         return self._ids[wanted]
 
     async def _tell(self, user: str, message: Message) -> None:
-        blocks = list(message.blocks)
-        posted = self._client.chat_postMessage(
-            channel=user, text=message.text, blocks=blocks, unfurl_links=False, unfurl_media=False
-        )
-        await call("chat.postMessage", user, posted)
+        async def posted(blocks: list[Block]) -> Record:
+            said = self._client.chat_postMessage(
+                channel=user, text=message.text, blocks=blocks, unfurl_links=False, unfurl_media=False
+            )
+            return await call("chat.postMessage", user, said)
+
+        await _or_in_words(posted, message)
 
     async def _myself(self) -> Record:
         if not self._me:
@@ -180,6 +227,15 @@ class SlackChannel:
             cursor = _cursor(body)
             if not cursor:
                 return
+
+
+async def _or_in_words(send: Callable[[list[Block]], Awaitable[Record]], message: Message) -> Record:
+    """Slack's answer to a message; if it does not take our blocks, to its plain words, so that nothing is lost."""
+    try:
+        return await send(list(message.blocks))
+    except LayoutRefused as error:
+        log.warning("slack blocks refused, sent as plain words why=%s", error)
+        return await send([])
 
 
 def _carrying(messages: list[Record], channel: str, key: str, me: Record, thread: str) -> Place | None:

@@ -2,15 +2,16 @@
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from bot.domain.request import CommandRequest, Person, Press, Question
-from bot.domain.view import HomeView, NoteView, Place, Shown
-from bot.errors import BotError
+from bot.domain.action import ActionKind
+from bot.domain.request import ChangeRequest, CommandRequest, Opening, Person, Pin, Press, Question
+from bot.domain.view import HomeView, NoteView, OrderForm, Place, Shown, Suggestion
+from bot.errors import BotError, NotFound
 from bot.flows.desk import Desk
 from bot.slack.blocks import Block, render
 from bot.slack.client import TIMEOUT, is_loopback
@@ -30,6 +31,13 @@ class Stories:
     on_feedback: Callable[[Press, Desk], Awaitable[Shown | None]]
     on_card: Callable[[Press, Desk], Awaitable[Shown | None]]
     home: Callable[[Person, Desk], Awaitable[HomeView]]
+    suggestions: Callable[[Desk], Awaitable[tuple[Suggestion, ...]]]
+    services: Callable[[Desk], tuple[str, ...]]
+    order_form: Callable[[ActionKind, str, str, Desk], Awaitable[OrderForm]]
+    check_order: Callable[[ChangeRequest, Desk], Mapping[str, str]]
+    on_order: Callable[[ChangeRequest, Desk], Awaitable[Shown]]
+    on_opening: Callable[[Opening, Desk], Awaitable[Shown]]
+    on_pin: Callable[[Pin, Desk], Awaitable[Shown | None]]
 
 
 def new_reference() -> str:
@@ -39,12 +47,13 @@ def new_reference() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """One per app. `link_hosts` are the hosts that links may lead to."""
+    """One per app. `link_hosts` are the hosts that links may lead to, `pin_emoji` the reaction that pins."""
 
     desk: Desk
     stories: Stories
     client: AsyncWebClient
     link_hosts: frozenset[str] = frozenset()
+    pin_emoji: str = "pushpin"
     reference: Callable[[], str] = new_reference
 
     async def serve(self, story: Awaitable[Shown | None], tell: Tell) -> None:
@@ -93,6 +102,13 @@ class Front:
     async def open_modal(self, trigger_id: str, view: Block) -> None:
         """Show a modal to the person behind the trigger, which lives for three seconds."""
         await call("views.open", "a modal", self.client.views_open(trigger_id=trigger_id, view=view))
+
+    async def update_modal(self, view_id: str, hash: str, view: Block) -> None:
+        """Put another view in place of an open modal; one that was closed or changed meanwhile is left alone."""
+        try:
+            await call("views.update", "a modal", self.client.views_update(view_id=view_id, hash=hash, view=view))
+        except NotFound as gone:
+            log.info("a modal was not updated why=%s", gone)
 
     async def publish_home(self, person: Person, view: Block) -> None:
         """Show a person their home page."""

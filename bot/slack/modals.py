@@ -1,49 +1,40 @@
-"""Two deeds need words: naming another cause, and saying why an incident is resolved."""
+"""The modals behind buttons: naming another cause, resolving, silencing. The words come back with the press behind them."""
 
 from bot.domain.request import Deed, Press
 from bot.slack.blocks import Block
-from bot.slack.parse import remember
-from bot.slack.vocabulary import INPUT_ACTION, INPUT_BLOCK, MODAL_CAUSE, MODAL_RESOLVE
+from bot.slack.blocks.modal import asked, modal, select, words
+from bot.slack.parse import origin
+from bot.slack.vocabulary import (
+    CAUSE_BLOCK,
+    INPUT_ACTION,
+    INPUT_BLOCK,
+    MODAL_CAUSE,
+    MODAL_RESOLVE,
+    MODAL_SILENCE,
+    SPAN_BLOCK,
+)
 
-LONGEST = 1000
+SPANS = (("30m", "30 minutes"), ("1h", "1 hour"), ("2h", "2 hours"), ("4h", "4 hours"), ("8h", "8 hours"), ("1d", "1 day"))
 
 
 def modal_for(pressed: Press) -> Block | None:
     """The modal that a deed opens, or None for one that needs no words."""
-    if pressed.action_id is Deed.CAUSE_OTHER:
-        ask, hint = "What was the cause?", "One or two sentences; the next similar incident is compared with them."
-        return _modal(MODAL_CAUSE, "The actual cause", ask, hint, pressed, optional=False)
-    if pressed.action_id is Deed.INCIDENT_RESOLVE:
-        ask, hint = "Why is it resolved?", "For the timeline; may stay empty."
-        return _modal(MODAL_RESOLVE, "Resolve", ask, hint, pressed, optional=True)
-    return None
-
-
-def _modal(callback: str, title: str, ask: str, hint: str, pressed: Press, *, optional: bool) -> Block:
-    return {
-        "type": "modal",
-        "callback_id": callback,
-        "title": _plain(title),
-        "submit": _plain("Send"),
-        "close": _plain("Cancel"),
-        "private_metadata": remember(pressed),
-        "blocks": [
-            {
-                "type": "input",
-                "block_id": INPUT_BLOCK,
-                "optional": optional,
-                "label": _plain(ask),
-                "hint": _plain(hint),
-                "element": {
-                    "type": "plain_text_input",
-                    "action_id": INPUT_ACTION,
-                    "multiline": True,
-                    "max_length": LONGEST,
-                },
-            }
-        ],
-    }
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text}
+    carried = origin(pressed)
+    text = words(INPUT_ACTION, multiline=True)
+    match pressed.action_id:
+        case Deed.CAUSE_OTHER:
+            hint = "One or two sentences; the next similar incident is compared with them."
+            return modal(
+                MODAL_CAUSE, "The actual cause", "Send", carried, [asked(INPUT_BLOCK, "What was the cause?", text, hint=hint)]
+            )
+        case Deed.INCIDENT_RESOLVE:
+            why = asked(INPUT_BLOCK, "Why is it resolved?", text, hint="For the timeline; may stay empty.", optional=True)
+            hint = "If you know it: kept as the confirmed cause, and compared with the next similar incident."
+            cause = asked(CAUSE_BLOCK, "What was the cause?", words(INPUT_ACTION, multiline=True), hint=hint, optional=True)
+            return modal(MODAL_RESOLVE, "Resolve", "Resolve", carried, [why, cause])
+        case Deed.INCIDENT_SILENCE:
+            span = asked(SPAN_BLOCK, "No reminders for", select(INPUT_ACTION, SPANS, chosen="1h"))
+            why = asked(INPUT_BLOCK, "Why?", text, hint="For the timeline; may stay empty.", optional=True)
+            return modal(MODAL_SILENCE, "Silence", "Silence", carried, [span, why])
+        case _:
+            return None

@@ -4,11 +4,12 @@ import html
 import json
 import re
 import shlex
+from collections.abc import Mapping
 
 from bot.domain.request import CommandRequest, Deed, More, Person, Press, Question
 from bot.domain.view import Place
 from bot.slack.payload import Record, record, records, text
-from bot.slack.vocabulary import INPUT_ACTION, INPUT_BLOCK
+from bot.slack.vocabulary import CAUSE_BLOCK, INPUT_BLOCK, SPAN_BLOCK
 
 LONGEST = 3000
 _INCIDENT = re.compile(r"\bINC-(\d{1,9})\b", re.IGNORECASE)
@@ -66,7 +67,7 @@ def press(body: Record) -> Press | None:
             return None
         choice = More(chosen)
         deed = {More.RESOLVE: Deed.INCIDENT_RESOLVE, More.SILENCE: Deed.INCIDENT_SILENCE}.get(choice, deed)
-    person = _person(body)
+    person = person_of(body)
     return Press(
         person=person,
         place=_place(body),
@@ -81,27 +82,39 @@ def press(body: Record) -> Press | None:
 def press_behind(body: Record) -> Press | None:
     """The press that opened a modal, with the words that the person sent; None if the modal is none of ours."""
     view = record(body, "view")
-    origin = _remembered(text(view, "private_metadata"))
-    name = text(origin, "deed")
+    behind = carried(view)
+    name = text(behind, "deed")
     if name not in list(Deed):
         return None
-    said = text(view, "state", "values", INPUT_BLOCK, INPUT_ACTION, "value")
     return Press(
-        person=_person(body),
-        place=Place(text(origin, "channel"), text(origin, "ts"), text(origin, "thread")),
+        person=person_of(body),
+        place=Place(text(behind, "channel"), text(behind, "ts"), text(behind, "thread")),
         action_id=Deed(name),
-        value=text(origin, "value"),
+        value=text(behind, "value"),
         trigger_id=text(body, "trigger_id"),
         id=f"view:{text(view, 'id')}",
-        text=said.strip()[:LONGEST],
+        text=filled(view, INPUT_BLOCK),
+        span=filled(view, SPAN_BLOCK),
+        cause=filled(view, CAUSE_BLOCK),
     )
 
 
-def remember(asked: Press) -> str:
+def origin(asked: Press) -> dict[str, str]:
     """What a modal carries along, so that its answer finds the press it belongs to."""
     place = asked.place
-    origin = {"deed": asked.action_id.value, "value": asked.value, "channel": place.channel}
-    return json.dumps({**origin, "ts": place.ts, "thread": place.thread})
+    return {
+        "deed": asked.action_id.value,
+        "value": asked.value,
+        "channel": place.channel,
+        "ts": place.ts,
+        "thread": place.thread,
+    }
+
+
+def filled(view: Record, block: str) -> str:
+    """What a person entered or chose in this block of a modal; "" if nothing."""
+    element = next((v for v in record(view, "state", "values", block).values() if isinstance(v, Mapping)), {})
+    return (text(element, "value") or text(element, "selected_option", "value")).strip()[:LONGEST]
 
 
 def readable(said: str, bot_user: str = "") -> str:
@@ -131,7 +144,8 @@ def _shown(found: re.Match[str]) -> str:
     return target.removeprefix("mailto:")
 
 
-def _person(body: Record) -> Person:
+def person_of(body: Record) -> Person:
+    """Who pressed, chose or sent."""
     user = record(body, "user")
     team = text(body, "team", "id") or text(user, "team_id")
     return Person(text(user, "id"), text(user, "name") or text(user, "username"), team)
@@ -144,9 +158,10 @@ def _place(body: Record) -> Place:
     return Place(channel, ts, "" if thread == ts else thread)
 
 
-def _remembered(metadata: str) -> Record:
+def carried(view: Record) -> Record:
+    """What the modal carried along; empty if it is none of ours."""
     try:
-        origin = json.loads(metadata or "{}")
+        held = json.loads(text(view, "private_metadata") or "{}")
     except ValueError:
         return {}
-    return origin if isinstance(origin, dict) else {}
+    return held if isinstance(held, dict) else {}

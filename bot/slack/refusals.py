@@ -11,9 +11,28 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 from bot.errors import BotError, NotAllowed, NotFound, Unavailable
 
 BUSY = frozenset({"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"})
-GONE = frozenset({"message_not_found", "thread_not_found", "cant_update_message", "edit_window_closed"})
+GONE = frozenset(
+    {
+        "message_not_found",
+        "thread_not_found",
+        "cant_update_message",
+        "edit_window_closed",
+        "message_not_in_streaming_state",
+    }
+)
+LAYOUT = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"})
+CLOSED = frozenset({"not_found", "hash_conflict", "expired_trigger_id", "trigger_expired", "exchanged_trigger_id"})
 KEYS = frozenset({"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"})
+UNSHOWN = "Slack refused what the bot wanted to show. The incident itself is unaffected."
 _TOKEN = re.compile(r"xox[a-z]-[\w-]+|xapp-[\w-]+")
+
+
+class LayoutRefused(BotError):
+    """Slack does not take the blocks; the same in plain words may pass."""
+
+
+class StillStreaming(Unavailable):
+    """The message cannot be edited before its stream is stopped."""
 
 
 async def call(method: str, where: str, answer: Awaitable[AsyncSlackResponse]) -> Mapping[str, object]:
@@ -68,13 +87,20 @@ def _refusal(code: str, detail: str, method: str, where: str) -> BotError:
         return NotAllowed(f"{said} Unarchive the channel, let apps post there, or name another one in routing.yaml.")
     if code in GONE:
         return NotFound(f"{said} The message is gone or can no longer be changed.")
+    if code in LAYOUT:
+        return LayoutRefused(said, for_people=UNSHOWN)
+    if code == "streaming_state_conflict":
+        return StillStreaming(f"{said} Its stream must be stopped first.")
+    if code in CLOSED:
+        words = "Slack took too long to open that form. Try again."
+        return NotFound(f"{said} The view is closed or changed, or its trigger is over three seconds old.", for_people=words)
     if code in KEYS:
         words = "The bot cannot speak to Slack: its token is not valid. Tell whoever runs it."
         return Unavailable(f"{said} Check SLACK_BOT_TOKEN; what waits is posted once it is valid.", for_people=words)
     if code == "missing_scope":
         words = "The bot lacks a permission in Slack. Tell whoever runs it."
         return Unavailable(f"{said} Add the scope to the app and install it again; what waits is posted then.", for_people=words)
-    return BotError(said, for_people="Slack refused what the bot wanted to show. The incident itself is unaffected.")
+    return BotError(said, for_people=UNSHOWN)
 
 
 def _detail(body: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ from bot.slack.buttons import carry_out
 from bot.slack.front import Front
 from bot.slack.parse import press_behind
 from bot.slack.payload import Record
-from bot.slack.vocabulary import MODAL_CAUSE, MODAL_RESOLVE
+from bot.slack.vocabulary import MODAL_CAUSE, MODAL_RESOLVE, MODAL_SILENCE
 
 
 def register(app: AsyncApp, front: Front) -> None:
@@ -18,5 +18,5 @@ def register(app: AsyncApp, front: Front) -> None:
         if pressed is not None:
             await front.serve(carry_out(pressed, front), front.whisper(pressed.place, pressed.person))
 
-    for callback in (MODAL_CAUSE, MODAL_RESOLVE):
+    for callback in (MODAL_CAUSE, MODAL_RESOLVE, MODAL_SILENCE):
         app.view(callback)(on_submission)

@@ -7,11 +7,13 @@ from bot.domain.request import Deed, More
 LABELS: Mapping[Deed, str] = {
     Deed.ROLLBACK_PROPOSE: "Roll back…",
     Deed.INCIDENT_ACK: "Acknowledge",
-    Deed.INCIDENT_SILENCE: "Silence 1 h",
+    Deed.INCIDENT_SILENCE: "Silence…",
     Deed.INCIDENT_RESOLVE: "Resolve…",
     Deed.INCIDENT_MORE: "More",
     Deed.ACTION_APPROVE: "Approve",
     Deed.ACTION_REJECT: "Reject",
+    Deed.ACTION_RAN: "It ran",
+    Deed.ACTION_DID_NOT_RUN: "It did not run",
     Deed.CAUSE_CONFIRM: "Yes, that was it",
     Deed.CAUSE_OTHER: "Something else…",
     Deed.ANSWER_USEFUL: "Useful",
@@ -21,12 +23,33 @@ MENU: Mapping[More, str] = {
     More.TIMELINE: "Timeline",
     More.CATCHUP: "Catch me up",
     More.RESOLVE: "Resolve…",
-    More.SILENCE: "Silence 1 h",
+    More.SILENCE: "Silence…",
     More.EXPLAIN: "Explain the cause",
 }
 COMMANDS = ("incident", "deploy", "rollback", "runbook", "tocsin")
 METADATA_EVENT = "tocsin"
 MODAL_CAUSE = "tocsin_cause_other"
 MODAL_RESOLVE = "tocsin_incident_resolve"
+MODAL_SILENCE = "tocsin_incident_silence"
+MODAL_DEPLOY = "tocsin_deploy"
+MODAL_ROLLBACK = "tocsin_rollback"
+MODAL_OPEN = "tocsin_open"
+SHORTCUT_OPEN = "tocsin_open_incident"
+SHORTCUT_PIN = "tocsin_pin_message"
+SHORTCUTS: Mapping[str, str] = {
+    SHORTCUT_OPEN: "Open an incident",
+    SHORTCUT_PIN: "Pin to the timeline",
+}
 INPUT_BLOCK = "words"
+CAUSE_BLOCK = "cause"
+SPAN_BLOCK = "span"
+SERVICE_BLOCK = "service"
+ENVIRONMENT_BLOCK = "environment"
+VERSION_BLOCK = "version"
+REASON_BLOCK = "reason"
+SEVERITY_BLOCK = "severity"
+TITLE_BLOCK = "title"
+FORM_SERVICE = "form_service"  # the service of a deploy or rollback: choosing one fills the other fields
+OPEN_SERVICE = "open_service"
+PREVIOUS = "(previous)"  # no version can be called so
 INPUT_ACTION = "text"

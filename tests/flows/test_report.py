@@ -1,4 +1,4 @@
-"""The clock struck: one digest per slot, reminders for what nobody moves, a home page for each person."""
+"""The clock struck: one digest per slot, reminders for what nobody moves."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,14 +6,13 @@ from datetime import timedelta
 import pytest
 
 from bot.actions.policy import read_policies
-from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.incident import Entry, EntryKind, Incident, Status
-from bot.domain.request import Person
+from bot.domain.interaction import Feature, Interaction
 from bot.domain.view import DigestView, NoteView, Place
 from bot.errors import Unavailable
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
-from bot.flows.report import digest, home, remind
+from bot.flows.report import digest, remind
 from bot.ports import Card
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk
@@ -76,6 +75,19 @@ async def test_the_digest_anchors_the_audit(desk: Desk, clock: FakeClock) -> Non
     assert f"audit: 1 lines, head {entry.hash[:12]}" in view.lines
 
 
+async def test_the_digest_anchors_the_journal_and_tells_the_weeks_quality_on_mondays(desk: Desk, clock: FakeClock) -> None:
+    old = Interaction("j0", clock() - timedelta(days=8), Feature.QUESTION, "rules")
+    new = Interaction("j1", clock() - timedelta(days=6), Feature.QUESTION, "rules", latency_ms=1500)
+    await desk.db.write(lambda tx: [desk.journal.add(tx, answer) for answer in (old, new)])
+    _, head = await desk.db.read(desk.journal.head)
+    for slot in ("2026-11-22T09:00", "2026-11-23T09:00"):
+        await digest({"slot": slot}, desk)
+    sunday, monday = (p.view.lines for p in desk.channel.posts if isinstance(p.view, DigestView))
+    assert f"journal: 2 lines, head {head[:12]}" in sunday
+    assert not any("quality" in line for line in sunday)
+    assert monday[-1].startswith("quality of 7 days: 1 answers, 0 of them by a model; nobody judged one")
+
+
 async def test_what_nobody_moves_is_brought_up_again_once_per_span(desk: Desk, clock: FakeClock) -> None:
     await kept(desk, on_call=("U0ONCALL",))
     await remind({"slot": "1", "hours": 4}, desk)
@@ -131,25 +143,3 @@ async def test_an_acknowledged_incident_is_brought_up_in_other_words(desk: Desk,
     clock.advance(hours=5)
     await remind({"slot": "1", "hours": 4}, desk)
     assert "it is acknowledged and has not moved" in notes(desk)[0].text
-
-
-async def test_home_shows_what_waits_for_this_persons_approval_only(desk: Desk, clock: FakeClock) -> None:
-    incident = await kept(desk)
-    action = Action(
-        id="a-1",
-        kind=ActionKind.ROLLBACK,
-        service="payments",
-        environment="production",
-        target="v42",
-        status=ActionStatus.AWAITING,
-        requested_by="U0ONCALL",
-        created_at=clock(),
-        updated_at=clock(),
-        policy="production",
-        approvals_needed=1,
-    )
-    await desk.db.write(lambda tx: desk.actions.add(tx, replace(action, expires_at=clock() + timedelta(minutes=30))))
-    approver, on_call = await home(Person("U0APPROVER"), desk), await home(Person("U0ONCALL"), desk)
-    assert [i.id for i in approver.incidents] == [incident.id]
-    assert [a.id for a in approver.approvals] == ["a-1"]
-    assert on_call.approvals == ()

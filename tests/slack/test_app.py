@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 import pytest
 
-from bot.domain.request import CommandRequest, Deed, More, Person, Press, Question
-from bot.domain.view import HomeView, NoteView, Place, Shown
+from bot.domain.action import ActionKind
+from bot.domain.request import ChangeRequest, CommandRequest, Deed, More, Opening, Person, Pin, Press, Question
+from bot.domain.view import HomeView, NoteView, OrderForm, Place, Shown, Suggestion
 from bot.errors import NotAllowed
 from bot.flows.desk import Desk
 from bot.slack.app import build_app
@@ -35,6 +36,7 @@ class Remembering:
     """Flows that remember; `fails` is raised by the next, `waits` holds every one of them up."""
 
     asked: list[Any] = field(default_factory=list)
+    known: tuple[str, ...] = ("payments", "checkout")
     fails: Exception | None = None
     waits: asyncio.Event | None = None
     answer: Shown = field(default_factory=lambda: NoteView("done <!channel>"))
@@ -67,9 +69,35 @@ class Remembering:
         await self._on("home", person)
         return HOME
 
+    async def suggestions(self, desk: Desk) -> tuple[Suggestion, ...]:
+        return (Suggestion("Why?", "Why did INC-42 happen?"),)
+
+    def services(self, desk: Desk) -> tuple[str, ...]:
+        return self.known
+
+    async def order_form(self, kind: ActionKind, service: str, environment: str, desk: Desk) -> OrderForm:
+        self.asked.append(("form", (kind, service, environment)))
+        if not service:
+            return OrderForm(kind, self.known, ("production", "staging"), "production")
+        return OrderForm(kind, self.known, ("production",), "production", service, ("v43", "v42", "v41"), "v43")
+
+    def check_order(self, asked: ChangeRequest, desk: Desk) -> Mapping[str, str]:
+        return {"version": "There is no such version."} if asked.version == "wrong" else {}
+
+    async def on_order(self, asked: ChangeRequest, desk: Desk) -> Shown:
+        return await self._on("order", asked)
+
+    async def on_opening(self, asked: Opening, desk: Desk) -> Shown:
+        return await self._on("opening", asked)
+
+    async def on_pin(self, asked: Pin, desk: Desk) -> Shown | None:
+        shown = await self._on("pin", asked)
+        return shown if asked.asked else None
+
     @property
     def stories(self) -> Stories:
-        return Stories(self.on_command, self.on_question, self.on_approval, self.on_feedback, self.on_card, self.home)
+        names = [f.name for f in fields(Stories)]
+        return Stories(**{name: getattr(self, name) for name in names})
 
 
 @dataclass
@@ -79,6 +107,7 @@ class Scene:
     workspace: Running
     flows: Remembering
     channel: SlackChannel
+    front: Front
 
     async def card(self) -> str:
         return (await self.channel.post(Place("C0INCIDENTS"), CARD, key="card:i1")).ts
@@ -108,7 +137,7 @@ async def scene(**settings: Any) -> AsyncIterator[Scene]:
         await socket.start()
         try:
             await workspace.until(lambda: socket.connected())
-            yield Scene(workspace, flows, channel)
+            yield Scene(workspace, flows, channel, Front(desk, flows.stories, client))
         finally:
             await socket.stop()
 
@@ -167,7 +196,6 @@ async def test_a_message_in_a_channel_that_does_not_mention_the_bot_is_none_of_i
         ("rollback_propose", "", "approval", Deed.ROLLBACK_PROPOSE, None),
         ("incident_ack", "", "card", Deed.INCIDENT_ACK, None),
         ("incident_more", f"timeline:{INCIDENT.id}", "card", Deed.INCIDENT_MORE, More.TIMELINE),
-        ("incident_more", f"silence:{INCIDENT.id}", "card", Deed.INCIDENT_SILENCE, None),
     ],
 )
 async def test_a_button_of_the_card_reaches_its_flow_with_the_incidents_id(
@@ -202,19 +230,48 @@ async def test_another_cause_is_asked_for_in_a_modal_and_reaches_its_flow_with_t
         assert await it.workspace.until(lambda: it.told())
 
 
+async def opened_modal(it: Scene, who: str = "U0ONCALL", words: str = "") -> Any:
+    async def modal() -> Any:
+        found = (await it.workspace.see("modals", **{"as": who}))["modals"]
+        return found[-1] if found and words in str(found[-1]) else None
+
+    return await it.workspace.until(modal)
+
+
+async def submit(it: Scene, view: Any, **values: str) -> dict[str, Any]:
+    """Send a modal; `values` are by the beginning of the block's id."""
+    blocks = {b["block_id"]: b["element"]["action_id"] for b in view["blocks"]}
+    given = {b: {action: v} for b, action in blocks.items() for name, v in values.items() if b.split(":")[0] == name}
+    assert len(given) == len(values), blocks
+    return await it.workspace.do("modals/submit", **{"as": "U0ONCALL"}, view_id=view["id"], values=given)
+
+
 async def test_resolving_from_the_menu_asks_why_and_an_empty_reason_will_do() -> None:
     async with scene() as it:
         ts = await it.card()
         await it.press(ts, "incident_more", f"resolve:{INCIDENT.id}")
-
-        async def modal() -> Any:
-            found = (await it.workspace.see("modals", **{"as": "U0ONCALL"}))["modals"]
-            return found[-1] if found else None
-
-        opened = await it.workspace.until(modal)
-        await it.workspace.do("modals/submit", **{"as": "U0ONCALL"}, view_id=opened["id"])
+        await submit(it, await opened_modal(it))
         [(name, press)] = await it.asked()
-        assert (name, press.action_id, press.text) == ("card", Deed.INCIDENT_RESOLVE, "")
+        assert (name, press.action_id, press.text, press.cause) == ("card", Deed.INCIDENT_RESOLVE, "", "")
+
+
+async def test_resolving_may_name_the_cause_too() -> None:
+    async with scene() as it:
+        ts = await it.card()
+        await it.press(ts, "incident_more", f"resolve:{INCIDENT.id}")
+        await submit(it, await opened_modal(it), words="it is over", cause="a bad retry")
+        [(_, press)] = await it.asked()
+        assert (press.text, press.cause) == ("it is over", "a bad retry")
+
+
+async def test_silencing_asks_for_how_long_and_why() -> None:
+    async with scene() as it:
+        ts = await it.card()
+        await it.press(ts, "incident_more", f"silence:{INCIDENT.id}")
+        await submit(it, await opened_modal(it), span="4h", words="a known flap")
+        [(name, press)] = await it.asked()
+        assert (name, press.action_id, press.value) == ("card", Deed.INCIDENT_SILENCE, INCIDENT.id)
+        assert (press.span, press.text, press.place) == ("4h", "a known flap", Place("C0INCIDENTS", ts))
 
 
 async def test_the_home_page_is_published_when_it_is_opened() -> None:

@@ -1,6 +1,8 @@
 """Whatever the outside writes into a view, Slack accepts the message and nothing in it can be pressed or pings anybody."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -10,8 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.view import HomeView, PointerView
-from bot.slack.blocks import Message, render, render_home
+from bot.domain.action import ActionKind
+from bot.domain.view import HomeView, OrderForm, PointerView
+from bot.slack.blocks import Block, Message, render, render_home
+from bot.slack.filled import pointed_at
+from bot.slack.forms import opening_modal, order_modal
 from bot.slack.modals import modal_for
 from bot.slack.parse import press
 from tests.slack.samples import HOME, HOSTS, VIEWS
@@ -106,10 +111,36 @@ def test_every_payload_has_the_shape_that_slacks_own_types_give() -> None:
         assert not list(validator.iter_errors({"blocks": blocks, "metadata": metadata})), name
     page = json.loads(json.dumps(render_home(HOME)))
     assert not list(validator.iter_errors({"view": page}))
-    for deed in ("cause_other", "incident_resolve"):
-        pressed = press({"actions": [{"action_id": deed, "value": "i1"}], "user": {"id": "U1"}})
-        assert pressed is not None
-        modal = modal_for(pressed)
-        assert modal is not None
-        assert view_problems(modal, HOSTS) == []
+    for modal in MODALS:
         assert not list(validator.iter_errors({"view": json.loads(json.dumps(modal))}))
+
+
+def _behind(deed: str) -> Block:
+    pressed = press({"actions": [{"action_id": deed, "value": "i1"}], "user": {"id": "U1"}})
+    assert pressed is not None
+    modal = modal_for(pressed)
+    assert modal is not None
+    return modal
+
+
+def _forms() -> Iterator[Block]:
+    many = tuple(f"service-{n}" for n in range(200))
+    for kind, services, versions in itertools.product(ActionKind, (("payments",), many), ((), ("v2", "v1"), many)):
+        chosen = services[0]
+        yield order_modal(OrderForm(kind, services, ("production",), "production"), "C1")
+        yield order_modal(OrderForm(kind, services, many, "production", chosen, versions, "v2"), "C1")
+    for text in NASTY:
+        begun = pointed_at({"message": {"text": text * 40, "user": "U1"}, "channel": {"id": "C1"}, "message_ts": "1.1"})
+        yield opening_modal(begun, many)
+        yield opening_modal(begun, ())
+
+
+MODALS = [*map(_behind, ("cause_other", "incident_resolve", "incident_silence")), *_forms()]
+
+
+@pytest.mark.parametrize("modal", MODALS)
+def test_a_modal_is_a_view_that_slack_takes(modal: Block) -> None:
+    assert view_problems(modal, HOSTS) == []
+    assert len(str(modal["private_metadata"])) <= 3000
+    json.loads(str(modal["private_metadata"]))
+    json.dumps(modal).encode()

@@ -1,12 +1,14 @@
 """Slack's payloads become requests; whatever is missing is empty and whatever is not ours is nothing."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.request import Deed, More, Person
 from bot.domain.view import Place
-from bot.slack.parse import command_request, press, press_behind, question, readable, remember, words
+from bot.slack.parse import command_request, origin, press, press_behind, question, readable, words
 
 COMMAND = {
     "command": "/incident",
@@ -125,7 +127,7 @@ def test_a_modal_leads_back_to_the_press_that_opened_it() -> None:
     opened = press({**PRESS, "actions": [{"action_id": "cause_other", "value": "i1", "action_ts": "1.1"}]})
     assert opened is not None
     values = {"words": {"text": {"value": "  a bad certificate \n"}}}
-    view = {"id": "V1", "private_metadata": remember(opened), "state": {"values": values}}
+    view = {"id": "V1", "private_metadata": json.dumps(origin(opened)), "state": {"values": values}}
     sent = press_behind({"user": {"id": "U1"}, "view": view})
     assert sent is not None
     assert (sent.action_id, sent.value, sent.place) == (Deed.CAUSE_OTHER, "i1", opened.place)

@@ -17,7 +17,11 @@ def render_action(view: ActionView) -> Message:
     body = [_top(view), *_plan(action), *_progress(view)]
     if action.output:
         body.append(section(code_block(action.output[-LINES:])))
-    foot = [actions(*_buttons(action)), _rule(view)] if _open(view) else [_rule(view)]
+    foot = [_rule(view)]
+    if _open(view):
+        foot = [actions(*decisions(action)), *foot]
+    elif action.status is ActionStatus.UNCERTAIN:
+        foot = [actions(*_settling(action)), *foot]
     return message(_fallback(view), body, foot)
 
 
@@ -93,7 +97,16 @@ def _decision(decision: Decision, view: ActionView) -> str:
     return f"{said} by {who(decision.by)} at {clock(decision.at, view.as_of)}{note}"
 
 
-def _buttons(action: Action) -> list[Block]:
+def _settling(action: Action) -> list[Block]:
+    """For whoever looked: what became of it."""
+    yes = Confirm("It ran?", f"{_name(action)} was carried out, as you saw. Its effect is watched from now on.", "It ran")
+    no = Confirm("It did not run?", f"{_name(action)} was not carried out, as you saw. It counts as failed.", "It did not run")
+    ran = button(Deed.ACTION_RAN, action.id, confirm=yes)
+    return [ran, button(Deed.ACTION_DID_NOT_RUN, action.id, style="danger", confirm=no)]
+
+
+def decisions(action: Action) -> list[Block]:
+    """The buttons of an action that waits for people."""
     ask = Confirm(
         "Approve this?",
         f"{_name(action)}. It starts as soon as enough people approved, exactly as the plan says.",

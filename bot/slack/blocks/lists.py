@@ -1,5 +1,6 @@
 """Incidents and what happened in them, in short: lists, digests, timelines, and what a late-comer needs to know."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from bot.slack.blocks.kit import Block, Message, chunks, context, header, messag
 from bot.slack.text import bold, clock, code, count, escape, plain, who
 
 LATEST = 60
+_PINNED = re.compile(r"pinned: @([UW][A-Z0-9]{2,20}) said ")
 
 
 def render_list(view: ListView) -> Message:
@@ -65,6 +67,9 @@ def _entries(entries: Sequence[Entry], near: datetime) -> list[Block]:
 
 def _entry(entry: Entry, near: datetime) -> str:
     by = "" if entry.by in ("", "tocsin") else f" ({who(entry.by)})"
+    pinned = _PINNED.match(entry.text)
+    if pinned is not None:
+        return f"{clock(entry.at, near)}  📌 {who(pinned[1])}: {escape(entry.text[pinned.end() :], 300)}{by}"
     return f"{clock(entry.at, near)}  {escape(entry.text, 300)}{by}"
 
 

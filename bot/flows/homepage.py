@@ -1,0 +1,96 @@
+"""A person's home page: what is theirs, what is open, what waits for them; made anew when opened and when things change.
+
+Whoever opened the page has a card `home:<user>`; the page is published again after a message of ours changed, until it was
+published `ENOUGH` times without being opened again. At most one refresh per person is outstanding.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.action import BUSY, ActionStatus
+from bot.domain.incident import Incident
+from bot.domain.request import Person
+from bot.domain.view import HomeView, Place
+from bot.flows.desk import Desk
+from bot.ports import Card, Scalar, Transaction
+
+ENOUGH = 200
+STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again
+PREFIX = "home:"
+EPOCH = datetime.fromtimestamp(0, tz=UTC)
+
+
+async def home(person: Person, desk: Desk) -> HomeView:
+    """The page of somebody who opened it; from now on it is kept current."""
+
+    def go(tx: Transaction) -> HomeView:
+        view = view_of(tx, person.id, desk)
+        desk.cards.put(tx, Card(PREFIX + person.id, Place(person.id), shown=_digest(view)))
+        return view
+
+    return await desk.db.write(go)
+
+
+def stir(tx: Transaction, desk: Desk) -> None:
+    """Something changed: the pages that people look at are brought up to date soon."""
+    now = desk.clock()
+    for card in desk.cards.like(tx, PREFIX):
+        waiting = card.pending and now - datetime.fromisoformat(card.pending) < STALE
+        if waiting or card.posts >= ENOUGH:
+            continue
+        desk.cards.put(tx, replace(desk.cards.hold(tx, card.key) or card, pending=now.isoformat()))
+        user = card.place.channel
+        desk.work.start(tx, "slack", "refresh_home", f"{card.key}:{desk.new_id()}", {"user": user}, partition=card.key)
+
+
+async def refresh_home(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """One person's page shows the latest state, if that differs from what it shows."""
+    user = str(args["user"])
+
+    def read(tx: Transaction) -> HomeView | None:
+        card = desk.cards.hold(tx, PREFIX + user)
+        if card is None:
+            return None
+        view = view_of(tx, user, desk)
+        desk.cards.put(tx, replace(card, pending=""))
+        return None if card.shown == _digest(view) else view
+
+    view = await desk.db.write(read)
+    if view is None:
+        return
+    await desk.channel.publish(user, view)
+
+    def record(tx: Transaction) -> None:
+        card = desk.cards.hold(tx, PREFIX + user)
+        if card is not None:
+            desk.cards.put(tx, replace(card, shown=_digest(view), posts=card.posts + 1))
+
+    await desk.db.write(record)
+
+
+def view_of(tx: Transaction, user: str, desk: Desk) -> HomeView:
+    """What the page of this person shows now."""
+    live = desk.incidents.live(tx)
+    unfinished = desk.actions.unfinished(tx)
+    policies = desk.policies()
+    return HomeView(
+        mine=tuple(i for i in live if _is_mine(i, user, desk)),
+        incidents=live,
+        approvals=tuple(a for a in unfinished if a.status is ActionStatus.AWAITING and policies.may_approve(user, a).allowed),
+        under_way=tuple(a for a in unfinished if a.status in BUSY),
+        as_of=desk.clock(),
+    )
+
+
+def _is_mine(incident: Incident, user: str, desk: Desk) -> bool:
+    """Acknowledged by this person, who is on call for it, or whose team (a group of policies.yaml) owns the service."""
+    if user == incident.acknowledged_by or user in incident.on_call:
+        return True
+    owners = {desk.catalogue().get(s).owner for s in incident.services} - {""}
+    return user in desk.policies().members(owners)
+
+
+def _digest(view: HomeView) -> str:
+    return hashlib.sha256(repr(replace(view, as_of=EPOCH)).encode()).hexdigest()[:24]

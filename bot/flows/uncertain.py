@@ -1,0 +1,45 @@
+"""Nobody knew whether an action ran; a person has looked and says so. The first word counts, and it is written down."""
+
+from bot.actions.approvals import AlreadyDecided, NotYours
+from bot.domain.action import ActionStatus
+from bot.domain.request import Deed, Press
+from bot.errors import NotFound
+from bot.flows.desk import Desk
+from bot.flows.execution import look_again, tell
+from bot.ports import Transaction
+
+RAN = "says that it ran; its effect is watched."
+DID_NOT_RUN = "says that it did not run."
+
+
+async def settle_by_hand(press: Press, desk: Desk) -> None:
+    """An action that ran is verified like any other, one that did not has failed.
+
+    Raises NotYours (which is written down too), NotFound, or AlreadyDecided if it is uncertain no more.
+    """
+    ran = press.action_id is Deed.ACTION_RAN
+
+    def go(tx: Transaction) -> None:
+        action = desk.actions.get(tx, press.value)
+        if action is None:
+            raise NotFound("That action is no longer kept.")
+        if action.status is not ActionStatus.UNCERTAIN:
+            raise AlreadyDecided(f"It is no longer uncertain: this {action.kind.value} is {action.status.value}.")
+        ruling = desk.policies().may_settle(press.person.id, action)
+        if not ruling.allowed:
+            raise NotYours(ruling)
+        to = ActionStatus.VERIFYING if ran else ActionStatus.FAILED
+        said = f"A person {RAN if ran else DID_NOT_RUN}"
+        moved = desk.actions.move(tx, action, action.move(to, desk.clock(), said))
+        if moved is None:
+            raise AlreadyDecided("Somebody, or the deployer, said so a moment before you; its message shows what.")
+        tell(tx, moved, press.person.id, "settled: it ran" if ran else "settled: it did not run", desk)
+        if not moved.ended:
+            look_again(tx, moved, 0, desk)
+
+    try:
+        await desk.db.write(go)
+    except NotYours as refusal:
+        why = {"asked": press.action_id.value, "reason": refusal.for_people}
+        await desk.db.write(lambda tx: desk.ledger.append(tx, desk.clock(), press.person.id, "refused", press.value[:64], why))
+        raise
