@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from bot.domain.conversation import Abilities, Failure, Reply
+from bot.errors import BadSettings
 from bot.investigation.model.faults import Fault
 from bot.investigation.model.names import Named, named
 from bot.ports import Listener, ModelRequest
@@ -40,6 +41,9 @@ class LateModel:
         self.name = how.name
         self._how = how
         self._named = named(how.name, how.url)
+        if how.api_key is None and self._named.url == self._named.vendor.url and self._named.vendor.large:
+            own = f"{self._named.kind.upper()}_API_KEY"
+            raise BadSettings(f"model_api_key: {how.name} needs a key. Set TOCSIN_MODEL_API_KEY or {own} (or …_FILE=/path).")
         self._pause = pause
         self._opening = asyncio.Lock()
         self._chat: Chat | None = None

@@ -81,7 +81,7 @@ def _arguments(named: Named, key: str, silence: float) -> Json:
     match named.kind:
         case "anthropic":
             return {
-                "api_key": key,
+                "api_key": key or "none",
                 "base_url": named.url,
                 "timeout": silence,
                 "max_retries": 0,

@@ -45,6 +45,13 @@ def test_a_missing_package_is_named_by_its_extra(monkeypatch: pytest.MonkeyPatch
         named("anthropic:claude-sonnet-4-5")
 
 
+def test_a_vendor_wants_a_key_and_a_server_of_ones_own_does_not() -> None:
+    with pytest.raises(BadSettings, match="ANTHROPIC_API_KEY"):
+        LateModel(How("anthropic:claude-sonnet-4-5"))
+    assert LateModel(How("openai:gpt-4o", "http://127.0.0.1:1/v1")).name == "openai:gpt-4o"
+    assert LateModel(How("ollama:qwen3:8b")).name == "ollama:qwen3:8b"
+
+
 def test_an_address_is_completed_and_never_shows_its_password() -> None:
     found = named("openai-compatible:qwen", "https://me:hunter2@models.example:8080")
     assert (found.url, found.host) == ("https://me:hunter2@models.example:8080/v1", "models.example:8080")
@@ -98,6 +105,7 @@ def test_a_fallback_of_the_same_vendor_has_the_same_address_and_key(tmp_path: Pa
         "TOCSIN_MODEL": "openai-compatible:a",
         "TOCSIN_MODEL_URL": "http://127.0.0.1:1/v1",
         "TOCSIN_MODEL_API_KEY": "k",
+        "ANTHROPIC_API_KEY": "theirs",
     }
     model = model_of(load({**environment, "TOCSIN_MODEL_FALLBACK": "openai-compatible:b"}, tmp_path))
     assert isinstance(model, Substituted)
@@ -106,7 +114,7 @@ def test_a_fallback_of_the_same_vendor_has_the_same_address_and_key(tmp_path: Pa
     other = model_of(load({**environment, "TOCSIN_MODEL_FALLBACK": "anthropic:claude-sonnet-4-5"}, tmp_path))
     assert isinstance(other, Substituted)
     assert isinstance(other._second, LateModel)
-    assert other._second._how.api_key is None
+    assert (other._second._how.url, other._second._how.api_key) == ("", SecretStr("theirs"))
 
 
 def test_budgets_come_from_the_settings(tmp_path: Path) -> None:

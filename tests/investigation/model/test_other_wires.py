@@ -108,7 +108,8 @@ async def test_claude_streams_words_and_is_priced() -> None:
     assert reply.text == "".join(ear.heard) == "Ask jane.doe@example.com first."
     assert (reply.tokens_in, reply.tokens_out, reply.cost_known, reply.model_answered) == (1000, 100, True, "claude-sonnet-4-5")
     path, headers, body = wire.asked[0]
-    assert (path, headers["x-api-key"], body["max_tokens"], body["stream"]) == ("/v1/messages", "k", 2000, True)
+    assert (path, body["max_tokens"], body["stream"]) == ("/v1/messages", 2000, True)
+    assert headers["authorization"] == "Bearer k"
 
 
 async def test_claude_keeps_to_a_form_by_the_tool_it_has_to_call() -> None:
