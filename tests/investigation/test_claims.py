@@ -66,7 +66,7 @@ def test_the_dropped_are_counted_and_the_kept_stay_in_order() -> None:
 def test_prose_loses_its_unsupported_sentences_and_keeps_its_lists() -> None:
     said = (
         "## Answer\nRetries went from 2 to 10. [E2] Aliens did it. The ratio rose to 18.0 % [E1].\n"
-        "- It logs \"retry budget exhausted\" [E3]\n- Call +1 555 0100 now\n```\nrm -rf /\n```\n"
+        '- It logs "retry budget exhausted" [E3]\n- Call +1 555 0100 now\n```\nrm -rf /\n```\n'
     )
     prose = supported(said, SAID)
     assert prose.text == (

@@ -143,7 +143,7 @@ def test_a_candidate_cannot_be_invented() -> None:
 
 def test_the_request_is_json_with_marked_evidence_first_and_the_question_last() -> None:
     body = json.loads(dossier(CONVICTED, labelled(CONVICTED, AGENT_SUSPECTS), small=False))
-    assert list(body)[0] == "evidence"
+    assert next(iter(body)) == "evidence"
     assert list(body)[-1] == "question"
     assert set(body["evidence"][0]) == {"id", "kind", "source", "at", "trusted", "text"}
     assert not any(e["trusted"] for e in body["evidence"])

@@ -33,7 +33,9 @@ class Shelf:
     async def find(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> "Shelf":
         """The runbook, for a search that names retries."""
         book = Document("r", kind, "Payments retry storm", "text", facts={"fix": "roll back"})
-        self.found = (Found(book, "First look", "first-look", "Compare versions", Tier.SEARCH, 0.9),) if "retr" in inquiry.text else ()
+        self.found = (
+            (Found(book, "First look", "first-look", "Compare versions", Tier.SEARCH, 0.9),) if "retr" in inquiry.text else ()
+        )
         return self
 
 
@@ -41,7 +43,9 @@ class Shelf:
 def looks() -> Looks:
     points = tuple((NOON + timedelta(minutes=n - 60), 0.18 if n > 50 else 0.002) for n in range(100))
     lines = tuple(
-        LogLine(NOON + timedelta(seconds=n), "payments", "ERROR", f"retry budget exhausted after {n} tries password=hunter2hunter2")
+        LogLine(
+            NOON + timedelta(seconds=n), "payments", "ERROR", f"retry budget exhausted after {n} tries password=hunter2hunter2"
+        )
         for n in range(9)
     )
     window = Window(NOON - timedelta(hours=1), NOON)
