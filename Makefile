@@ -20,7 +20,7 @@ setup: .venv/.ready  ## the virtual environment with the locked dependencies
 	@echo "  3/3 tocsin" && $(BIN)/pip install -q --disable-pip-version-check $(TOCSIN_PIP_ARGS) --no-deps -e .
 	@touch $@
 
-parts:  ## real parts that tests drive: Chromium by apt when root, else one line says what is missing
+parts:  ## real parts that tests drive: Chromium and Node.js by apt when root, else one line says what is missing
 	@sh scripts/real_parts.sh
 
 test: setup  ## the quick suite

@@ -1,9 +1,14 @@
 #!/bin/sh
-# Brings the browser that the page's tests drive. Needs nothing if it is there already.
+# Brings the real parts that tests drive: a browser for the page, Node.js for Slack's JavaScript framework.
+# Needs nothing if they are there already.
 set -u
-command -v chromium >/dev/null 2>&1 && exit 0
+missing=""
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu fonts-noto-color-emoji"
+{ command -v node && command -v npm; } >/dev/null 2>&1 || missing="$missing nodejs npm"
+[ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "installing Chromium for the page's tests"
-    { apt-get update -q && apt-get install -y -q --no-install-recommends chromium fonts-dejavu fonts-noto-color-emoji; } >/dev/null 2>&1 && exit 0
+    echo "installing for the tests:$missing"
+    # shellcheck disable=SC2086  # a list of packages
+    { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; } >/dev/null 2>&1 && exit 0
 fi
-echo "chromium is missing: the page's tests will be skipped (install the package 'chromium')"
+echo "missing, so their tests will be skipped:$missing (packages of Debian and Ubuntu)"
