@@ -98,6 +98,13 @@ class BudgetSettings(Section):
     day_calls: int = Field(1000, ge=0)
 
 
+class TelemetrySettings(Section):
+    """Where questions to a model are exported as OpenTelemetry spans; "" is nowhere."""
+
+    otlp_endpoint: str = ""
+    otlp_headers: SecretStr | None = None
+
+
 class Settings(Section):
     """Everything that an installation can decide."""
 
@@ -127,6 +134,7 @@ class Settings(Section):
     intake: IntakeSettings = IntakeSettings()
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
     deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)
     folder: Path = Path()  # where tocsin.toml and the rule files lie
@@ -244,7 +252,7 @@ def _inside(values: dict[str, object], key: str) -> dict[str, object]:
 def _sentences(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
-        secret = any(word in where for word in ("token", "secret", "password", "key", "connectors", "deployers", "database"))
+        secret = any(word in where for word in ("token", "secret", "password", "key", "headers", "connectors", "deployers", "database"))
         given = "" if secret else f" (given: {str(problem['input'])[:80]!r})"
         example = _EXAMPLES.get(where)
         hint = f" A good value: {example}" if example else " See docs/configuration.md."

@@ -41,6 +41,7 @@ from bot.intake.schedule import Daily, Every, Job
 from bot.intake.web import Door
 from bot.investigation.model.late import How
 from bot.investigation.model.opening import open_model
+from bot.investigation.model.telemetry import Telemetry
 from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
 from bot.knowledge.embedder import NONE, open_embedder
@@ -211,6 +212,7 @@ class Bot:
     handlers: Mapping[str, Handler]
     slack: App
     socket_mode: SocketMode | None  # None: Slack's requests come by signed HTTP
+    telemetry: Telemetry | None = None
 
 
 def jobs(settings: Settings) -> list[Job]:
@@ -230,6 +232,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
     """
     catalogue, routing, policies = rules(settings)
     able = vendors(settings)
+    model, telemetry = model_of(settings), telemetry_of(settings)
     stores = Stores()
     work = DurableWork()
     db = SqlDatabase(settings.database)
@@ -259,14 +262,23 @@ def build(settings: Settings, channel: Channel) -> Bot:
         evidence_sources=able.evidence,
         change_sources=able.changes,
         deployers=able.deployers,
-        model=model_of(settings),
+        model=telemetry.traced(model) if telemetry and model else model,
         budgets=settings.budgets,
         limits=settings.limits,
         default_environment=settings.environment,
         code_version=__version__,
     )
     app, socket_mode = slack_app(desk, settings)
-    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode)
+    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode, telemetry)
+
+
+def telemetry_of(settings: Settings) -> Telemetry | None:
+    """The way to an OpenTelemetry collector, where one is set. Raises BadSettings."""
+    own = settings.telemetry
+    if not own.otlp_endpoint:
+        return None
+    headers = own.otlp_headers.get_secret_value() if own.otlp_headers else ""
+    return Telemetry(own.otlp_endpoint, headers, version=__version__)
 
 
 def model_of(settings: Settings) -> Model | None:

@@ -83,6 +83,8 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         bot = build(settings, channel)
         end.callback(bot.db.close)
         end.callback(bot.desk.library.close)
+        if bot.telemetry is not None:
+            end.callback(bot.telemetry.close)
         meters = Meters()
         connectors = {name: door.connector for name, door in bot.doors.items()}
         drain = Drain(bot.desk, connectors, on_alerts, on_changes, meters=meters)

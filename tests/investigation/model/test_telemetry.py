@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,8 @@ from bot.demo.standin.scripted import Call, Scripted, in_turn
 from bot.demo.standin.server import standin
 from bot.errors import BadSettings, Unavailable
 from bot.investigation.model.telemetry import SPAN, Telemetry
+from bot.settings import load
+from bot.wiring import telemetry_of
 from tests.investigation.model.collector import a_collector, attributes
 from tests.investigation.model.room import a_model, able, asking
 from tests.investigation.model.test_agent import Looks
@@ -62,6 +65,7 @@ async def test_an_interaction_is_a_span_with_its_model_calls_below_it() -> None:
     assert SECRET.encode() not in collector.raw
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [f"3 errors, reported by {PERSON}", Unavailable(f"Loki refused {PERSON} with {SECRET}")])
 async def test_tools_and_their_failures_are_exported_as_the_model_saw_them(answer: str | Exception) -> None:
     replies = in_turn(Scripted(calls=(Call("log_lines", {"service": "cart"}),)), Scripted("[EMAIL_1] saw it."))
@@ -144,3 +148,14 @@ def test_without_the_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setattr("bot.investigation.model.telemetry.find_spec", absent)
     with pytest.raises(BadSettings, match=r"pip install 'tocsin\[otel\]'"):
         Telemetry("http://127.0.0.1:4318", version="test")
+
+
+def test_settings_switch_it_on_and_keep_its_headers_to_themselves(tmp_path: Path) -> None:
+    assert telemetry_of(load({}, tmp_path)) is None
+    environ = {
+        "TOCSIN_TELEMETRY_OTLP_ENDPOINT": "http://127.0.0.1:4318/",
+        "TOCSIN_TELEMETRY_OTLP_HEADERS": "authorization=a-secret",
+    }
+    settings = load(environ, tmp_path)
+    assert repr(telemetry_of(settings)) == "Telemetry('http://127.0.0.1:4318/v1/traces')"
+    assert "a-secret" not in repr(settings)
