@@ -67,8 +67,13 @@ async def ask(
     seen: Diagnosis | None,
     listener: Listener | None,
     desk: Desk,
+    *,
+    interaction: str = "",
 ) -> Said | None:
-    """The model's answer, its unsupported sentences gone; None where there is no model or nothing to read."""
+    """The model's answer, its unsupported sentences gone; None where there is no model or nothing to read.
+
+    `interaction` is the id that the journal will know it by.
+    """
     model = desk.model
     if model is None or not facts:
         return None
@@ -85,6 +90,7 @@ async def ask(
         most_tokens_out=ANSWER_TOKENS,
         most_cost=allowed.most_cost,
         deadline=desk.limits.reply,
+        about={"interaction": interaction, "incident": incident.key if incident else ""},
     )
     reply = await model.ask(request, listener)
     if reply.failure is not None:

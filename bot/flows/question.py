@@ -76,7 +76,7 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
     if heard is not None:
         await heard.step(title, done=True)
     facts = numbered(rules, diagnosis if incident else None)
-    said = None if args.get("late") else await ask(text, facts, earlier, incident, diagnosis, heard, desk)
+    said = None if args.get("late") else await ask(text, facts, earlier, incident, diagnosis, heard, desk, interaction=id)
     plain = Interaction(
         id=id,
         at=desk.clock(),
