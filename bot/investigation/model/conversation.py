@@ -104,15 +104,17 @@ async def one_question(talk: Conversation) -> Reply:
     if talk.form is None:
         return await _words(talk, messages)
     client = talk.chat.limited(talk.request.most_tokens_out)
-    if held := talk.able.json_schema and not talk.chat.no_schema:
+    if talk.able.json_schema and not talk.chat.no_schema:
         try:
             return await _form(talk, talk.chat.shaped(client, talk.form), messages, "json_schema")
         except Fault as fault:
             if fault.status not in (400, 422, 501) or talk.chat.named.vendor.large:
                 raise
-            talk.chat.no_schema = held  # this server cannot hold a model to a form, or not to such a form
     messages[-1] = HumanMessage(f"{messages[-1].text}\n\n{forms.instruction(talk.form)}")
-    return await _form(talk, client, messages, "text")
+    reply = await _form(talk, client, messages, "text")
+    if reply.failure is None:  # after a refused schema: this server cannot hold a model to such a form
+        talk.chat.no_schema = True
+    return reply
 
 
 async def _words(talk: Conversation, messages: Sequence[BaseMessage]) -> Reply:

@@ -1,6 +1,8 @@
 """A second model is asked when the first one fails."""
 
+import time
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.domain.conversation import Abilities, Failure, Reply
 from bot.ports import Listener, Model, ModelRequest
@@ -11,8 +13,9 @@ _FINAL = frozenset({Failure.OVER_BUDGET, Failure.SWITCHED_OFF})
 class Substituted:
     """The first model; where it fails, the second one answers and `fallback_from` names the first.
 
-    What the first one cost is part of the reply. Words that people already heard are not taken back here: the telling's
-    end shows the answer that counts. Over budget is no reason to ask another one.
+    The first one gets two thirds of the time, so that the second one has some; what the first one cost is part of the reply
+    and of the budget. Words that people already heard are not taken back here: the telling's end shows the answer that
+    counts. Over budget is no reason to ask another one.
     """
 
     def __init__(self, first: Model, second: Model) -> None:
@@ -26,10 +29,13 @@ class Substituted:
 
     async def ask(self, request: ModelRequest, listener: Listener | None = None) -> Reply:
         """The first one's answer, or else the second one's, or else the second one's failure."""
-        reply = await self._first.ask(request, listener)
+        began = time.monotonic()
+        reply = await self._first.ask(replace(request, deadline=request.deadline * 2 / 3), listener)
         if reply.failure is None or reply.failure in _FINAL:
             return reply
-        second = await self._second.ask(request, listener)
+        left = request.deadline - timedelta(seconds=time.monotonic() - began)
+        budget = None if request.most_cost is None else request.most_cost - reply.cost
+        second = await self._second.ask(replace(request, deadline=left, most_cost=budget), listener)
         return replace(
             second,
             fallback_from=self._first.name,

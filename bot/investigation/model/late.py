@@ -91,6 +91,10 @@ class LateModel:
 
 
 def _load(wanted: Named, how: How) -> "Chat":
-    from bot.investigation.model.vendors import open_chat  # lazy: langchain_openai alone takes 1.3 s
+    """Everything slow at once, off the event loop: langchain_openai takes 1.3 s, the agent's packages 0.4 s."""
+    from bot.investigation.model import conversation, probe  # noqa: F401  loaded here, used above
+    from bot.investigation.model.vendors import open_chat
 
+    if not (wanted.looks_small if how.small is None else how.small):
+        from bot.investigation.model import agent  # noqa: F401  only a large model is given tools
     return open_chat(wanted, how.api_key, how.timeout)

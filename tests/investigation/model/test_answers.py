@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.demo.standin.refusals import Offers
-from bot.demo.standin.scripted import Scripted, in_turn
+from bot.demo.standin.scripted import Asked, Scripted, in_turn
 from bot.demo.standin.server import standin
 from bot.domain.conversation import Failure, Role
 from tests.investigation.model.room import FORM, GOOD, Ear, a_model, able, asking
@@ -75,6 +75,16 @@ async def test_a_server_without_forms_is_asked_for_json_in_words() -> None:
     assert (reply.parsed, reply.failure) == (GOOD, None)
     assert reply.parameters["mode"] == "text"
     assert (abilities.json_schema, abilities.tools) == (False, False)
+
+
+async def test_a_server_that_refuses_such_a_form_is_asked_in_words_from_then_on() -> None:
+    def refusing(asked: Asked) -> Scripted:
+        return Scripted(status=400, words="failed to parse grammar") if asked.form is not None else Scripted(json.dumps(GOOD))
+
+    async with standin(able(refusing)) as server:
+        model = a_model(server.url)
+        first, second = await model.ask(asking(form=FORM)), await model.ask(asking(form=FORM))
+    assert (first.parsed, first.calls, second.parsed, second.calls) == (GOOD, 2, GOOD, 1)
 
 
 async def test_a_wrong_form_gets_the_checks_sentence_and_one_more_try() -> None:

@@ -179,6 +179,14 @@ async def test_a_second_model_answers_where_the_first_one_fails() -> None:
     assert reply.calls == 2
 
 
+async def test_the_second_model_has_time_left_when_the_first_one_hangs() -> None:
+    async with standin(in_turn(Scripted("Late.", before=9.0), Scripted("In time."))) as server:
+        how = How("openai-compatible:stand-in", server.url)
+        reply = await open_model(how, how).ask(asking(deadline=1.5))
+    assert (reply.text, reply.failure) == ("In time.", None)
+    assert reply.latency_ms < 1500
+
+
 async def test_to_be_cancelled_is_no_failure_of_the_model() -> None:
     async with standin(in_turn(Scripted("Late.", before=5.0))) as server:
         task = asyncio.create_task(a_model(server.url).ask(asking()))
