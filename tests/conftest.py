@@ -80,3 +80,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlData
     database.write_now(create)
     yield database
     database.close()
+
+
+@pytest.fixture
+def opened(postgres: Postgres) -> Iterator[SqlDatabase]:
+    """A fresh PostgreSQL database; `replica_of` opens it once more."""
+    with postgres.a_database() as url:
+        database = SqlDatabase(url)
+        database.open()
+        yield database
+        database.close()

@@ -118,6 +118,13 @@ class Postgres:
             server.execute(statement)
 
 
+def replica_of(opened: SqlDatabase) -> SqlDatabase:
+    """Another replica's view of the same database."""
+    other = SqlDatabase(opened._url.render_as_string(hide_password=False))
+    other.open()
+    return other
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
