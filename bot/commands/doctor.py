@@ -1,11 +1,12 @@
 """tocsin doctor: what is set, what is missing, what to do."""
 
 import argparse
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.commands import Commands, runs
+from bot.commands import Commands, journal_care, runs
 from bot.errors import BotError
 
 
@@ -70,6 +71,7 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
         bool(able.changes),
         "diffs are read" if able.changes else "no [connectors.git]: changes are judged without their diff",
     )
+    yield Finding("record", *await asyncio.to_thread(journal_care.record, folder))
     library = library_of(settings)
     await library.sync()
     yield Finding("knowledge", bool(library.documents), library.state)

@@ -2,10 +2,11 @@
 
 import argparse
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.commands import Commands
-from bot.errors import NotFound
+from bot.errors import BotError, NotFound
 from bot.ports import Transaction
 
 if TYPE_CHECKING:
@@ -38,6 +39,21 @@ def chains(stores: "Stores", tx: Transaction) -> list[tuple[str, bool, str]]:
             text = f"{count} lines fit, head {head[:12]}" if count else "no lines yet"
         found.append((name, broken is None, text))
     return found
+
+
+def record(folder: Path) -> tuple[bool, str]:
+    """Whether both chains are whole, and a sentence; for `tocsin doctor`."""
+    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
+    from bot.wiring import ask  # as above
+
+    kind, _, file = load_settings(folder).database.partition(":///")
+    if kind == "sqlite" and not Path(file).exists():
+        return True, "no database yet; the first start makes it"
+    try:
+        found = ask(folder, chains)
+    except BotError as error:
+        return False, str(error)
+    return all(whole for _, whole, _ in found), "; ".join(f"{name}: {text}" for name, _, text in found)
 
 
 def _verify(args: argparse.Namespace) -> int:

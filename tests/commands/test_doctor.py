@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
+from bot.settings import load
+from bot.storage.database import SqlDatabase, sql
+from bot.storage.ledger import lines
+from bot.wiring import Stores
 from tests.e2e.house import SECRET, write_configuration
+from tests.fakes import NOON
 
 
 @pytest.fixture
@@ -32,3 +37,19 @@ def test_a_wrong_rule_file_is_shown_with_its_line(folder: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "policies.yaml:3" in said
     assert "aktions" in said
+
+
+def test_the_record_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--config", str(folder), "doctor"])
+    assert "ok  record         no database yet; the first start makes it" in capsys.readouterr().out
+    settings = load({}, folder)
+    settings.data.mkdir(parents=True)
+    database, stores = SqlDatabase(settings.database), Stores()
+    database.open()
+    database.write_now(lambda tx: stores.ledger.append(tx, NOON, "U1", "resolved", "i1", {}))
+    main(["--config", str(folder), "doctor"])
+    assert "ok  record         audit: 1 lines fit, head " in capsys.readouterr().out
+    database.write_now(lambda tx: sql(tx).execute(lines.update().values(deed="approved")))
+    main(["--config", str(folder), "doctor"])
+    assert "NO  record         audit: line 1 of 1 does not fit" in capsys.readouterr().out
+    database.close()
