@@ -6,7 +6,9 @@ import signal
 
 from bot.commands import Commands, runs, stdin_closes
 from bot.errors import BadSettings
-from bot.workspace.config import SlashCommand, WorkspaceConfig, settings_lines
+from bot.slack.manifest import TYPED
+from bot.slack.vocabulary import SHORTCUTS as NAMES
+from bot.workspace.config import Shortcut, SlashCommand, WorkspaceConfig, settings_lines
 from bot.workspace.errors import PortBusy
 from bot.workspace.server import serve
 
@@ -23,13 +25,8 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=runs(_run))
 
 
-COMMANDS = (
-    SlashCommand("/incident", "Look at an incident, or move it on", "list | show | ack | resolve | silence | catchup | timeline"),
-    SlashCommand("/deploy", "Deploy a version", "<service> <version> [environment]"),
-    SlashCommand("/rollback", "Go back to an earlier version", "<service> [version] [environment]"),
-    SlashCommand("/runbook", "Find the runbook that fits", "<question>"),
-    SlashCommand("/tocsin", "The bot itself", "help | status"),
-)
+COMMANDS = tuple(SlashCommand(f"/{name}", *words) for name, words in TYPED.items())
+SHORTCUTS = tuple(Shortcut(id, name) for id, name in NAMES.items())
 
 
 async def _run(args: argparse.Namespace) -> int:
@@ -39,6 +36,7 @@ async def _run(args: argparse.Namespace) -> int:
         panel_url=args.panel_url or None,
         panel_title="Break the shop",
         commands=COMMANDS,
+        shortcuts=SHORTCUTS,
     )
 
     async def ready(running: WorkspaceConfig) -> None:

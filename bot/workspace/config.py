@@ -97,6 +97,21 @@ EVENTS = frozenset(
 )
 
 
+SCOPES = (
+    "app_mentions:read",
+    "assistant:write",
+    "channels:history",
+    "channels:read",
+    "chat:write",
+    "commands",
+    "groups:history",
+    "groups:read",
+    "im:history",
+    "reactions:read",
+    "users:read",
+)
+
+
 def _secret(prefix: str) -> str:
     return prefix + secrets.token_hex(16)
 
@@ -107,7 +122,7 @@ class WorkspaceConfig:
 
     Secrets that are not given are random. `block_schema` is a JSON schema with a `Payload` root (`blocks`, `view`,
     `metadata`); sizes are enforced with or without it. `retry_delays` are the seconds before each further delivery of
-    an event nobody acknowledged.
+    an event nobody acknowledged. `scopes` are told in a header, not enforced.
     """
 
     port: int = 8333
@@ -127,6 +142,7 @@ class WorkspaceConfig:
     commands: tuple[SlashCommand, ...] = ()
     shortcuts: tuple[Shortcut, ...] = ()
     events: frozenset[str] = EVENTS
+    scopes: tuple[str, ...] = SCOPES
     block_schema: Schema | None = field(default=None, repr=False)
     enforce_rate: bool = False
     ack_seconds: float = 3.0

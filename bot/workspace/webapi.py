@@ -110,7 +110,7 @@ class WebApi:
             return refused(refusal)
         if fault:
             return DroppedConnection()
-        headers = {"x-oauth-scopes": "app_mentions:read,channels:history,chat:write,commands,im:history,users:read"}
+        headers = {"x-oauth-scopes": ",".join(self._site.config.scopes)}
         return JSONResponse({"ok": True, **answer}, headers=headers)
 
     async def _answer(self, call: Call, token: str) -> JsonObject:

@@ -243,7 +243,7 @@ function nothingYet(channel) {
 }
 
 function highlight(list, ts) {
-  const message = $(`[data-ts="${CSS.escape(ts)}"]`, list);
+  const message = $(`article[data-ts="${CSS.escape(ts)}"]`, list);
   if (!message) return;
   message.scrollIntoView({ block: "center" });
   message.classList.add("found");
@@ -281,7 +281,7 @@ async function showHome() {
 }
 
 function place(list, notice) {
-  const old = $(`[data-ts="${CSS.escape(notice.ts)}"]`, list);
+  const old = $(`article[data-ts="${CSS.escape(notice.ts)}"]`, list);
   if (notice.kind === "deleted") {
     if (old) old.remove();
   } else {
@@ -518,9 +518,14 @@ function follow(url) {
 document.addEventListener("change", (event) => {
   const node = event.target.closest("[data-action]");
   if (!node || node.matches("[data-external]")) return;
-  if (node.closest(".block.input") && node.closest("form.modal")) return;
-  press(node, valueOf(node));
+  if (!silent(node)) press(node, valueOf(node));
 });
+
+// An input of a modal is sent with the modal, unless its block dispatches every choice.
+function silent(node) {
+  const block = node.closest(".block.input");
+  return block && node.closest("form.modal") && !$("[data-dispatch]", block);
+}
 
 let asking = 0;
 document.addEventListener("input", async (event) => {
@@ -538,7 +543,7 @@ document.addEventListener("input", async (event) => {
       node.value = option.text.text;
       node.dataset.picked = option.value;
       box.hidden = true;
-      if (!node.closest(".block.input")) press(node, option.value);
+      if (!node.closest(".block.input") || !silent(node)) press(node, option.value);
     });
     return line;
   }));
