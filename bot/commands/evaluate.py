@@ -25,13 +25,20 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     diagnosis = verbs.add_parser("diagnosis", help="root causes: top-1, top-3, verdicts (rootcausebench format)")
     diagnosis.add_argument("--cases", type=Path, required=True)
     diagnosis.add_argument("--truth", type=Path, required=True)
-    diagnosis.add_argument("--model", default="rules", help='who diagnoses; this version knows "rules" only')
+    diagnosis.add_argument("--model", default="rules", help='"rules", or a model that reads what they found')
     diagnosis.add_argument("--classes", type=Path, help="class tag of each case")
     diagnosis.add_argument(
         "--leave-one-class-out", action="store_true", help="switch off the rules that carry a case's class tag"
     )
+    diagnosis.add_argument("--limit", type=int, help="with a model: the first N cases only")
     diagnosis.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    diagnosis.set_defaults(run=_diagnosis)
+    diagnosis.set_defaults(run=runs(_diagnosis))
+    injections = verbs.add_parser("injections", help="planted instructions: what they brought about, all to be 0")
+    injections.add_argument("--cases", type=Path, required=True, help="JSONL with id and text")
+    injections.add_argument("--limit", type=int, help="the first N cases only")
+    injections.add_argument("--wave", type=int, default=40, help="texts in one run of the bot (default 40)")
+    injections.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    injections.set_defaults(run=runs(_injections))
     redaction = verbs.add_parser("redaction", help="secrets and personal data: precision and recall of what is taken out")
     redaction.add_argument("--secrets", type=Path, help="JSONL with text or text_b64, and label")
     redaction.add_argument("--pii", type=Path, help="JSONL with full_text and spans")
@@ -63,11 +70,11 @@ async def _retrieval(args: argparse.Namespace) -> int:
     return _print(result, args.json)
 
 
-def _diagnosis(args: argparse.Namespace) -> int:
+async def _diagnosis(args: argparse.Namespace) -> int:
     from bot.evals.diagnosis import run_diagnosis  # slow: numpy
 
     if args.model != "rules":
-        raise BadSettings(f"--model {args.model}: this version diagnoses by rules alone; leave it out, or say --model rules.")
+        return _print(await _with_model(args), args.json)
     result = run_diagnosis(
         cases_path=args.cases,
         truth_path=args.truth,
@@ -76,6 +83,34 @@ def _diagnosis(args: argparse.Namespace) -> int:
         progress=progress,
     )
     return _print(result, args.json)
+
+
+async def _with_model(args: argparse.Namespace) -> Mapping[str, object]:
+    from bot.evals.thinking import run_thinking  # slow: numpy
+    from bot.settings import load_settings  # as above
+    from bot.wiring import model_of  # slow: everything
+
+    settings = load_settings(args.config)
+    model = model_of(settings.model_copy(update={"model": args.model}))
+    if model is None:
+        raise BadSettings("--model names no model; say rules, or a model such as openai:gpt-5-mini.")
+    return await run_thinking(
+        args.cases,
+        args.truth,
+        args.classes,
+        model,
+        leave_one_out=args.leave_one_class_out,
+        limit=args.limit,
+        progress=progress,
+    )
+
+
+async def _injections(args: argparse.Namespace) -> int:
+    from bot.commands.injections import run_injections  # slow: the workspace and the bot's wiring
+
+    result, clean = await run_injections(args.cases, args.limit, args.wave, progress)
+    _print(result, args.json)
+    return 0 if clean else 1
 
 
 def _redaction(args: argparse.Namespace) -> int:

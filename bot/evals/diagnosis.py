@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -33,20 +33,27 @@ def run_diagnosis(
     1 for none).
     Counts: `n`, `convicted`, `decoy_hits` (decoys convicted). With `leave_one_out` every rule of the case's class is off.
     """
+    results = []
+    for id, diagnosis, truth in diagnosed(cases_path, truth_path, classes_path, leave_one_out=leave_one_out):
+        results.append(result(id, diagnosis, truth))
+        progress(f"{id}: {diagnosis.verdict.value}")
+    return total(results)
+
+
+def diagnosed(
+    cases_path: Path, truth_path: Path, classes_path: Path | None = None, *, leave_one_out: bool = False
+) -> Iterator[tuple[str, Diagnosis, Row]]:
+    """Each case's id, what the rules say of it, and its truth."""
     truths = {str(_need(r, "scenario", "truth")): r for r in _rows(truth_path)}
     classes = _classes(classes_path) if classes_path else {}
     if leave_one_out and not classes:
         raise BadPayload("leave-one-class-out needs the classes file: --classes classes.json")
-    results = []
     for row in _rows(cases_path):
         id = str(_need(row, "id", "a case"))
         if id not in truths:
             raise BadPayload(f"the truth has no scenario {id!r}", path=f"$.{id}")
         left_out = (str(classes[id]),) if leave_one_out and id in classes else ()
-        diagnosis = diagnose(case_of(row), without=left_out)
-        results.append(_result(id, diagnosis, truths[id]))
-        progress(f"{id}: {diagnosis.verdict.value}")
-    return _total(results)
+        yield id, diagnose(case_of(row), without=left_out), truths[id]
 
 
 def case_of(row: Row) -> Case:
@@ -172,7 +179,8 @@ def _series(text: str) -> tuple[Series, ...]:
     return tuple(Series(s, m, tuple(sorted(p))) for (s, m), p in points.items())
 
 
-def _result(id: str, diagnosis: Diagnosis, truth: Row) -> dict[str, object]:
+def result(id: str, diagnosis: Diagnosis, truth: Row) -> dict[str, object]:
+    """One case; keys that begin with "_" compare with the truth and are not printed."""
     commit = {Verdict.CONVICTED: diagnosis.cause.commit if diagnosis.cause else "", Verdict.OPERATIONAL: "none"}.get(
         diagnosis.verdict, ""
     )
@@ -192,7 +200,8 @@ def _result(id: str, diagnosis: Diagnosis, truth: Row) -> dict[str, object]:
     }
 
 
-def _total(results: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def total(results: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """The figures of `run_diagnosis`."""
     convicted = [r for r in results if r["verdict"] == Verdict.CONVICTED.value]
     of_commits = [r for r in results if r["_real"] != "none"]
     of_operations = [r for r in results if r["_real"] == "none"]

@@ -16,17 +16,14 @@ from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import collect
 from bot.flows.spending import Allowance, allowance
-from bot.investigation import prompts
-from bot.investigation.dossier import AGENT_SUSPECTS, SMALL_SUSPECTS, dossier, labelled
+from bot.investigation.asking import is_small, question
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.journal import recorded
 from bot.investigation.seemly import seemly
-from bot.investigation.thought import Asked, form, unread, weigh, with_thought, wrong
+from bot.investigation.thought import Asked, unread, weigh, with_thought
 from bot.investigation.tools import Looks
-from bot.ports import Model, ModelRequest, Scalar, Transaction
+from bot.ports import Model, Scalar, Transaction
 from bot.redact import redact
-
-ANSWER_TOKENS, AGENT_TOKENS = 1000, 3000
 
 
 async def think(args: Mapping[str, Scalar], desk: Desk) -> None:
@@ -38,37 +35,36 @@ async def think(args: Mapping[str, Scalar], desk: Desk) -> None:
     model = desk.model
     if incident is None or not incident.live or seen is None or model is None or not unread(seen):
         return
-    asked, reply, prompt = await ask(model, incident, seen, allowed, desk)
+    about = {"interaction": _entry_id(str(args["id"])), "incident": incident.key}
+    asked, reply, prompt = await ask(model, incident, seen, allowed, desk, about)
     thought = weigh(asked, reply, desk.clock())
     entry = _interaction(str(args["id"]), incident, asked, thought, reply, prompt, desk)
     await desk.db.write(lambda tx: _tell(tx, id, asked, replace(thought, interaction_id=entry.id), entry, desk))
 
 
-async def ask(model: Model, incident: Incident, seen: Diagnosis, allowed: Allowance, desk: Desk) -> tuple[Asked, Reply, Prompt]:
-    """The question that fits what the model can do, and its reply."""
+async def ask(
+    model: Model, incident: Incident, seen: Diagnosis, allowed: Allowance, desk: Desk, about: Mapping[str, str]
+) -> tuple[Asked, Reply, Prompt]:
+    """The question that fits what the model can do, and its reply; `about` is for traces."""
     if allowed.failure is not None:
-        asked = Asked(seen, labelled(seen, SMALL_SUSPECTS), seen.evidence, small=True)
-        return asked, allowed.refused(model.name), prompts.load("diagnosis")
-    abilities = await model.abilities()
-    small = abilities.small or not abilities.tools
-    suspects = labelled(seen, SMALL_SUSPECTS if small else AGENT_SUSPECTS)
-    prompt = prompts.load("diagnosis" if small else "diagnosis-agent")
-    request = ModelRequest(
-        prompt=prompt,
-        text=dossier(seen, suspects, small=small),
-        form=form(tuple(suspects), small=small),
-        check=lambda parsed: wrong(parsed, tuple(suspects)),
-        most_calls=allowed.most_calls,
-        most_tokens_out=ANSWER_TOKENS if small else AGENT_TOKENS,
-        most_cost=allowed.most_cost,
-        deadline=desk.limits.think,
+        asked, request = question(seen, small=True)
+        return asked, allowed.refused(model.name), request.prompt
+    small = is_small(await model.abilities())
+    asked, request = question(seen, small=small)
+    request = replace(
+        request, most_calls=allowed.most_calls, most_cost=allowed.most_cost, deadline=desk.limits.think, about=about
     )
     if small:
-        return Asked(seen, suspects, seen.evidence, small=True), await model.ask(request), prompt
-    looks = Looks(await collect(incident, desk), suspects, Exhibits.of(seen.evidence), desk.library)
+        return asked, await model.ask(request), request.prompt
+    looks = Looks(await collect(incident, desk), asked.suspects, Exhibits.of(seen.evidence), desk.library)
     reply = await model.ask(replace(request, tools=looks.tools))
     whole = await asyncio.to_thread(seemly, replace(seen, evidence=looks.evidence))
-    return Asked(seen, suspects, whole.evidence, small=False), reply, prompt
+    return replace(asked, evidence=whole.evidence), reply, request.prompt
+
+
+def _entry_id(work: str) -> str:
+    """The journal's id: the same at every try."""
+    return str(uuid5(NAMESPACE_URL, f"tocsin:{work}"))
 
 
 def _tell(tx: Transaction, id: str, asked: Asked, thought: Thought, entry: Interaction, desk: Desk) -> None:
@@ -92,7 +88,7 @@ def _interaction(
 ) -> Interaction:
     said = "\n".join((thought.reason, *(f"{c.text} {' '.join(f'[{i}]' for i in c.cites)}" for c in thought.claims))).strip()
     kept = Interaction(
-        id=str(uuid5(NAMESPACE_URL, f"tocsin:{work}")),
+        id=_entry_id(work),
         at=thought.at,
         feature=Feature.DIAGNOSIS,
         engine="model",

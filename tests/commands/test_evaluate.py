@@ -49,9 +49,10 @@ def test_retrieval_prints_one_object_with_the_promised_keys(tmp_path: Path, retr
     assert (found["n"], found["hit@1"]) == (1, 1.0)
 
 
-def test_a_model_that_this_version_does_not_know_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    done = tocsin(tmp_path, "diagnosis", "--cases", "c", "--truth", "t", "--model", "openai:gpt", "--json")
+@pytest.mark.parametrize(("model", "says"), [("openai:gpt", "needs a key"), ("nosuch:gpt", "names no vendor that Tocsin knows")])
+def test_a_model_that_cannot_be_opened_is_refused_in_one_sentence(tmp_path: Path, model: str, says: str) -> None:
+    done = tocsin(tmp_path, "diagnosis", "--cases", "c", "--truth", "t", "--model", model, "--json")
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1
-    assert "--model rules" in done.stderr
+    assert says in done.stderr
