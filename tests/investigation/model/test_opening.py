@@ -1,29 +1,38 @@
 """A model by its name: what a setting means, what is missing, and that nothing heavy loads or leaves before it is asked."""
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import langsmith.utils
 import pytest
 from pydantic import SecretStr
 
+from bot.demo.standin.scripted import Call, Scripted, in_turn
+from bot.demo.standin.server import standin
 from bot.errors import BadSettings
 from bot.investigation.model import names
 from bot.investigation.model.fallback import Substituted
 from bot.investigation.model.late import How, LateModel
 from bot.investigation.model.names import named
+from bot.ports import Tool
 from bot.settings import load
 from bot.wiring import model_of
+from tests.investigation.model.room import a_model, able, asking
 
+_TRACING = ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2")
 _LOADED = """
 import json, sys
 from pathlib import Path
 from bot.settings import load
 from bot.wiring import model_of
-model = model_of(load({environment}, Path({folder!r})))
 heavy = ("langchain", "langgraph", "langsmith", "openai", "anthropic", "ollama", "genai_prices")
-print(json.dumps([model is not None, sorted(m for m in sys.modules if m.startswith(heavy) and "." not in m)]))
+for environment in ({}, {"TOCSIN_MODEL": "openai-compatible:qwen", "TOCSIN_MODEL_URL": "http://127.0.0.1:1"}):
+    model = model_of(load(environment, Path(sys.argv[1])))
+    print(json.dumps([model is not None, sorted(m for m in sys.modules if m.startswith(heavy) and "." not in m)]))
 """
 
 
@@ -77,13 +86,9 @@ def test_a_model_is_small_unless_its_vendor_or_name_tells_otherwise(name: str, s
     assert named(name, "http://127.0.0.1:1/v1").looks_small is small
 
 
-@pytest.mark.parametrize(
-    "environment", [{}, {"TOCSIN_MODEL": "openai-compatible:qwen", "TOCSIN_MODEL_URL": "http://127.0.0.1:1"}]
-)
-def test_no_part_of_langchain_loads_before_a_question(environment: dict[str, str], tmp_path: Path) -> None:
-    code = _LOADED.format(environment=environment, folder=str(tmp_path))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert json.loads(done.stdout) == [bool(environment), []]
+def test_no_part_of_langchain_loads_before_a_question(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", _LOADED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [[False, []], [True, []]]
 
 
 def test_keys_come_from_our_setting_or_from_the_vendors_own_name(tmp_path: Path) -> None:
@@ -122,23 +127,31 @@ def test_budgets_come_from_the_settings(tmp_path: Path) -> None:
     assert (budgets.day_cost, budgets.incident_calls, budgets.incident_cost) == (2.5, 0, 1.0)
 
 
-async def test_nothing_is_traced_to_langsmith_whatever_the_environment_says() -> None:
-    """A subprocess with tracing switched on by every name; its collector is a server of ours that counts what arrives."""
-    done = await _traced()
-    assert done == ["answered", 0]
+async def test_tracing_is_off_inside_a_question_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _TRACING:
+        monkeypatch.setenv(name, "true")
+    langsmith.utils.get_env_var.cache_clear()
+    seen: list[object] = []
+
+    async def look(_arguments: object) -> str:
+        seen.append(langsmith.utils.tracing_is_enabled())
+        return "nothing"
+
+    tool = Tool("look", "Looks.", {"type": "object", "properties": {}}, look)
+    async with standin(able(in_turn(Scripted(calls=(Call("look", {}),)), Scripted("Done.")))) as server:
+        reply = await a_model(server.url, small=False).ask(asking(tools=(tool,)))
+    outside = langsmith.utils.tracing_is_enabled()
+    monkeypatch.undo()
+    langsmith.utils.get_env_var.cache_clear()
+    assert (reply.text, seen, outside) == ("Done.", [False], True)
 
 
-async def _traced() -> object:
-    import asyncio
-    import os
-
-    environment = {
-        **os.environ,
-        **dict.fromkeys(("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"), "true"),
-        "LANGSMITH_API_KEY": "lsv2_test",
-    }
+@pytest.mark.slow
+async def test_a_collector_of_langsmith_gets_nothing() -> None:
+    """In its own process with tracing switched on by every name; its collector is a server of ours that counts what arrives."""
+    environment = {**os.environ, **dict.fromkeys(_TRACING, "true"), "LANGSMITH_API_KEY": "lsv2_test"}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.investigation.model.traced", env=environment, stdout=asyncio.subprocess.PIPE
     )
     out, _ = await asyncio.wait_for(process.communicate(), 60)
-    return json.loads(out)
+    assert json.loads(out) == ["answered", 0]
