@@ -25,6 +25,7 @@ from bot.slack.unfinished import showable
 
 log = logging.getLogger(__name__)
 CALM = 1.0  # seconds between appends: Slack takes about a hundred a minute
+CALM_STEPS = 0.3  # steps are few, and the first word should not wait for one
 CALM_EDITS = 2.0
 LIFE = 240.0  # seconds after which a new message goes on, before Slack ends the stream at about 300
 PATIENCE = 30.0  # seconds that the end waits for a rate limit before the durable work has to
@@ -147,7 +148,7 @@ class Telling:
     def _stands(self, more: str) -> None:
         self._shown += more
         self._told = dict(self._steps)
-        self._next = self._now() + CALM
+        self._next = self._now() + (CALM if more else CALM_STEPS)
 
     async def _start(self) -> None:
         chunks, more = self._due()

@@ -137,3 +137,64 @@ async def test_a_thread_is_readable_and_answered_on_a_phone(browser: Browser) ->
     await page.get_by_label("Close thread").click()
     await expect(page.locator("#messages .thread-link")).to_contain_text("2 replies")
     assert browser.complaints == []
+
+
+async def test_a_streamed_answer_grows_in_its_thread_below_its_steps(browser: Browser) -> None:
+    workspace = browser.workspace
+    slack = workspace.slack
+    asked = await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0INCIDENTS", text="@tocsin why?")
+    thread = {"channel": "C0INCIDENTS", "thread_ts": asked["ts"]}
+    page = await browser.open(f"channel=C0INCIDENTS&thread={asked['ts']}&as=U0ONCALL")
+    await slack.assistant_threads_setStatus(channel_id="C0INCIDENTS", thread_ts=asked["ts"], status="is looking into it…")
+    await expect(page.locator("#thread-status")).to_have_text("tocsin is looking into it…", ignore_case=True)
+    step = {"type": "task_update", "id": "t1", "title": "Reading the logs", "status": "in_progress"}
+    to = {"recipient_user_id": "U0ONCALL", "recipient_team_id": "T0TOCSIN"}
+    started = await slack.chat_startStream(**thread, **to, chunks=[step])
+    answer = page.locator("#replies article").nth(1)
+    await expect(answer.locator(".task.in_progress")).to_have_text(re.compile("Reading the logs"))
+    await expect(page.locator("#thread-status")).to_be_empty()
+    where = {"channel": "C0INCIDENTS", "ts": started["ts"]}
+    await slack.chat_appendStream(
+        **where, chunks=[{**step, "status": "complete"}, {"type": "markdown_text", "text": "**Because** "}]
+    )
+    await expect(answer.locator("strong")).to_have_text("Because")
+    await expect(answer.locator(".streaming")).to_have_count(1)
+    await slack.chat_appendStream(**where, chunks=[{"type": "markdown_text", "text": "of v43"}])
+    await expect(answer).to_contain_text("Because of v43")
+    await slack.chat_stopStream(**where, blocks=[{"type": "context", "elements": [{"type": "mrkdwn", "text": "[E4] retries"}]}])
+    await expect(answer).to_contain_text("[E4] retries")
+    await expect(answer.locator(".streaming")).to_have_count(0)
+    await expect(answer.locator(".task.complete")).to_have_count(1)
+    await expect(page.locator("#replies article")).to_have_count(2)
+    assert browser.complaints == []
+
+
+async def test_a_suggested_prompt_is_a_button_that_asks_it(browser: Browser) -> None:
+    workspace = browser.workspace
+    app = bolt(workspace)
+    opened: list[str] = []
+
+    @app.event("app_home_opened")
+    async def shown(event: dict[str, Any], client: Any) -> None:
+        opened.append(event["tab"])
+        prompts = [{"title": "Why INC-42?", "message": "Why did INC-42 happen?"}]
+        await client.assistant_threads_setSuggestedPrompts(channel_id=event["channel"], title="Ask", prompts=prompts)
+
+    @app.event("message")
+    async def heard(event: dict[str, Any], client: Any) -> None:
+        where = {"channel_id": event["channel"], "thread_ts": event["ts"]}
+        await client.assistant_threads_setTitle(**where, title="Why INC-42")
+
+    async with connected(workspace, app):
+        page = await browser.open("channel=D00ONCALL&as=U0ONCALL")
+        prompt = page.get_by_role("button", name="Why INC-42?")
+        await expect(page.locator("#prompts b")).to_have_text("Ask")
+        await prompt.click()
+        question = page.locator("#messages article")
+        await expect(question).to_contain_text("Why did INC-42 happen?")
+        await expect(prompt).to_have_count(0)
+        await question.hover()
+        await question.get_by_title("Reply in thread").click()
+        await expect(page.locator("#thread-where")).to_have_text("Why INC-42")
+    assert opened == ["messages"]
+    assert browser.complaints == []

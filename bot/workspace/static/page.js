@@ -10,6 +10,7 @@ const here = { as: "", channel: "", thread: "", message: "", home: false };
 let world = EMPTY;
 let feed = null;
 let modalView = "";
+let opened = ""; // the conversation that the app was told of
 let loading = 0;
 const backlog = [];
 
@@ -202,10 +203,12 @@ async function showMain() {
   $("#status").textContent = "";
   $("#composer textarea").placeholder = "Message " + (channel.im ? world.bot.name : "#" + channel.name);
   if (here.home) {
+    opened = "";
     await act("home", {});
     return showHome();
   }
-  if (channel.im) act("home", { tab: "messages" });
+  if (channel.im && opened !== here.channel) act("home", { tab: "messages" });
+  opened = here.channel;
   const list = $("#messages");
   const wanted = here.channel + here.as;
   const body = await get("messages", { channel: here.channel });
