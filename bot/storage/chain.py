@@ -15,9 +15,12 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Column, Connection, RowMapping, Select, Table, insert, select, text
+from sqlalchemy import Column, Connection, RowMapping, Select, Table, insert, select
+
+from bot.ports import Transaction
+from bot.storage.database import alone
 
 ONE_WRITER = 7_417_001  # the advisory lock under which replicas append to any chain on PostgreSQL; any constant of ours will do
 
@@ -62,8 +65,7 @@ class Chain:
 
     def lock(self, connection: Connection) -> None:
         """From here to the end of the transaction nobody else appends to any chain."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ONE_WRITER})
+        alone(cast(Transaction, connection), ONE_WRITER)
 
     def append(
         self,

@@ -10,7 +10,22 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Column, ColumnElement, LargeBinary, MetaData, RowMapping, String, Table, delete, func, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from bot.errors import NotFound
 from bot.ports import Transaction
@@ -82,6 +97,8 @@ def new_alias() -> str:
 
 def erase(tx: Transaction, names: Names, alias: str, *, really: bool) -> tuple[Touched, ...]:
     """Replace or delete every mention of a person; with `really` False only say what that would touch."""
+    if sql(tx).dialect.name == "postgresql":
+        sql(tx).execute(text("SET LOCAL statement_timeout = 0"))  # it reads all that there is
     found = MetaData()
     found.reflect(sql(tx))
     touched = []
@@ -96,9 +113,12 @@ def _table(tx: Transaction, table: Table, names: Names, alias: str, really: bool
     keys = list(table.primary_key.columns)
     if not texts:
         return []
-    hinted = [_mentions(tx, column, hint) for column in texts for hint in names.hints]
-    rows = sql(tx).execute(select(*{c.name: c for c in (*keys, *texts)}.values()).where(or_(*hinted))).mappings().all()
-    changed = [(row, change) for row in rows if (change := _change(row, texts, names, alias))]
+    read = select(*{c.name: c for c in (*keys, *texts)}.values())
+    rows: dict[tuple[object, ...], RowMapping] = {}
+    for hint in names.hints:  # one by one: a database has a limit to how long a condition may be
+        hinted = read.where(or_(*(_mentions(tx, column, hint) for column in texts)))
+        rows |= {tuple(row[key.name] for key in keys): row for row in sql(tx).execute(hinted).mappings()}
+    changed = [(row, change) for row in rows.values() if (change := _change(row, texts, names, alias))]
     deeds = {"rewritten": 0, "erased": 0, "stays": 0}
     for row, change in changed:
         this = [key == row[key.name] for key in keys]
@@ -110,7 +130,10 @@ def _mentions(tx: Transaction, column: "Column[object]", hint: str) -> ColumnEle
     if not isinstance(column.type, LargeBinary):
         return column.icontains(hint, autoescape=True)
     raw = hint.encode()
-    return func.position(raw, column) > 0 if sql(tx).dialect.name == "postgresql" else func.instr(column, raw) > 0
+    if sql(tx).dialect.name == "postgresql":
+        pattern = re.sub(rb"([\\%_])", rb"\\\1", raw)
+        return column.op("LIKE", is_comparison=True)(literal(b"%" + pattern + b"%", LargeBinary))
+    return func.instr(column, raw) > 0
 
 
 def _change(row: RowMapping, texts: "Sequence[Column[object]]", names: Names, alias: str) -> dict[str, object]:

@@ -223,8 +223,9 @@ def prune(tx: Transaction, before: datetime) -> int:
 
     Their lines stay, so that the chain verifies and costs can be summed.
     """
-    old = select(lines.c.seq).where(lines.c.at < before)
-    ids = select(lines.c.id).where(lines.c.at < before)
-    sql(tx).execute(delete(judgements).where(or_(judgements.c.interaction_id.in_(ids), judgements.c.at < before)))
-    sql(tx).execute(update(lines).where(lines.c.at < before, lines.c.person != "").values(person=""))
-    return sql(tx).execute(delete(contents).where(contents.c.seq.in_(old))).rowcount
+    old = lines.c.at < before
+    said = select(contents.c.seq).join(lines).where(old)
+    judged = select(lines.c.id).join(judgements, judgements.c.interaction_id == lines.c.id).where(old)
+    sql(tx).execute(delete(judgements).where(or_(judgements.c.interaction_id.in_(judged), judgements.c.at < before)))
+    sql(tx).execute(update(lines).where(old, lines.c.person != "").values(person=""))
+    return sql(tx).execute(delete(contents).where(contents.c.seq.in_(said))).rowcount
