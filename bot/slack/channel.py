@@ -1,6 +1,7 @@
 """Slack as the flows see it: post, edit, whisper, find. One message carries one key in its metadata."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import time
@@ -88,7 +89,8 @@ class SlackChannel:
         try:
             await _or_in_words(changed, message)
         except StillStreaming:
-            await self._streams.stop(place)
+            with contextlib.suppress(NotFound):  # Slack ended it in this moment
+                await self._streams.stop(place)
             await _or_in_words(changed, message)
 
     async def whisper(self, place: Place, user: str, view: Shown) -> None:

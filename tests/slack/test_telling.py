@@ -148,6 +148,15 @@ async def test_steps_are_shown_and_all_done_in_the_end() -> None:
         assert [c["status"] for c in cards] == ["complete", "complete"]
 
 
+async def test_the_first_word_waits_for_no_step() -> None:
+    async with on_stage() as stage:
+        telling = await stage.channel.tell(stage.asked, OLIVIA, key=KEY)
+        await telling.step("Looking", done=False)
+        await telling.words("Because ")
+        await stage.shows("Because ")
+        assert stage.hours.slept[0] <= 0.3
+
+
 async def test_an_answer_that_nobody_streamed_is_one_post() -> None:
     async with on_stage() as stage:
         telling = await stage.channel.tell(stage.asked, OLIVIA, key=KEY)
