@@ -67,6 +67,11 @@ class Candidate:
     facts: tuple[Fact, ...] = ()
     ruled_out: str = ""
 
+    @property
+    def key(self) -> str:
+        """Tells it from the other commits that the same change carried."""
+        return f"{self.change_id}@{self.commit}" if self.commit else self.change_id
+
 
 class Verdict(StrEnum):
     """What the evidence allows to say."""
@@ -145,8 +150,8 @@ class Claim:
 class Thought:
     """What a model made of a diagnosis: only what code could verify. `failure` says why the rules stand alone, else "".
 
-    `about` is the finding of the rules that it read. `choice` is a change id, "operational", "undetermined", or "" after a
-    failure; `named` the same for people. `ranking` are change ids, best first. `claims` cite `evidence`; `dropped` counts
+    `about` is the finding of the rules that it read. `choice` is a candidate's key, "operational", "undetermined", or "" after
+    a failure; `named` the same for people. `ranking` are candidates' keys, best first. `claims` cite `evidence`; `dropped` counts
     the sentences without support. Cost in US dollars.
     """
 
@@ -201,9 +206,9 @@ class Diagnosis:
 
     @property
     def finding(self) -> tuple[str, ...]:
-        """What was found, however sure: verdict, change id of the cause, remedy of another cause. Figures do not change it."""
+        """What was found, however sure: verdict, key of the cause, remedy of another cause. Figures do not change it."""
         other = self.remedy.value if self.operational_cause else ""
-        return self.verdict.value, self.cause.change_id if self.cause else "", other
+        return self.verdict.value, self.cause.key if self.cause else "", other
 
     def cited(self, evidence_id: str) -> Evidence | None:
         """The piece of evidence with this id, or None."""

@@ -59,7 +59,7 @@ async def _one(id: str, diagnosis: Diagnosis, truth: Row, model: Model) -> Seen:
     reply = await asyncio.wait_for(model.ask(replace(request, deadline=DEADLINE)), DEADLINE.total_seconds() + 5)
     thought = weigh(asked, reply, diagnosis.at)
     rules = result(id, diagnosis, truth)
-    chosen = {c.change_id: c.commit for c in asked.suspects.values()}.get(thought.choice, "")
+    chosen = {c.key: c.commit for c in asked.suspects.values()}.get(thought.choice, "")
     choice = "none" if thought.choice == OPERATIONAL else chosen
     undetermined = diagnosis.verdict is Verdict.UNDETERMINED and not thought.failure
     both: Mapping[str, object] = {**rules, "choice": choice, "_alone": choice == rules["_real"], "failure": thought.failure}

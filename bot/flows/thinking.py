@@ -99,7 +99,7 @@ def _interaction(
         question=redact(incident.title),
         answer=redact(said),
         verdict=thought.stance.value if not thought.failure else "",
-        cause=thought.choice,
+        cause=next((c.change_id for c in asked.suspects.values() if c.key == thought.choice), thought.choice),
         evidence={e.id: redact(e.text) for e in thought.evidence},
         claims=len(thought.claims) + thought.dropped,
         dropped=thought.dropped,

@@ -25,14 +25,14 @@ def piece(evidence: Evidence, longest: int = TEXT) -> Json:
         "source": evidence.source,
         "at": f"{evidence.at:%Y-%m-%dT%H:%M:%SZ}" if evidence.at else "",
         "trusted": evidence.trusted,
-        "text": plain(f"{evidence.service}: {evidence.text}" if evidence.service else evidence.text, longest),
+        "text": plain(evidence.text if evidence.service in evidence.text else f"{evidence.service}: {evidence.text}", longest),
     }
 
 
 def labelled(diagnosis: Diagnosis, most: int) -> dict[str, Candidate]:
     """The suspects by label, S1 first: the convicted one, then the others as the rules rank them."""
     first = [diagnosis.cause] if diagnosis.cause else []
-    rest = [s for s in diagnosis.suspects if not diagnosis.cause or s.change_id != diagnosis.cause.change_id]
+    rest = [s for s in diagnosis.suspects if not diagnosis.cause or s.key != diagnosis.cause.key]
     return {f"S{n}": c for n, c in enumerate([*first, *rest][:most], 1)}
 
 

@@ -103,10 +103,10 @@ def weigh(asked: Asked, reply: Reply, at: datetime) -> Thought:
     order = [choice, *_strings(parsed.get("ranking"))] if chosen else _strings(parsed.get("ranking"))
     done = replace(
         thought,
-        choice=chosen.change_id if chosen else choice,
+        choice=chosen.key if chosen else choice,
         named=name_of(chosen) if chosen else choice,
         reason=_readable(reason[0].text, asked.suspects) if reason else "",
-        ranking=tuple(dict.fromkeys(asked.suspects[label].change_id for label in order if label in asked.suspects)),
+        ranking=tuple(dict.fromkeys(asked.suspects[label].key for label in order if label in asked.suspects)),
         claims=tuple(Claim(_readable(c.text, asked.suspects), c.cites) for c in kept),
         dropped=len(dropped),
         evidence=only(asked.evidence, ids),
@@ -128,11 +128,11 @@ def _stance(asked: Asked, thought: Thought) -> Stance:
         said = Stance.AGREES if seen.verdict is Verdict.UNDETERMINED else Stance.UNSURE
         return _contradicts(asked, thought) or said
     if seen.verdict is Verdict.CONVICTED:
-        same = seen.cause is not None and seen.cause.change_id == thought.choice
+        same = seen.cause is not None and seen.cause.key == thought.choice
         return Stance.AGREES if same else _contradicts(asked, thought) or Stance.DIFFERS
     if seen.verdict is Verdict.OPERATIONAL:
         return Stance.AGREES if thought.choice == OPERATIONAL else Stance.DIFFERS
-    best = seen.suspects[0].change_id if seen.suspects else ""
+    best = seen.suspects[0].key if seen.suspects else ""
     return Stance.AGREES if thought.choice == best else Stance.DIFFERS
 
 
@@ -148,7 +148,7 @@ def with_thought(diagnosis: Diagnosis, thought: Thought | None) -> Diagnosis:
     """The diagnosis of the rules beside what a model thinks of it; a conviction that was overturned is one no longer."""
     if thought is None or thought.stance is not Stance.OVERTURNS or thought.failure or thought.about != diagnosis.finding:
         return replace(diagnosis, thought=thought)
-    known = {c.change_id: c for c in (*([diagnosis.cause] if diagnosis.cause else []), *diagnosis.suspects)}
+    known = {c.key: c for c in (*([diagnosis.cause] if diagnosis.cause else []), *diagnosis.suspects)}
     order = dict.fromkeys((*(id for id in thought.ranking if id in known), *known))
     convicted = name_of(diagnosis.cause) if diagnosis.cause else "a change"
     return replace(

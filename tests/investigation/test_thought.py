@@ -58,9 +58,18 @@ def test_the_convicted_one_is_the_first_label_and_nobody_is_twice() -> None:
     assert {k: c.change_id for k, c in labelled(CONVICTED, 20).items()} == {"S1": "d43", "S2": "d18"}
 
 
+def test_each_commit_that_one_deployment_carried_is_a_suspect_of_its_own() -> None:
+    along = replace(GUILTY, commit="c" * 40, title="tidy imports")
+    seen = replace(CONVICTED, suspects=(GUILTY, along, OTHER))
+    assert [c.title for c in labelled(seen, 20).values()] == ["raise retries", "tidy imports", "new button"]
+    thought = weigh(asked(seen), says("S2"), NOON)
+    assert thought.stance is Stance.OVERTURNS
+    assert [c.title for c in with_thought(seen, thought).suspects][0] == "tidy imports"  # noqa: RUF015  reads as it is meant
+
+
 def test_agreement_leaves_the_diagnosis_and_is_kept_with_its_evidence() -> None:
     thought = weigh(asked(), says("S1", ("Retries went from 2 to 10", ["E2"]), reason="S1 did it"), NOON)
-    assert (thought.stance, thought.choice, thought.named) == (Stance.AGREES, "d43", "payments v43 (3f2c1a9)")
+    assert (thought.stance, thought.choice, thought.named) == (Stance.AGREES, GUILTY.key, "payments v43 (3f2c1a9)")
     assert thought.reason == "payments v43 (3f2c1a9) did it"
     assert [e.id for e in thought.evidence] == ["E2"]
     assert with_thought(CONVICTED, thought) == replace(CONVICTED, thought=thought)
