@@ -22,6 +22,10 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     restore = verbs.add_parser("restore", help="put a backup in the place of the embedded database; the bot must be stopped")
     restore.add_argument("file", type=Path)
     restore.set_defaults(run=_restore)
+    restored = verbs.add_parser(
+        "restored", help="after a restore by a database server's own tools: actions that had not begun expire"
+    )
+    restored.set_defaults(run=_restored)
 
 
 def _upgrade(args: argparse.Namespace) -> int:
@@ -48,20 +52,30 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _restore(args: argparse.Namespace) -> int:
-    from bot.flows.restoring import set_right  # slow, as above
-    from bot.storage.backup import restore
-    from bot.storage.database import SqlDatabase
-    from bot.wiring import Stores, utc_now
+    from bot.storage.backup import restore  # slow, as above
+    from bot.wiring import utc_now
 
     settings = _settings(args)
     aside = restore(args.file, _file(settings, "pg_restore --clean --dbname tocsin tocsin.dump"), utc_now())
+    print(f"Restored from {args.file}." + (f" What was there before lies in {aside}." if aside else ""))
+    return _set_right(settings)
+
+
+def _restored(args: argparse.Namespace) -> int:
+    return _set_right(_settings(args))
+
+
+def _set_right(settings: "Settings") -> int:
+    from bot.flows.restoring import set_right  # slow, as above
+    from bot.storage.database import SqlDatabase
+    from bot.wiring import Stores, utc_now
+
     db, stores = SqlDatabase(settings.database), Stores()
     db.open()
     try:
         expired = db.write_now(lambda tx: set_right(tx, stores.actions, stores.ledger, utc_now()))
     finally:
         db.close()
-    print(f"Restored from {args.file}." + (f" What was there before lies in {aside}." if aside else ""))
     print(f"{expired} actions that waited or were about to begin have expired; propose them again if they are still wanted.")
     return 0
 

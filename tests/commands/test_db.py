@@ -149,3 +149,11 @@ def test_upgrade_says_from_where_to_where(tmp_path: Path, capsys: pytest.Capture
     assert "schema none ->" in capsys.readouterr().out
     assert tocsin(tmp_path, "db", "upgrade") == 0
     assert "up to date already" in capsys.readouterr().out
+
+
+def test_after_a_restore_by_other_tools_actions_expire_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db, store = opened(tmp_path), SqlActionStore()
+    db.write_now(lambda tx: store.add(tx, ACTION))
+    db.close()
+    assert tocsin(tmp_path, "db", "restored") == 0
+    assert "1 actions" in capsys.readouterr().out
