@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -78,6 +78,14 @@ class Webhook(Protocol):
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The delivery in our words; pure. Raise BadPayload naming the path if it is not what the vendor documents."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A webhook that can tell how it reads a payload, which a mapping in the settings decides."""
+
+    def explain(self, delivery: Delivery) -> Iterator[str]:
+        """Each field, where it was looked for and what was found, one line each. Raise BadPayload like parse."""
 
 
 class EvidenceSource(Protocol):
@@ -157,7 +165,8 @@ class Deployer(Protocol):
 class Connector:
     """One vendor as a record of what it can do; absent means None.
 
-    The factories get the validated settings model. `help` is one line for the docs: where the secret goes.
+    The factories get the validated settings model; `configured` makes a webhook whose reading depends on them, in place of
+    `webhook`. `help` is one line for the docs: where the secret goes.
     """
 
     name: str
@@ -165,6 +174,7 @@ class Connector:
     settings: type[BaseModel]
     help: str = ""
     webhook: Webhook | None = None
+    configured: Callable[[BaseModel], Webhook] | None = None
     evidence: Callable[[BaseModel], EvidenceSource | None] | None = None
     changes: Callable[[BaseModel], ChangeSource | None] | None = None
     deployer: Callable[[Mapping[str, object]], Deployer] | None = None

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -151,6 +151,7 @@ def vendors(settings: Settings) -> Vendors:
         if name not in known:
             raise BadSettings(f"There is no connector {name!r}; there are {', '.join(known)}. See [connectors.*] in tocsin.toml.")
     own = {name: _own_settings(c, settings.connectors.get(name, {})) for name, c in known.items()}
+    known = {n: replace(c, webhook=c.configured(own[n])) if c.configured else c for n, c in known.items()}
     evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
     changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
     return Vendors(

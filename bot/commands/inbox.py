@@ -2,8 +2,13 @@
 
 import argparse
 import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 
 from bot.commands import Commands
+from bot.errors import BadPayload
+from bot.ports import Delivery
+from bot.redact import clean, redact
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -20,6 +25,11 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     replay = verbs.add_parser("replay", help="have one delivery parsed again, after a fix")
     replay.add_argument("id", type=int)
     replay.set_defaults(run=_replay)
+    explain = verbs.add_parser("explain", help="how a payload in a file is read, field by field")
+    explain.add_argument("file", type=Path, help="the payload as it is sent")
+    explain.add_argument("--connector", default="generic")
+    explain.add_argument("--source", default="", help="a name in [connectors.generic.sources]; none: the plain mapping")
+    explain.set_defaults(run=_explain)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -54,4 +64,25 @@ def _replay(args: argparse.Namespace) -> int:
 
     beside(args.config, lambda db: asyncio.run(replay(db, Stores().inbox, args.id)))
     print(f"Delivery {args.id} waits to be parsed again.")
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    from bot.intake.explain import explained  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings  # as above
+    from bot.wiring import vendors  # as above
+
+    try:
+        body = args.file.read_bytes()
+    except OSError as error:
+        print(f"{args.file} cannot be read: {error.strerror}.")
+        return 1
+    doors = {name: door.connector for name, door in vendors(load_settings(args.config)).doors.items()}
+    query = {"source": args.source} if args.source else {}
+    try:
+        for line in explained(doors, Delivery(args.connector, {}, body, datetime.now(UTC), query)):
+            print(line)
+    except BadPayload as error:
+        print(f"This cannot be read: {redact(clean(str(error)))}")
+        return 1
     return 0

@@ -31,7 +31,12 @@ def _github(delivery: Delivery, secret: str) -> Mapping[str, str]:
     return {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
 
 
-SIGNERS: Mapping[str, Signer] = {"alertmanager": _bearer, "change": _bearer, "github": _github}  # how each vendor proves itself
+SIGNERS: Mapping[str, Signer] = {  # how each vendor proves itself
+    "alertmanager": _bearer,
+    "change": _bearer,
+    "generic": _bearer,
+    "github": _github,
+}
 COVERS_BODY = frozenset({"github"})  # whose proof depends on the body
 
 

@@ -1,0 +1,194 @@
+"""Any JSON webhook: alerts or changes by a mapping of JMESPath expressions in the settings.
+
+The language of the expressions: https://jmespath.org/specification.html. A delivery names its source as
+/webhooks/generic?source=NAME; without one it is read by the plain mapping, whose expressions are the names of the fields.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel, Field
+
+from bot.domain.alert import Alert, Severity, unreadable
+from bot.domain.change import Change, ChangeKind, ChangeStatus
+from bot.domain.payload import Node, read_json
+from bot.domain.signature import hmac_hex, proves
+from bot.errors import BadPayload, BadSignature
+from bot.ports import Connector, Delivery, Parsed, WebhookSettings
+from connectors.generic.mapping import PLAIN, Source, entries_of, looked_up, translated
+
+NAME = "generic"
+SHOWN = 120  # characters of a value in an explanation
+_SEVERITIES = {
+    **dict.fromkeys(("sev1", "sev-1", "p0"), Severity.SEV1),
+    **dict.fromkeys(("sev2", "sev-2", "p1", "critical", "crit", "fatal", "page", "emergency", "high"), Severity.SEV2),
+    **dict.fromkeys(("sev4", "sev-4", "p3", "p4", "info", "informational", "notice", "low", "debug"), Severity.SEV4),
+}  # every other word, and none, is SEV3
+_OVER = frozenset(("resolved", "ok", "okay", "closed", "recovered", "recovery", "cleared", "normal", "up", "green", "inactive"))
+
+
+class GenericSettings(WebhookSettings):
+    """The sources by the name that their URL carries."""
+
+    sources: Mapping[str, Source] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GenericWebhook:
+    """Payloads of any shape in, alerts or changes out."""
+
+    sources: Mapping[str, Source]
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        """Raise BadSignature unless the source's header proves a secret: an HMAC of the body, or the bearer token."""
+        source = self.sources.get(delivery.query.get("source", ""), PLAIN)
+        if source.hmac_header:
+            given = delivery.headers.get(source.hmac_header.lower(), "").strip().removeprefix("sha256=").lower()
+            good = proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body))
+        else:
+            scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
+            good = scheme.lower() == "bearer" and proves(secrets, token.strip(), lambda secret: secret)
+        if not good:
+            wanted = f"The HMAC in {source.hmac_header}" if source.hmac_header else "The bearer token"
+            raise BadSignature(f"{wanted} is missing or wrong; it has to be made of TOCSIN_GENERIC_SECRET.")
+
+    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002 - senders of no known kind have none
+        """Deliveries have no ids: what is sent twice is told apart by what it says."""
+        return ""
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """One alert or change per entry; an entry that cannot be read is an unreadable alert beside the others."""
+        name = delivery.query.get("source", "")
+        source = self._source(name)
+        entries = list(entries_of(read_json(delivery.body), source))
+        parsed = tuple(_event(name, source, entry, delivery) for entry in entries)
+        if len(entries) == 1 and isinstance(parsed[0], BadPayload):
+            raise parsed[0]
+        return tuple(
+            unreadable(NAME, event.path, str(event), delivery.received_at) if isinstance(event, BadPayload) else event
+            for event in parsed
+        )
+
+    def explain(self, delivery: Delivery) -> Iterator[str]:
+        """Each field of each entry, its expression and what it gives, one line each. Raises BadPayload."""
+        source = self._source(delivery.query.get("source", ""))
+        for number, entry in enumerate(entries_of(read_json(delivery.body), source)):
+            yield f"entry {number}, found by each = {source.each}"
+            for field, expression in source.mapping.expressions().items():
+                found = looked_up(entry, field, expression)
+                given = translated(source, field, found)
+                shown = "nothing" if found.value is None else json.dumps(found.value, ensure_ascii=False)[:SHOWN]
+                change = f", by values: {given.text()}" if given.value != found.value else ""
+                yield f"  {field:12} {expression:32} {shown}{change}"
+
+    def _source(self, name: str) -> Source:
+        if not name:
+            return PLAIN
+        source = self.sources.get(name)
+        if source is None:
+            there = ", ".join(sorted(self.sources)) or "none"
+            raise BadPayload(f"there is no source {name[:40]!r} in [connectors.generic.sources]; there are: {there}")
+        return source
+
+
+def _event(name: str, source: Source, entry: Node, delivery: Delivery) -> Alert | Change | BadPayload:
+    try:
+        fields = {f: translated(source, f, looked_up(entry.object(), f, e)) for f, e in source.mapping.expressions().items()}
+        made = _alert if source.alert else _change
+        return made(name, _Fields(fields), delivery)
+    except BadPayload as error:
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    nodes: Mapping[str, Node]
+
+    def __getitem__(self, field: str) -> Node:
+        return self.nodes.get(field, Node(None, f"$.{field}"))
+
+    def link(self, field: str) -> str:
+        url = self[field].text()
+        return url[:2000] if url.startswith(("http://", "https://")) else ""
+
+
+def _alert(name: str, fields: _Fields, delivery: Delivery) -> Alert:
+    resolved = fields["status"].text().strip().lower() in _OVER
+    identity = {"source": name, "fingerprint": fields["fingerprint"].text()[:200]}
+    service = fields["service"].text().strip()[:100]
+    return Alert(
+        connector=NAME,
+        name=fields["name"].needed()[:200],
+        service=service or "unknown",
+        environment=fields["environment"].text().strip()[:100],
+        severity=_SEVERITIES.get(fields["severity"].text().strip().lower(), Severity.SEV3),
+        resolved=resolved,
+        started_at=fields["starts_at"].time() or delivery.received_at,
+        ended_at=(fields["ends_at"].time() or delivery.received_at) if resolved else None,
+        summary=fields["summary"].text().strip()[:1000],
+        description=fields["description"].text().strip()[:8000],
+        labels=fields["labels"].texts(),
+        group={key: value for key, value in identity.items() if value},
+        service_from="mapped field service" if service else "no field names one",
+        runbook_url=fields.link("runbook_url"),
+        link=fields.link("link"),
+    )
+
+
+def _change(name: str, fields: _Fields, delivery: Delivery) -> Change:
+    services = tuple(s for node in _one_or_many(fields["service"]) if (s := node.text().strip()[:100]))
+    if not services:
+        fields["service"].needed()
+    version = fields["version"].text().strip()[:100]
+    kind = _word(ChangeKind, fields["kind"], ChangeKind.DEPLOY)
+    own = fields["id"].text().strip()[:200] or f"{delivery.received_at.timestamp():.6f}"
+    return Change(
+        id=f"{NAME}:{name}:{services[0]}:{own}",
+        connector=NAME,
+        kind=kind,
+        status=_word(ChangeStatus, fields["status"], ChangeStatus.SUCCEEDED),
+        at=fields["at"].time() or delivery.received_at,
+        title=fields["title"].text().strip().partition("\n")[0][:300] or f"{kind.value} {services[0]} {version}".strip(),
+        services=services,
+        environment=fields["environment"].text().strip()[:100],
+        version=version,
+        commit=fields["commit"].text().strip()[:64],
+        repository=fields["repository"].text().strip()[:140],
+        author=fields["author"].text().strip()[:100],
+        url=fields.link("url"),
+        files=tuple(f for node in _one_or_many(fields["files"]) if (f := node.text()[:300]))[:300],
+    )
+
+
+def _one_or_many(node: Node) -> Iterator[Node]:
+    return node.items() if isinstance(node.value, list) else iter((node,))
+
+
+W = TypeVar("W", ChangeKind, ChangeStatus)
+
+
+def _word(words: type[W], node: Node, usual: W) -> W:
+    given = node.text().strip().lower()
+    if not given:
+        return usual
+    try:
+        return words(given)
+    except ValueError:
+        there = ", ".join(word.value for word in words)
+        raise BadPayload(f"{given[:40]!r} is none of {there}; translate it in `values`", path=node.path) from None
+
+
+def _configured(settings: BaseModel) -> GenericWebhook:
+    return GenericWebhook(settings.sources if isinstance(settings, GenericSettings) else {})
+
+
+CONNECTOR = Connector(
+    name=NAME,
+    title="Any JSON webhook",
+    settings=GenericSettings,
+    help="TOCSIN_GENERIC_SECRET is the bearer token or the key of the HMAC; mappings are in [connectors.generic.sources.NAME]",
+    webhook=GenericWebhook({}),
+    configured=_configured,
+)
