@@ -82,9 +82,9 @@ PROMPTS = (
 )
 DESCRIPTION = "Turns alerts and deployments into explained incidents"
 LONG_DESCRIPTION = (
-    "Tocsin folds alerts into one card per incident, names the likeliest cause with its evidence, finds the runbook and the past "
-    "incident that fit, proposes a rollback that a person approves, and remembers the confirmed cause. It answers questions about "
-    "changes, incidents and runbooks in threads and direct messages."
+    "Tocsin folds alerts into one card per incident, names the likeliest cause with its evidence, finds the runbook and the "
+    "past incident that fit, proposes a rollback that a person approves, and remembers the confirmed cause. It answers questions "
+    "about changes, incidents and runbooks in threads and direct messages."
 )
 
 

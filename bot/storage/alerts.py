@@ -118,6 +118,11 @@ class SqlAlertStore:
         found = select(alerts.c.body).where(alerts.c.incident_id == incident_id).order_by(alerts.c.id).limit(limit)
         return tuple(load(Alert, body) for body in sql(tx).execute(found).scalars())
 
+    def services(self, tx: Transaction, since: datetime) -> frozenset[str]:
+        """The services that alerts were about since a time."""
+        found = select(alerts.c.service).where(alerts.c.at >= since).distinct()
+        return frozenset(sql(tx).execute(found).scalars())
+
     def forget(self, tx: Transaction, before: datetime) -> int:
         """Delete alert events older than this, and instances that cleared and problems that ended before it; how many events."""
         gone = sql(tx).execute(delete(alerts).where(alerts.c.at < before)).rowcount

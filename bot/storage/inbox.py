@@ -131,6 +131,11 @@ class SqlInboxStore:
             query = query.where(inbox.c.state == state)
         return [_parcel(row) for row in sql(tx).execute(query).mappings()]
 
+    def last(self, tx: Transaction) -> dict[str, datetime]:
+        """When the newest delivery that is still kept came, by connector."""
+        newest = select(inbox.c.connector, func.max(inbox.c.received_at)).group_by(inbox.c.connector)
+        return {connector: at for connector, at in sql(tx).execute(newest)}
+
     def get(self, tx: Transaction, id: int) -> Parcel | None:
         """One parcel."""
         row = sql(tx).execute(select(inbox).where(inbox.c.id == id)).mappings().first()

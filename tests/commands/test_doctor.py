@@ -1,16 +1,20 @@
 """`tocsin doctor`: what is set, what is missing and what to do about it, never a secret."""
 
+import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.cli import main
+from bot.durable.work import DurableWork
+from bot.ports import Delivery, Sighting, Transaction
 from bot.settings import load
 from bot.storage.database import SqlDatabase, sql
 from bot.storage.ledger import lines
 from bot.wiring import Stores
 from tests.e2e.house import SECRET, write_configuration
-from tests.fakes import NOON
+from tests.fakes import NOON, a_change, an_alert
 
 
 @pytest.fixture
@@ -53,3 +57,44 @@ def test_the_record_is_verified(folder: Path, capsys: pytest.CaptureFixture[str]
     main(["--config", str(folder), "doctor"])
     assert "NO  record         audit: line 1 of 1 does not fit" in capsys.readouterr().out
     database.close()
+
+
+def test_everything_is_also_one_json_object(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(folder), "doctor", "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    subjects = {f["subject"]: f["ok"] for f in said["findings"]}
+    assert (said["ok"], subjects["settings"], subjects["slack"], subjects["model"]) == (False, True, False, True)
+
+
+def test_it_works_without_anything_configured_and_every_row_says_what_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.environ", {"TOCSIN_KNOWLEDGE_EMBEDDER": "none"})
+    assert main(["--config", str(tmp_path), "doctor"]) == 1
+    said = capsys.readouterr().out
+    assert "There is no database at" in said
+    assert "Start the server once" in said
+    assert "set TOCSIN_ALERTMANAGER_SECRET" in said
+
+
+def test_what_came_and_what_never_came_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = load({}, folder)
+    settings.data.mkdir(parents=True)
+    database, stores, now = SqlDatabase(settings.database), Stores(), datetime.now(UTC)
+    database.open()
+
+    def go(tx: Transaction) -> None:
+        stores.inbox.add(tx, [(Delivery("alertmanager", {}, b"{}", now - timedelta(hours=3)), "d1")])
+        stores.changes.save(tx, [a_change(at=now - timedelta(days=2))])
+        stores.alerts.seen(tx, [Sighting(an_alert(started_at=now), "f", "i", "new", "x")])
+        DurableWork().start(tx, "slack", "refresh", "late", {})
+
+    database.write_now(go)
+    database.close()
+    main(["--config", str(folder), "doctor"])
+    said = capsys.readouterr().out
+    assert "ok  database" in said
+    assert "ok  alertmanager   webhooks are let in; the last one came 3 h ago" in said
+    assert "NO  deployments    no deployment events in 30 days for 1 of 2 services (checkout)" in said
+    assert "NO  alerts         no alerts in 30 days for 1 of 2 services (checkout)" in said
+    assert "ok  work           nothing was given up" in said
