@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.investigation.model.vendors import Chat
 
 _ASK_AGAIN = 30.0  # seconds after which a model that did not answer is asked again what it can do
+_PROBE = timedelta(seconds=30)  # the longest that finding out may take
 Pause = Callable[[float], Awaitable[None]]
 
 
@@ -57,10 +58,11 @@ class LateModel:
                 from bot.investigation.model.probe import find_out  # lazy: it loads LangChain
 
                 try:
-                    self._known = await find_out(await self._open(), self._how.timeout, self._how.small)
+                    self._known = await find_out(await self._open(), min(self._how.timeout, _PROBE), self._how.small)
                 except Fault:
                     self._known = None
-                self._ask_at = time.monotonic() + _ASK_AGAIN
+                finally:  # also when there was no time to wait for it
+                    self._ask_at = time.monotonic() + _ASK_AGAIN
             how, found = self._how, self._known or Abilities(small=self._named.looks_small)
             return replace(found, small=found.small if how.small is None else how.small, context=how.context or found.context)
 
@@ -70,7 +72,7 @@ class LateModel:
         deadline = min(request.deadline, self._how.timeout)
         try:
             async with asyncio.timeout(deadline.total_seconds()):
-                able = await self.abilities() if request.form is not None or request.tools else Abilities()
+                able = await self._abilities_within(deadline / 2) if request.form is not None or request.tools else Abilities()
                 async with self._opening:
                     chat = await self._open()
         except TimeoutError:
@@ -83,6 +85,14 @@ class LateModel:
         left = deadline - timedelta(seconds=time.monotonic() - began)
         reply = await converse(chat, replace(request, deadline=left), able, listener, self._pause)
         return replace(reply, model=self.name, latency_ms=1000 * (time.monotonic() - began))
+
+    async def _abilities_within(self, most: timedelta) -> Abilities:
+        """A server that is too busy to say what it can do is asked in the way that any server understands."""
+        try:
+            async with asyncio.timeout(most.total_seconds()):
+                return await self.abilities()
+        except TimeoutError:
+            return Abilities()
 
     async def _open(self) -> "Chat":
         if self._chat is None:

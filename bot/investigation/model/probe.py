@@ -68,7 +68,7 @@ async def _calls_tools(chat: Chat) -> bool:
 
 async def _keeps_to_schema(chat: Chat) -> bool:
     """The answer to a question that nobody would answer so, unless a server holds it to the form."""
-    answer = await _asked(chat, chat.shaped(chat.limited(100), _SCHEMA), "What is the colour of grass? Answer with one word.")
+    answer = await _asked(chat, chat.shaped(chat.limited(30), _SCHEMA), "What is the colour of grass? Answer with one word.")
     return answer is not None and forms.wrong(forms.read(answer.text), _SCHEMA) == ""
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot.demo.standin.refusals import Offers
-from bot.demo.standin.scripted import Scripted, in_turn
+from bot.demo.standin.scripted import Asked, Scripted, in_turn
 from bot.demo.standin.server import standin
 from bot.domain.conversation import Abilities
 from bot.investigation.model.late import How, LateModel
@@ -31,6 +31,15 @@ async def test_a_server_that_accepts_a_form_and_ignores_it_is_found_out() -> Non
     assert (reply.parsed, reply.parameters["mode"]) == (GOOD, "text")
     assert server.asked[-1].form is None
     assert '"confidence"' in server.asked[-1].text
+
+
+async def test_a_server_too_busy_to_say_what_it_can_do_is_asked_in_words() -> None:
+    def busy(asked: Asked) -> Scripted:
+        return Scripted("Green.", before=5.0) if asked.form is not None else Scripted('{"cause": "C1", "confidence": 80}')
+
+    async with standin(busy) as server:
+        reply = await a_model(server.url).ask(asking(form=FORM, deadline=2.0))
+    assert (reply.parsed, reply.parameters["mode"]) == (GOOD, "text")
 
 
 async def test_settings_have_the_last_word() -> None:
