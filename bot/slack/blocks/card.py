@@ -40,7 +40,7 @@ def _top(view: IncidentView) -> Block:
 
 
 def _symptom(view: IncidentView) -> str:
-    told = view.diagnosis.symptom if view.diagnosis else ""
+    told = view.diagnosis.symptom if view.diagnosis and view.incident.members else ""  # what a person said comes first
     return escape(told or view.incident.title, 400) or "Something is wrong"
 
 
