@@ -6,10 +6,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot import __version__
-from bot.commands import change, db, demo, doctor, evaluate, inbox, incidents, journal, knowledge, manifest, route, serve, work, workspace
+from bot.commands import (
+    change,
+    db,
+    demo,
+    doctor,
+    evaluate,
+    inbox,
+    incidents,
+    journal,
+    knowledge,
+    manifest,
+    route,
+    serve,
+    standin,
+    work,
+    workspace,
+)
 from bot.errors import BotError
 
-GROUPS = (serve, demo, workspace, manifest, doctor, knowledge, inbox, route, journal, evaluate, db, change, incidents, work)
+GROUPS = (
+    serve,
+    demo,
+    workspace,
+    standin,
+    manifest,
+    doctor,
+    knowledge,
+    inbox,
+    route,
+    journal,
+    evaluate,
+    db,
+    change,
+    incidents,
+    work,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

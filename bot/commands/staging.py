@@ -10,8 +10,9 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.demo.estate import Estate, EstateConfig, start_estate
@@ -24,20 +25,52 @@ SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TOCSIN_S
 
 
 @dataclass(frozen=True, slots=True)
+class Mind:
+    """The bot's language model: `name` as in TOCSIN_MODEL, "" for none; the stand-in is started where `url` is ""."""
+
+    name: str = ""
+    url: str = ""
+
+
+RULES_ONLY = Mind()
+STAND_IN = Mind("openai-compatible:stand-in")
+
+
+@dataclass(slots=True)
 class Stage:
-    """What runs: the workspace's address, the estate, the bot."""
+    """What runs: the workspace's address, the estate, the bot. `model_door` takes the stand-in down, "" without one."""
 
     page: str
     estate: Estate
     process: asyncio.subprocess.Process  # the bot's
+    model_door: str
+    _start: Callable[[], Awaitable[asyncio.subprocess.Process]]
+    _restarting: asyncio.Event | None = None
 
     async def bot_ended(self) -> None:
         """Returns when the bot has ended by itself."""
-        await self.process.wait()
+        while True:
+            await self.process.wait()
+            if self._restarting is None:
+                return
+            await self._restarting.wait()
+
+    async def kill_and_restart(self) -> None:
+        """The bot is gone at once, as by a power cut, and is started anew."""
+        done = self._restarting = asyncio.Event()
+        try:
+            self.process.kill()
+            await self.process.wait()
+            self.process = await self._start()
+        finally:
+            self._restarting = None
+            done.set()
 
 
 @contextlib.asynccontextmanager
-async def staged(folder: Path, port: int, seed: int, say: Say, environ: Mapping[str, str]) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, port: int, seed: int, say: Say, environ: Mapping[str, str], mind: Mind = RULES_ONLY
+) -> AsyncIterator[Stage]:
     """Everything is up when this is entered and gone when it is left. `folder` is made anew; port 0 takes a free one."""
     refuse_busy(port)
     bot_port = free_port()
@@ -55,11 +88,27 @@ async def staged(folder: Path, port: int, seed: int, say: Say, environ: Mapping[
         estate = await stack.enter_async_context(start_estate(config))
         say("starting the workspace")
         page, slack = await start_workspace(stack, port or free_port(), estate.url, folder / "workspace.log", environ)
+        model = await _model_settings(stack, mind, folder / "standin.log", say, environ)
         await write_configuration(folder / "bot", estate)
         say("starting the bot")
-        own = {**tokens, **slack, "TOCSIN_PORT": str(bot_port), "TOCSIN_HOST": "127.0.0.1"}
-        bot = await start_bot(stack, folder / "bot", folder / "bot.log", {**environ, **own})
-        yield Stage(page, estate, bot)
+        own = {**tokens, **slack, **model, "TOCSIN_PORT": str(bot_port), "TOCSIN_HOST": "127.0.0.1"}
+        start = partial(start_bot, stack, folder / "bot", folder / "bot.log", {**environ, **own})
+        door = f"{model['TOCSIN_MODEL_URL'].removesuffix('/v1')}/standin" if mind == STAND_IN else ""
+        yield Stage(page, estate, await start(), door, start)
+
+
+async def _model_settings(
+    stack: contextlib.AsyncExitStack, mind: Mind, log: Path, say: Say, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """The settings that give the bot its model; the stand-in is started for it if it is that one."""
+    if not mind.name:
+        return {}
+    if mind != STAND_IN:
+        return {"TOCSIN_MODEL": mind.name, **({"TOCSIN_MODEL_URL": mind.url} if mind.url else {})}
+    say("starting a stand-in for a language model, which quotes the evidence and has no intelligence")
+    child = await _child(stack, ["standin", "--port", "0", "--until-stdin-closes"], environ, log)
+    line = await _first_line(child, "The stand-in is at ", log)
+    return {"TOCSIN_MODEL": mind.name, "TOCSIN_MODEL_URL": line.removeprefix("The stand-in is at ")}
 
 
 async def start_bot(
@@ -89,7 +138,7 @@ async def start_workspace(
 async def _child(
     stack: contextlib.AsyncExitStack, words: list[str], environ: Mapping[str, str], log: Path
 ) -> asyncio.subprocess.Process:
-    with log.open("wb") as errors:
+    with log.open("ab") as errors:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -151,7 +200,10 @@ def refuse_busy(port: int) -> None:
             raise BadSettings(f"Port {port} is in use. Choose another: `tocsin demo --port {port + 1}`.") from None
 
 
-def clean_environment() -> dict[str, str]:
-    """This process's environment without settings of a bot that it may hold, and without proxies (everything is on loopback)."""
+def clean_environment(keep: Collection[str] = ()) -> dict[str, str]:
+    """This process's environment without settings of a bot that it may hold, and without proxies (everything is on loopback).
+
+    The names to `keep` stay.
+    """
     ours = ("TOCSIN_", "SLACK_")
-    return {k: v for k, v in os.environ.items() if not k.startswith(ours) and not k.lower().endswith("_proxy")}
+    return {k: v for k, v in os.environ.items() if k in keep or not (k.startswith(ours) or k.lower().endswith("_proxy"))}

@@ -54,11 +54,23 @@ class Deploys:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._numbers = itertools.count(1)
+        self._asked = asyncio.Event()
 
     @property
     def vendor_runs(self) -> int:
         """How many deployments were asked for through the control API and really run."""
         return sum(run.asked_through_the_api for run in self.runs)
+
+    @property
+    def running(self) -> bool:
+        """Whether a deployment that was asked for through the control API is under way."""
+        return any(run.asked_through_the_api and run.status == "running" for run in self.runs)
+
+    async def next_vendor_run(self) -> None:
+        """Returns once a deployment that was asked for through the control API is under way."""
+        while not self.running:
+            self._asked.clear()
+            await self._asked.wait()
 
     async def deploy(self, release: Release, creator: Author) -> Run:
         """Ship a release as one of the shop's own people; returns when it is done."""
@@ -121,6 +133,8 @@ class Deploys:
         run_id = f"run-{next(self._numbers)}"
         run = Run(run_id, release, environment, creator, datetime.now(UTC), asked)
         self.runs.append(run)
+        if asked:
+            self._asked.set()
         task = self._tasks[run.id] = asyncio.create_task(self._execute(run))
         task.add_done_callback(lambda _: self._tasks.pop(run.id, None))
         return run

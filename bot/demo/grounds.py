@@ -16,6 +16,7 @@ from bot.demo.alertmanager import Alertmanager, Timing
 from bot.demo.changes import INES, Change
 from bot.demo.deploys import Deploys
 from bot.demo.github import GitHub
+from bot.demo.levers import Lever
 from bot.demo.load import LEVELS, Load
 from bot.demo.prober import Alert, Prober, WarmUp
 from bot.demo.repository import Commit, Release, Repository
@@ -63,6 +64,7 @@ class Grounds:
         storefront = [instance.address for instance in self.shop.of("storefront")]
         self.load = Load(session, storefront, config.seed)
         self.alerts: list[Alert] = []
+        self.levers: dict[str, Lever] = {}
         self.provider_mode = "ok"
         self.started_at = datetime.now(UTC)
         self._baseline = ""

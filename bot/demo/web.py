@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import aiohttp
 from aiohttp import web
 
 from bot.demo.deploys import CannotDeploy, Run
@@ -147,6 +148,7 @@ class _Panel:
             web.get("/panel/state", self.state),
             web.post("/panel/play", self.play),
             web.post("/panel/reset", self.reset),
+            web.post("/panel/pull", self.pull),
         ]
 
     async def page(self, _request: web.Request) -> web.Response:
@@ -157,6 +159,7 @@ class _Panel:
             "services": SERVICES,
             "faults": [f"{kind}/{service}" for kind, service in FAULTS],
             "stories": {name: story.title for name, story in STORIES.items()},
+            "levers": {name: lever.title for name, lever in self._grounds.levers.items()},
         }
         text = PANEL.read_text(encoding="utf-8").replace("{{nonce}}", nonce)
         text = text.replace("{{shown}}", html.escape(json.dumps(shown)))
@@ -180,6 +183,17 @@ class _Panel:
         self._check(request)
         await self._director.reset()
         return web.json_response({"ok": True})
+
+    async def pull(self, request: web.Request) -> web.Response:
+        self._check(request)
+        asked = (await request.json()).get("lever")
+        lever = self._grounds.levers.get(asked)
+        if lever is None:
+            return web.json_response({"error": f"there is no lever {asked!r}"}, status=400)
+        try:
+            return web.json_response({"said": await lever.pull()})
+        except aiohttp.ClientError as error:
+            return web.json_response({"error": f"it does not answer: {error}"}, status=502)
 
     def _check(self, request: web.Request) -> None:
         """Only our own page may press the buttons."""
