@@ -1,4 +1,4 @@
-"""What people begin themselves, over real sockets: a form for a rollback, an incident by hand, a pin, an action nobody knows of."""
+"""What people begin themselves, over real sockets: a rollback by form, an incident by hand, a pinned message."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -51,6 +52,53 @@ async def test_a_signed_command_is_acknowledged_and_reaches_its_flow() -> None:
             while not flows.asked:
                 await asyncio.sleep(0.01)
     assert flows.asked[0][1].words == ("list",)
+
+
+def interaction(kind: str, **fields: Any) -> str:
+    person = {"user": {"id": "U1", "username": "o", "team_id": "T1"}, "team": {"id": "T1"}, "token": "x"}
+    return urlencode({"payload": json.dumps({"type": kind, "trigger_id": "1.2", **person, **fields})})
+
+
+ORDER = json.dumps({"channel": "C1", "kind": "rollback"})
+VALUES = {"service": {"form_service": {"selected_option": {"value": "payments"}}}, "version:payments": {"text": {"value": "v42"}}}
+FORM = {"id": "V1", "type": "modal", "callback_id": "tocsin_rollback", "private_metadata": ORDER, "state": {"values": VALUES}}
+BLOCKS = [{"block_id": "version:payments"}]
+SPOKEN = {"message": {"ts": "5.1", "text": "down", "user": "U2"}, "channel": {"id": "C1"}, "message_ts": "5.1"}
+ITEM = {"type": "message", "channel": "C1", "ts": "5.1"}
+REACTION = {"type": "reaction_added", "user": "U1", "reaction": "pushpin", "item": ITEM, "event_ts": "6.1"}
+
+
+@pytest.mark.parametrize(
+    ("body", "flow"),
+    [
+        (interaction("view_submission", view={**FORM, "blocks": BLOCKS}), "order"),
+        (interaction("message_action", callback_id="tocsin_pin_message", action_ts="7.1", **SPOKEN), "pin"),
+        (json.dumps({"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": REACTION}), "pin"),
+    ],
+    ids=["a form", "a shortcut", "a reaction"],
+)
+async def test_forms_shortcuts_and_reactions_come_by_signed_http_too(body: str, flow: str) -> None:
+    flows = Remembering()
+    async with scripted() as server, door(server, flows) as client:
+        assert (await client.post("/slack/events", content=body, headers=headers(body, "another"))).status_code == 401
+        answer = await client.post("/slack/events", content=body, headers=headers(body))
+        assert (answer.status_code, answer.text) == (200, "")
+        async with asyncio.timeout(5):
+            while not flows.asked:
+                await asyncio.sleep(0.01)
+    assert [name for name, _ in flows.asked] == [flow]
+
+
+async def test_by_http_too_a_wrong_form_is_told_under_its_field_and_services_are_suggested() -> None:
+    values = {**VALUES, "version:payments": {"text": {"value": "wrong"}}}
+    form = {**FORM, "blocks": BLOCKS, "state": {"values": values}}
+    sent = interaction("view_submission", view=form)
+    typed = interaction("block_suggestion", action_id="form_service", block_id="service", value="check", view=FORM)
+    async with scripted() as server, door(server, Remembering()) as client:
+        wrong = await client.post("/slack/events", content=sent, headers=headers(sent))
+        found = await client.post("/slack/events", content=typed, headers=headers(typed))
+    assert wrong.json() == {"response_action": "errors", "errors": {"version:payments": "There is no such version."}}
+    assert [o["value"] for o in found.json()["options"]] == ["checkout"]
 
 
 @pytest.mark.parametrize(
