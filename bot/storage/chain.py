@@ -12,7 +12,7 @@ over salt, newline, text. A cut-off end does not show from inside; for that the 
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -23,6 +23,8 @@ from bot.ports import Transaction
 from bot.storage.database import alone
 
 ONE_WRITER = 7_417_001  # the advisory lock under which replicas append to any chain on PostgreSQL; any constant of ours will do
+
+BATCH = 500  # lines read at once when all are checked
 
 
 def random_salt() -> str:
@@ -102,12 +104,19 @@ class Chain:
         `hash_fits`, for a chain that holds lines of an older form.
         """
         expected, previous = 1, ""
-        for row in connection.execute(self.everything()).mappings():
+        for row in self._walk(connection):
             linked = row["seq"] == expected and row["previous"] == previous
             if not (linked and self._parts_fit(row) and (fits or self.hash_fits)(row)):
                 return expected
             expected, previous = expected + 1, row["hash"]
         return None
+
+    def _walk(self, connection: Connection) -> Iterator[RowMapping]:
+        """All lines in order, a batch in memory at a time."""
+        after = 0
+        while rows := connection.execute(self.everything().where(self.lines.c.seq > after).limit(BATCH)).mappings().all():
+            yield from rows
+            after = rows[-1]["seq"]
 
     def hash_fits(self, row: RowMapping) -> bool:
         """The line's hash is that of its facts."""

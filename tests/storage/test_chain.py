@@ -8,9 +8,9 @@ import pytest
 from bot.domain.interaction import Feature, Interaction
 from bot.ports import Transaction
 from bot.storage.chain import line_hash, part_digest
-from bot.storage.database import SqlDatabase
+from bot.storage.database import SqlDatabase, sql
 from bot.storage.journal import SqlJournalStore
-from bot.storage.ledger import SqlLedger
+from bot.storage.ledger import SqlLedger, lines
 from tests.fakes import NOON
 
 JOURNAL, LEDGER = SqlJournalStore(), SqlLedger()
@@ -41,3 +41,11 @@ async def test_replicas_that_write_at_one_moment_make_one_whole_chain(database: 
     assert (await database.read(LEDGER.head))[0] == 24
     assert await database.read(JOURNAL.broken_at) is None
     assert await database.read(LEDGER.broken_at) is None
+
+
+async def test_a_long_chain_is_checked_in_batches(database: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.storage.chain.BATCH", 3)
+    await database.write(lambda tx: [LEDGER.append(tx, NOON, "tocsin", "noted", f"a{n}", {}) for n in range(7)])
+    assert await database.read(LEDGER.broken_at) is None
+    await database.write(lambda tx: sql(tx).execute(lines.update().where(lines.c.seq == 7).values(deed="approved")))
+    assert await database.read(LEDGER.broken_at) == 7
