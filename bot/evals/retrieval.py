@@ -1,15 +1,15 @@
 """How well runbooks are found: `tocsin eval retrieval`, over the product's own search."""
 
-import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.domain.document import Document, DocumentKind, Inquiry, Tier
 from bot.errors import BadSettings
 from bot.evals.metrics import hit_at, mean, ndcg_at, percentile, reciprocal_rank
+from bot.evals.rows import Row, read_rows
 from bot.knowledge.chroma import ChromaFolder
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
@@ -20,7 +20,6 @@ SHOWN = 3  # a card shows so many
 _TEXT = ("title", "summary", "message", "description")
 
 Progress = Callable[[str], None]
-Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +51,10 @@ async def run_retrieval(
     """
     if field not in FIELDS:
         raise BadSettings(f"There is no field {field!r}; choose one of {', '.join(FIELDS)}.")
-    documents = [_document(row, number) for number, row in _rows(docs_path)]
-    queries = [_query(row, field, n) for n, row in _rows(queries_path) if not row.get("text_too_short")]
+    documents = [_document(row, number) for number, row in read_rows(docs_path)]
+    queries = [_query(row, field, n) for n, row in read_rows(queries_path) if not row.get("text_too_short")]
     negatives = [
-        _negative(row, field) for _, row in (_rows(negatives_path) if negatives_path else ()) if row.get("safe_negative")
+        _negative(row, field) for _, row in (read_rows(negatives_path) if negatives_path else ()) if row.get("safe_negative")
     ]
     library = Library([lambda: documents], VectorIndex(ChromaFolder(cache_dir), lambda: embedder) if embedder else None)
     try:
@@ -95,21 +94,6 @@ def _measure(library: Library, queries: Sequence[_Query], negatives: Sequence[In
         "latency_ms_p50": round(percentile(took, 0.50), 2),
         "latency_ms_p95": round(percentile(took, 0.95), 2),
     }
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Row]]:
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise BadSettings(f"{path}:{number}: expected one JSON object per line.")
-                    yield number, row
-    except OSError as error:
-        raise BadSettings(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise BadSettings(f"{path} is not valid JSONL: {error}.") from error
 
 
 def _text(row: Row, key: str) -> str:

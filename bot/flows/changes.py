@@ -48,7 +48,11 @@ def _placed(tx: Transaction, change: Change, catalogue: Catalogue, desk: Desk) -
         change,
         title=redact(clean(change.title))[:300],
         services=services,
-        environment=change.environment or (desk.default_environment if placed else ""),
+        environment=redact(clean(change.environment)) or (desk.default_environment if placed else ""),
+        version=redact(clean(change.version)),
+        author=redact(clean(change.author)),
+        url=redact(clean(change.url)),
+        files=tuple(clean(file) for file in change.files),
     )
 
 

@@ -33,6 +33,29 @@ def test_a_deploy_is_kept_under_its_services_own_name_and_the_default_environmen
     assert (kept(story).services, kept(story).environment) == (("payments",), "production")
 
 
+def test_nothing_secret_or_deceiving_in_the_words_of_a_change_is_kept(story: Story) -> None:
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    story.changes(
+        a_change(
+            title=f"use {token}",
+            author="oli\u202evia",
+            url=f"https://ci:{token}@ci.example/1",
+            files=("a\u200bb.py",),
+            version=token,
+        )
+    )
+    change = kept(story)
+    assert (change.title, change.author, change.version, change.files) == ("use [SECRET]", "olivia", "[SECRET]", ("ab.py",))
+    assert token not in change.url
+
+
+def test_what_names_a_change_is_kept_as_it_is(story: Story) -> None:
+    sha = "3f2c1a9be7710c838347ae178b4a3f2c1a9be771"
+    story.changes(a_change(version=sha, author="Olivia Oncall", url=f"https://github.com/demo/shop/commit/{sha}"))
+    change = kept(story)
+    assert (change.version, change.author, change.url) == (sha, "Olivia Oncall", f"https://github.com/demo/shop/commit/{sha}")
+
+
 def test_a_commit_belongs_to_the_services_that_its_files_ship_with(story: Story) -> None:
     story.changes(a_commit(files=("lib/client.py", "docs/readme.md")))
     assert kept(story, a_commit().id).services == ("payments", "inventory")
