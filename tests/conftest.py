@@ -64,11 +64,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlData
     On SQLite they are those of the stores that the test module imported, on PostgreSQL those of the migrations.
     """
     if request.param == "postgresql":
-        with request.getfixturevalue("postgres").a_database() as url:
-            database = SqlDatabase(url)
-            database.open()
-            yield database
-            database.close()
+        database = SqlDatabase(request.getfixturevalue("postgres").emptied())
+        database.open(migrate=False)
+        yield database
+        database.close()
         return
     database = SqlDatabase(f"sqlite:///{tmp_path}/tocsin.db")
     database.open(migrate=False)

@@ -43,10 +43,10 @@ class Server:
             )
         _until_up(self.url.replace("+psycopg", ""))
 
-    def stop(self) -> None:
-        """Every connection ends at once, and nobody answers any more."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Every connection ends at once, and nobody answers any more. SIGQUIT is quicker and keeps nothing."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGINT)
+            self.process.send_signal(how)
             self.process.wait(20)
             self.process = None
 
@@ -80,7 +80,19 @@ def a_server(*, fsync: bool = False) -> Iterator[Server]:
             server.start()
             yield server
         finally:
-            server.stop()
+            server.stop(signal.SIGQUIT)
+
+
+_REMEMBER = "CREATE TABLE tocsin_tables AS SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'"
+_EMPTY = """
+DO $$ DECLARE names text; BEGIN
+    SELECT string_agg(format('%I', tablename), ', ') INTO names FROM pg_tables
+        WHERE schemaname = 'public' AND tablename NOT IN (SELECT name FROM tocsin_tables) AND tablename != 'tocsin_tables';
+    IF names IS NOT NULL THEN EXECUTE 'DROP TABLE ' || names || ' CASCADE'; END IF;
+    SELECT string_agg(format('%I', name), ', ') INTO names FROM tocsin_tables WHERE name != 'alembic_version';
+    EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY CASCADE';
+END $$
+"""
 
 
 class Postgres:
@@ -89,6 +101,7 @@ class Postgres:
     def __init__(self, url: str) -> None:
         self.url = url
         self._template = ""
+        self._shared = "postgres"
 
     @contextmanager
     def a_database(self) -> Iterator[str]:
@@ -102,6 +115,19 @@ class Postgres:
         finally:
             self._do(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def emptied(self) -> str:
+        """The URL of a database that one test after the other gets, empty each time: four times as quick as a fresh one."""
+        try:
+            self._empty()
+        except psycopg.errors.UndefinedTable:  # the first one, or a test tore it down
+            self._shared = self._migrated()
+            self._do(_REMEMBER, self._shared)
+            self._empty()
+        return self._of(self._shared)
+
+    def _empty(self) -> None:
+        self._do(_EMPTY, self._shared)
+
     def _migrated(self) -> str:
         name = f"t{secrets.token_hex(6)}"
         self._do(f"CREATE DATABASE {name}")
@@ -113,8 +139,8 @@ class Postgres:
     def _of(self, name: str) -> str:
         return self.url.rpartition("/")[0] + f"/{name}"
 
-    def _do(self, statement: str) -> None:
-        with psycopg.connect(self.url.replace("+psycopg", ""), autocommit=True) as server:
+    def _do(self, statement: str, name: str = "postgres") -> None:
+        with psycopg.connect(self._of(name).replace("+psycopg", ""), autocommit=True) as server:
             server.execute(statement)
 
 
