@@ -96,6 +96,7 @@ def _arguments(named: Named, key: str, silence: float) -> Json:
         "base_url": named.url,
         "organization": "",
         "timeout": silence,
+        "stream_chunk_timeout": silence,
         "max_retries": 0,
         "streaming": True,
         "stream_usage": True,
