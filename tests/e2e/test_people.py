@@ -3,8 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from bot.slack.vocabulary import SHORTCUT_OPEN, SHORTCUT_PIN
 from tests.e2e.house import APPROVER, INCIDENTS, ON_CALL, OUTSIDER, PAYMENTS, House
+
+
+pytestmark = pytest.mark.slow
 
 
 async def modal(house: House, user: str, words: str) -> dict[str, Any]:
