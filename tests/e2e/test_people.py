@@ -8,7 +8,6 @@ import pytest
 from bot.slack.vocabulary import SHORTCUT_OPEN, SHORTCUT_PIN
 from tests.e2e.house import APPROVER, INCIDENTS, ON_CALL, OUTSIDER, PAYMENTS, House
 
-
 pytestmark = pytest.mark.slow
 
 
