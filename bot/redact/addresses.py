@@ -38,7 +38,7 @@ _PATTERNS = tuple(
 )
 _HOUSE = re.compile(r"(?<![\w.:/-])\d{1,5}(?:[ ]\d{1,4}[A-Za-z]?)?[ ]$")
 _TOLD = re.compile(
-    r"(?i:\b(?:lives?|lived|living|located|restaurant is|house is|meet me) (?:at|on)|\baddress(?: is|:| was))[ \n]{1,8}"
+    r"(?i:\b(?:lives?|lived|living|located|house is|meet me) (?:at|on)|\baddress(?: is|:| was))[ \n]{1,8}"
     rf"(?P<address>\d{{1,5}}(?:[ ,]{{1,2}}(?:\d{{1,5}}|{_WORD}|d[aeiou]|del|la|le|des)){{1,8}})"
 )
 _ZIP = re.compile(

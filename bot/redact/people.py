@@ -94,7 +94,7 @@ _SIGNED = re.compile(  # a line of its own, above an address
 )
 _DEEDS = (
     r"said|says|lives|lived|wrote|writes|replied|asked|asks|told|reported|deployed|merged|pushed|approved|acknowledged|reverted|"
-    r"committed|rolled back|points out|is (?:a|an) \d|was born|had given|began writing|paged|is on call"
+    r"committed|rolled back|points out|is (?:a|an) \d|was born|paged|is on call"
 )
 _AFTER = re.compile(rf"(?<!\w)(?P<name>{_NAME})(?=,? (?:{_DEEDS})\b)")
 _PAIR = re.compile(rf"(?<![\w@#/.-])(?P<name>{_FULL})(?![\w@])")

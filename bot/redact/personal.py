@@ -38,7 +38,7 @@ _AMERICAN_PHONE = re.compile(
 )
 _CALLED = re.compile(
     r"(?i:\b(?:phone|telephone|tel|mobile|cell|fax|desk|office|whatsapp|sms|call(?: me| us| her| him)?(?: back)?(?: on| at)?|"
-    r"messages to|answering at|registered|call me at|reach me (?:on|at)|dial)\b)(?: number| no\.?)?(?: is)?[:.]?\s{1,4}"
+    r"reach me (?:on|at)|dial)\b)(?: number| no\.?)?(?: is)?[:.]?\s{1,4}"
     rf"(?P<phone>\+?{_DIGITS})(?![\w-]|\.\d)"
 )
 _SAID_AFTER = re.compile(rf"(?<![\w.+:/-])(?P<phone>\+?{_DIGITS})(?= ?-?(?:office|fax|mobile|cell|desk|home)\b)", re.IGNORECASE)
