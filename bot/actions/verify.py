@@ -7,6 +7,7 @@ from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.change import Version
 from bot.domain.incident import Incident
 
+WORSE_AFTER = timedelta(seconds=30)  # what begins to fire after an action may settle for so long
 FIRST_WAIT, SLOWEST_WAIT = 1.0, 5.0  # seconds between two looks, growing
 
 
@@ -23,12 +24,25 @@ def still_firing(action: Action, incident: Incident | None, live: tuple[Incident
     return tuple(f"{m.name} on {m.service}" for i in here for m in i.members if m.firing and m.service == action.service)
 
 
+def begun_since(action: Action, incident: Incident | None) -> tuple[str, ...]:
+    """The alerts of the incident that fire and did not before the action was carried out."""
+    members = incident.members if incident else ()
+    return tuple(f"{m.name} on {m.service}" for m in members if m.firing and m.joined_at > action.updated_at)
+
+
 def judge(
-    action: Action, current: Version | None, firing: tuple[str, ...], now: datetime, watch: timedelta, limit: timedelta
+    action: Action,
+    current: Version | None,
+    firing: tuple[str, ...],
+    now: datetime,
+    watch: timedelta,
+    limit: timedelta,
+    begun: tuple[str, ...] = (),
 ) -> Step:
     """What is known so far; `current` None means that the deployer cannot be asked, `action.updated_at` is when watching began.
 
-    `watch` is how long nothing may fire before that counts as good, `limit` how long is waited for it.
+    `watch` is how long nothing may fire before that counts as good, `limit` how long is waited for it. `begun` are the
+    alerts that did not fire before: people hear of those earlier.
     """
     spent = now - action.updated_at
     there = current is not None and current.version == action.target
@@ -36,6 +50,9 @@ def judge(
         calm = f"no alert fires on {action.service}" if action.incident_id == "" else "its alerts have cleared"
         seconds = int(spent.total_seconds())
         return Step(ActionStatus.SUCCEEDED, f"Verified: {action.target} runs and {calm} ({seconds} s after).")
+    if there and begun and spent >= min(limit / 2, WORSE_AFTER):
+        text = f"It made things worse: {action.target} runs, and since then fires what did not before: {_named(begun)}."
+        return Step(ActionStatus.FAILED, f"{text} {_back(action)}")
     if spent < limit:
         return Step(None)
     waited = f"after {int(limit.total_seconds())} s"
@@ -46,10 +63,15 @@ def judge(
     if not there:
         text = f"The deployer says that it succeeded, but {current.version} runs in place of {action.target} {waited}."
         return Step(ActionStatus.FAILED, text)
-    named = ", ".join(firing[:3]) + (f" and {len(firing) - 3} more" if len(firing) > 3 else "")
     if not firing:  # the watch is longer than the limit: nothing fired all the time
         return Step(ActionStatus.SUCCEEDED, f"Verified: {action.target} runs and nothing fires {waited}.")
-    return Step(ActionStatus.FAILED, f"It did not help: {action.target} runs, but {waited} still fires: {named}. {_back(action)}")
+    return Step(
+        ActionStatus.FAILED, f"It did not help: {action.target} runs, but {waited} still fires: {_named(firing)}. {_back(action)}"
+    )
+
+
+def _named(alerts: tuple[str, ...]) -> str:
+    return ", ".join(alerts[:3]) + (f" and {len(alerts) - 3} more" if len(alerts) > 3 else "")
 
 
 def _back(action: Action) -> str:

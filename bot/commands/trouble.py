@@ -9,7 +9,7 @@ from bot.commands.staging import Stage
 from bot.demo.levers import Lever, planted_instruction
 
 PATIENCE = 180.0  # seconds until a rollback has to begin
-CALLS, WAIT = 15, 3  # how many calls Slack turns away, and for how many seconds
+CALLS, WAIT = 6, 3  # how many calls Slack turns away, and for how many seconds
 
 
 def set_levers(stage: Stage, tasks: set["asyncio.Task[None]"]) -> None:

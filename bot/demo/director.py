@@ -39,6 +39,12 @@ class Performance:
         """The guilty change, once it has shipped."""
         return next((shipped for shipped in self.shipped if shipped.change is self.story.guilty), None)
 
+    @property
+    def to_take_back(self) -> list[Shipped]:
+        """What a reset takes back: the changes that need the guilty one, then itself."""
+        story = self.story
+        return [s for s in reversed(self.shipped) if s.change is story.guilty or s.change in story.needing]
+
 
 class Director:
     """Plays one story at a time; starting another, or resetting, ends the one before."""
@@ -63,12 +69,11 @@ class Director:
         grounds.set_load("quiet")
         await grounds.set_provider("ok")
         await grounds.restore_source()
-        guilty = self.performance.guilty if self.performance else None
-        if guilty and guilty.change.service:
-            current = grounds.deploys.current(guilty.change.service)
-            good = self._good.get(guilty.change.service)
-            if current and current.version == guilty.version and good:
-                await grounds.deploys.deploy(good, guilty.change.author)
+        for shipped in self.performance.to_take_back if self.performance else ():
+            service = shipped.change.service or ""
+            current, good = grounds.deploys.current(service), self._good.get(service)
+            if current and current.version == shipped.version and good:
+                await grounds.deploys.deploy(good, shipped.change.author)
 
     async def stop(self) -> None:
         """No story runs."""
@@ -102,7 +107,7 @@ class Director:
             case SetProvider(mode):
                 await self._grounds.set_provider(mode)
             case Ship(change):
-                if change.guilty and change.service:
+                if change.service and (change.guilty or change in performance.story.needing):
                     good = self._grounds.deploys.current(change.service)
                     if good:
                         self._good[change.service] = good

@@ -3,29 +3,24 @@
 All that is known here of the bot is what its messages say.
 """
 
-import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import aiohttp
 
 from bot.demo.director import Performance
 from bot.demo.estate import Estate
-from bot.demo.persona import Person, WorkspaceRefused
-from bot.demo.reading import Said, Seen, cause_said, folded, is_card, is_resolved, names
+from bot.demo.persona import WorkspaceRefused
+from bot.demo.reading import Said, Seen, cause_said, folded, is_resolved, names
+from bot.demo.scene import APPROVER, ON_CALL, OUTSIDER, Play, Say, TooLate
 from bot.demo.shop import SERVICES
-from bot.demo.stories import STORIES, STORY_1, STORY_2, Story, seeded
+from bot.demo.stories import STORIES, Story, seeded
 from bot.demo.table import Row, blames_newest
+from bot.demo.way_back import take_back
 
-Say = Callable[[str], None]
-T = TypeVar("T")
-
-ON_CALL, APPROVER, OUTSIDER = "U0ONCALL", "U0APPROVER", "U0OUTSIDER"
 ROLL_BACK, APPROVE, CONFIRM = "Roll back", "Approve", "Yes"
-POLL_SECONDS = 0.3
 ALERT_WITHIN, CARD_WITHIN, VERDICT_WITHIN = 60.0, 20.0, 30.0
 PLAN_WITHIN, RUN_WITHIN, HEALTHY_WITHIN, RESOLVED_WITHIN = 15.0, 40.0, 45.0, 60.0
 __all__ = ["STORIES", "Outcome", "play_seed", "play_stories", "play_story"]
@@ -48,70 +43,9 @@ class Outcome:
         return not self.faults
 
 
-class TooLate(Exception):
-    """Something that had to happen did not happen in time; the text says what."""
-
-
-class Play:
-    """One story being played: the people, the estate, and what was seen so far."""
-
-    def __init__(self, session: aiohttp.ClientSession, workspace_url: str, estate: Estate, say: Say) -> None:
-        self.on_call = Person(session, workspace_url, ON_CALL)
-        self.approver = Person(session, workspace_url, APPROVER)
-        self.outsider = Person(session, workspace_url, OUTSIDER)
-        self.estate = estate
-        self.known: set[tuple[str, str]] = set()
-        self._say = say
-        self._began = time.monotonic()
-
-    def tell(self, words: str) -> None:
-        """One line of the transcript."""
-        first, *rest = words.splitlines() or [""]
-        self._say(f"{self.elapsed:6.1f} s  {first}")
-        for line in rest:
-            self._say(f"          {line}")
-
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self._began
-
-    async def begin(self, story: Story) -> Performance:
-        """The story has begun; cards that exist already belong to others."""
-        await self.estate.grounds.warm.wait()
-        self.known = {(seen.channel, seen.ts) for seen in await self.on_call.read_all()}
-        self._began = time.monotonic()
-        self.tell(f"{story.title}. The shop is healthy; people ship changes.")
-        return await self.estate.director.start(story)
-
-    async def cards(self) -> list[Seen]:
-        """The cards that appeared since the story began."""
-        seen = await self.on_call.read_all()
-        return [one for one in seen if is_card(one) and (one.channel, one.ts) not in self.known]
-
-    async def again(self, card: Seen) -> Seen:
-        """The card as it reads now."""
-        return next((seen for seen in await self.on_call.read(card.channel) if seen.ts == card.ts), card)
-
-    async def around(self, card: Seen) -> list[Seen]:
-        """Every message that belongs to the card: its thread, and what stands beside it."""
-        thread = await self.on_call.read(card.channel, card.ts)
-        beside = [seen for seen in await self.on_call.read_all() if (seen.channel, seen.ts) not in self.known]
-        return [*thread, *(seen for seen in beside if seen.ts != card.ts)]
-
-    async def until(self, look: Callable[[], Awaitable[T | None]], seconds: float, missing: str) -> T:
-        """What `look` finds, asked again and again. Raises TooLate with the words of what is missing."""
-        deadline = time.monotonic() + seconds
-        while True:
-            if (found := await look()) is not None:
-                return found
-            if time.monotonic() > deadline:
-                raise TooLate(f"{missing} within {seconds:.0f} s")
-            await asyncio.sleep(POLL_SECONDS)
-
-
 async def play_stories(workspace_url: str, estate: Estate, say: Say) -> list[Outcome]:
-    """Both stories, one after the other."""
-    return [await play_story(workspace_url, estate, story, say) for story in (STORY_1, STORY_2)]
+    """All stories, one after the other."""
+    return [await play_story(workspace_url, estate, story, say) for story in STORIES.values()]
 
 
 async def play_story(workspace_url: str, estate: Estate, story: Story, say: Say) -> Outcome:
@@ -127,6 +61,8 @@ async def play_story(workspace_url: str, estate: Estate, story: Story, say: Say)
                 await _roll_back(play, performance, card, said, outcome)
             else:
                 _check_no_blame(card, said, outcome)
+            if story.needing:
+                await take_back(play, performance, card)
             await _ends_well(play, card)
             if not story.guilty:
                 _check_no_blame(await play.again(card), said, outcome)
@@ -136,7 +72,7 @@ async def play_story(workspace_url: str, estate: Estate, story: Story, say: Say)
         outcome.cards = len(await play.cards())
         outcome.vendor_runs = estate.grounds.deploys.vendor_runs - runs
         outcome.alerts = estate.grounds.alertmanager.events - events
-        _check_counts(outcome, 1 if story.guilty else 0)
+        _check_counts(outcome, (1 if story.guilty else 0) + (1 if story.needing else 0))
         play.tell(f"{outcome.alerts} alerts -> {outcome.cards} card{'' if outcome.cards == 1 else 's'}")
         play.tell(f"vendor runs: {outcome.vendor_runs}")
         play.tell("as told" if outcome.ok else "NOT as told: " + "; ".join(outcome.faults))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.demo.changes import Change
+from bot.demo.changes import INES, TOM, Change, Edit, undone
 from bot.demo.decoys import DECOYS, PUSHED, SHIPPED
 from bot.demo.faults import FAULTS, KINDS, RETRY_STORM
 
@@ -50,6 +50,7 @@ class Story:
     title: str
     steps: tuple[Step, ...]
     guilty: Change | None
+    needing: tuple[Change, ...] = ()  # innocent changes that need the guilty one: a rollback breaks them, a reset takes them back
 
 
 GUILTY_1 = FAULTS[RETRY_STORM, "payments"].change
@@ -87,7 +88,39 @@ STORY_2 = Story(
     None,
 )
 
-STORIES = {story.name: story for story in (STORY_1, STORY_2)}
+_RISK = ("services/payments/settings.json", '"risk_ms": 120,', '"risk_ms": 1600,')
+GUILTY_3 = Change(
+    "francs-and-risk",
+    "payments",
+    "payments: take Swiss francs, and look closer at who pays",
+    TOM,
+    (Edit("services/payments/app.py", '"SEK": 11.4}', '"SEK": 11.4, "CHF": 0.94}'), Edit(*_RISK)),
+    guilty=True,
+)
+FRANCS = Change(
+    "checkout-francs",
+    "checkout",
+    "checkout: the shop moves to Swiss francs",
+    INES,
+    (Edit("services/checkout/app.py", '"currency": basket["currency"]}', '"currency": "CHF"}'),),
+)
+REPAIR_3 = Change("risk-as-before", "payments", "payments: the risk check as before", TOM, (undone(Edit(*_RISK)),))
+
+STORY_3 = Story(
+    "story-3",
+    "The rollback makes things worse",
+    (
+        Step(0.0, SetLoad("quiet")),
+        Step(2.0, Ship(DECOYS["docs-provider"])),
+        Step(4.0, Ship(DECOYS["store-wording"])),
+        Step(HEALTHY_SECONDS, Ship(GUILTY_3)),
+        Step(HEALTHY_SECONDS + 1.0, Ship(FRANCS)),
+    ),
+    GUILTY_3,
+    needing=(FRANCS,),
+)
+
+STORIES = {story.name: story for story in (STORY_1, STORY_2, STORY_3)}
 
 
 def break_it(kind: str, service: str) -> Story:

@@ -128,6 +128,12 @@ class Action:
         return replace(self, status=to, updated_at=now, outcome=outcome or self.outcome)
 
 
+def way_back(action: Action) -> str:
+    """The version that ran before an action which ran and did no good; "" where there is nothing to take back."""
+    tried = action.status is ActionStatus.FAILED and action.run
+    return action.plan.current_version if tried and action.plan else ""
+
+
 def expired(action: Action, now: datetime) -> bool:
     """Nobody decided in time."""
     waiting = action.status in (ActionStatus.PROPOSED, ActionStatus.AWAITING)

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from bot.actions.approvals import WAITING, NotYours, decide, make_way, open_for_approval
 from bot.actions.plan import Surroundings, before_guilty, known_service, make_plan
-from bot.domain.action import Action, ActionKind, ActionStatus, Plan, expired
+from bot.domain.action import Action, ActionKind, ActionStatus, Plan, expired, way_back
 from bot.domain.change import Change
 from bot.domain.evidence import Candidate, Verdict
 from bot.domain.incident import Incident
@@ -34,6 +34,7 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         Deed.ACTION_REJECT: _decide,
         Deed.ACTION_RAN: settle_by_hand,
         Deed.ACTION_DID_NOT_RUN: settle_by_hand,
+        Deed.ACTION_BACK: _take_back,
     }
     try:
         return await deeds[press.action_id](press, desk)
@@ -68,6 +69,33 @@ async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
         key=press.id,
     )
     return NoteView(f"The plan to roll back {action.service} to {action.target} is in the thread; it is {action.status.value}.")
+
+
+async def _take_back(press: Press, desk: Desk) -> Shown | None:
+    """What ran before an action that did no good gets a plan of its own and waits for approval, like any other change."""
+
+    def read(tx: Transaction) -> tuple[Action, Incident | None]:
+        action = desk.actions.get(tx, press.value)
+        if action is None:
+            raise NotFound("That action is no longer kept.")
+        return action, desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+
+    done, incident = await desk.db.read(read)
+    before = way_back(done)
+    if not before:
+        raise IllegalMove(f"This {done.kind.value} of {done.service} is {done.status.value}; there is nothing to take back.")
+    back = await propose(
+        incident=incident,
+        kind=ActionKind.DEPLOY if done.kind is ActionKind.ROLLBACK else ActionKind.ROLLBACK,
+        service=done.service,
+        target=before,
+        environment=done.environment,
+        person=press.person,
+        desk=desk,
+        reason=f"the {done.kind.value} to {done.target} did no good: {before} ran before",
+        key=press.id,
+    )
+    return NoteView(f"The plan to bring {back.service} {back.target} back is in the thread; it is {back.status.value}.")
 
 
 async def propose(

@@ -85,9 +85,11 @@ async def verify(args: Mapping[str, Scalar], desk: Desk) -> None:
         incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
         firing = verifying.still_firing(action, incident, desk.incidents.live(tx))
         watch = timedelta() if incident else min(desk.limits.settle, desk.limits.verify)
-        step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify)
+        begun = verifying.begun_since(action, incident)
+        step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify, begun)
         ended = _write(tx, action, step, look, desk)
-        if ended is not None and ended.status is ActionStatus.SUCCEEDED and incident is not None and incident.live:
+        worked = ended is not None and ended.status is ActionStatus.SUCCEEDED
+        if worked and incident is not None and incident.live and incident.ends_by_itself:
             latest = desk.incidents.get(tx, incident.id) or incident
             resolve(tx, latest, BOT, f"verified after {action.kind.value} to {action.target}", desk)
 

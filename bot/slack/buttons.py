@@ -11,7 +11,16 @@ from bot.slack.modals import modal_for
 from bot.slack.parse import press
 from bot.slack.payload import Record
 
-APPROVAL = frozenset({Deed.ROLLBACK_PROPOSE, Deed.ACTION_APPROVE, Deed.ACTION_REJECT, Deed.ACTION_RAN, Deed.ACTION_DID_NOT_RUN})
+APPROVAL = frozenset(
+    {
+        Deed.ROLLBACK_PROPOSE,
+        Deed.ACTION_APPROVE,
+        Deed.ACTION_REJECT,
+        Deed.ACTION_RAN,
+        Deed.ACTION_DID_NOT_RUN,
+        Deed.ACTION_BACK,
+    }
+)
 FEEDBACK = frozenset({Deed.CAUSE_CONFIRM, Deed.CAUSE_OTHER, Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL})
 
 

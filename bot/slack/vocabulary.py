@@ -14,6 +14,7 @@ LABELS: Mapping[Deed, str] = {
     Deed.ACTION_REJECT: "Reject",
     Deed.ACTION_RAN: "It ran",
     Deed.ACTION_DID_NOT_RUN: "It did not run",
+    Deed.ACTION_BACK: "Take it back…",
     Deed.CAUSE_CONFIRM: "Yes, that was it",
     Deed.CAUSE_OTHER: "Something else…",
     Deed.ANSWER_USEFUL: "Useful",

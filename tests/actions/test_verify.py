@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.actions.verify import judge, still_firing
+from bot.actions.verify import begun_since, judge, still_firing
 from bot.domain.action import Action, ActionKind, ActionStatus, Plan
 from bot.domain.change import Version
 from tests.fakes import NOON, a_member, an_incident
@@ -50,6 +50,23 @@ def test_the_verdict(
     step = judge(ACTION, current, firing, now, timedelta(seconds=watch), LIMIT)
     assert step.to is status
     assert words in step.text
+
+
+def test_what_fires_since_the_action_and_did_not_before_makes_things_worse_and_people_hear_of_it_early() -> None:
+    before = a_member(name="A", joined_at=NOON - timedelta(minutes=1))
+    after = a_member(name="B", service="checkout", joined_at=NOON + timedelta(seconds=9))
+    begun = begun_since(ACTION, replace(an_incident(), members=(before, after)))
+    assert begun == ("B on checkout",)
+    assert begun_since(ACTION, None) == ()
+    both = ("A on payments", "B on checkout")
+    early = judge(ACTION, Version("v42"), both, NOON + timedelta(seconds=29), timedelta(), LIMIT, begun)
+    said = judge(ACTION, Version("v42"), both, NOON + timedelta(seconds=30), timedelta(), LIMIT, begun)
+    assert early.to is None
+    assert said.to is ActionStatus.FAILED
+    assert said.text == (
+        "It made things worse: v42 runs, and since then fires what did not before: B on checkout. "
+        "The way back: /deploy payments v43 production"
+    )
 
 
 def test_the_way_back_of_a_deploy_is_a_rollback() -> None:

@@ -1,14 +1,18 @@
 """Stories are data: the same seed tells the same story, and the promises of story 1 hold."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from bot.demo.decoys import DECOYS
+from bot.demo.director import Performance, Shipped
 from bot.demo.faults import FAULTS, KINDS
 from bot.demo.load import LEVELS
 from bot.demo.shop import SERVICES
-from bot.demo.stories import STORY_1, STORY_2, SetLoad, SetProvider, Ship, Story, break_it, seeded
+from bot.demo.stories import REPAIR_3, STORY_1, STORY_2, STORY_3, SetLoad, SetProvider, Ship, Story, break_it, seeded
 
 SEEDS = range(1, 201)
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 
 
 def ships(story: Story) -> list[Ship]:
@@ -54,6 +58,33 @@ def test_story_2_has_innocent_deploys_and_no_guilty_one() -> None:
     assert not any(ship.change.guilty for ship in ships(STORY_2))
     modes = [step.deed.mode for step in STORY_2.steps if isinstance(step.deed, SetProvider)]
     assert modes == ["down", "ok"]
+
+
+def test_story_3_ships_something_that_needs_the_guilty_change_right_after_it() -> None:
+    assert STORY_3.guilty is not None
+    assert STORY_3.guilty.service == "payments"
+    (needing,) = STORY_3.needing
+    order = deployed(STORY_3)
+    assert order.index(needing.key) == order.index(STORY_3.guilty.key) + 1
+    assert not needing.guilty
+    added = " ".join(edit.new for edit in STORY_3.guilty.edits)
+    assert "CHF" in added, "what the innocent change uses comes with the guilty one"
+    assert "CHF" in needing.edits[0].new
+
+
+def test_the_repair_of_story_3_takes_back_the_harm_and_leaves_what_is_needed() -> None:
+    assert STORY_3.guilty is not None
+    (edit,) = REPAIR_3.edits
+    harm = next(e for e in STORY_3.guilty.edits if e.path == edit.path)
+    assert (edit.old, edit.new) == (harm.new, harm.old)
+
+
+def test_a_reset_takes_back_what_needs_the_guilty_change_before_it() -> None:
+    assert STORY_3.guilty is not None
+    performance = Performance(STORY_3, NOW)
+    for change in (DECOYS["store-wording"], STORY_3.guilty, STORY_3.needing[0]):
+        performance.shipped.append(Shipped(change, "s", "v2", NOW))
+    assert [s.change for s in performance.to_take_back] == [STORY_3.needing[0], STORY_3.guilty]
 
 
 def test_the_two_stories_share_no_change() -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.domain.action import Action, ActionStatus
+from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.incident import Status
 from bot.domain.request import Deed
 from bot.domain.view import NoteView
@@ -19,6 +19,7 @@ from tests.actions.estate import (
     a_desk,
     clear,
     deeds,
+    newest,
     press,
     proposed,
     run_for,
@@ -96,6 +97,27 @@ async def test_a_rollback_that_does_not_help_says_so_and_the_way_back(desk: Desk
     incident = await desk.db.read(lambda tx: desk.incidents.get(tx, an_incident().id))
     assert incident is not None
     assert incident.live
+
+
+async def test_the_button_of_an_action_that_did_no_good_plans_the_way_back_for_approval(desk: Desk, clock: FakeClock) -> None:
+    action = await approved(desk)
+    await run_for(desk, clock, 130)
+    note = await press(desk, Deed.ACTION_BACK, action.id, OLIVIA)
+    back = await newest(desk)
+    assert isinstance(note, NoteView)
+    assert note.text == "The plan to bring payments v43 back is in the thread; it is awaiting approval."
+    assert (back.kind, back.target, back.incident_id) == (ActionKind.DEPLOY, "v43", action.incident_id)
+    assert back.status is ActionStatus.AWAITING, "nothing runs before somebody approves it"
+
+
+async def test_an_action_that_helped_cannot_be_taken_back_by_an_old_button(desk: Desk, clock: FakeClock) -> None:
+    action = await approved(desk)
+    await clear(desk)
+    await run_for(desk, clock, 60)
+    note = await press(desk, Deed.ACTION_BACK, action.id, OLIVIA)
+    assert isinstance(note, NoteView)
+    assert note.text == "This rollback of payments is succeeded; there is nothing to take back."
+    assert (await newest(desk)).id == action.id
 
 
 async def test_a_deployer_that_says_success_but_switches_nothing_is_found_out(

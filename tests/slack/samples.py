@@ -204,6 +204,12 @@ LOST = replace(
     decisions=(Decision("U0APPROVER", True, LATER),),
     outcome="Nobody knows whether payments v42 was deployed: the deployer never heard of it. It is not tried again.",
 )
+WORSE = replace(
+    DONE,
+    status=ActionStatus.FAILED,
+    outcome="It made things worse: v42 runs, and since then fires what did not before: HighErrorRatio on checkout. "
+    "The way back: /deploy payments v43 production",
+)
 RESOLVED = replace(
     INCIDENT,
     status=Status.RESOLVED,
@@ -258,6 +264,7 @@ VIEWS: Mapping[str, Shown] = {
     ),
     "action": ActionView(ACTION, INCIDENT, NOW),
     "action_uncertain": ActionView(LOST, INCIDENT, LATER),
+    "action_worse": ActionView(WORSE, INCIDENT, LATER),
     "action_done": ActionView(DONE, INCIDENT, LATER),
     "action_expired": ActionView(ACTION, None, NOW + timedelta(hours=1)),
     "answer": AnswerView(

@@ -1,6 +1,6 @@
 """The one message of an action: its plan, who decided, how it goes, how it ended. Rendered from what is stored, only."""
 
-from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, expired
+from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, expired, way_back
 from bot.domain.change import Commit
 from bot.domain.request import Deed
 from bot.domain.view import ActionView
@@ -22,6 +22,8 @@ def render_action(view: ActionView) -> Message:
         foot = [actions(*decisions(action)), *foot]
     elif action.status is ActionStatus.UNCERTAIN:
         foot = [actions(*_settling(action)), *foot]
+    elif way_back(action):
+        foot = [actions(button(Deed.ACTION_BACK, action.id, confirm=_back(action))), *foot]
     return message(_fallback(view), body, foot)
 
 
@@ -103,6 +105,12 @@ def _settling(action: Action) -> list[Block]:
     no = Confirm("It did not run?", f"{_name(action)} was not carried out, as you saw. It counts as failed.", "It did not run")
     ran = button(Deed.ACTION_RAN, action.id, confirm=yes)
     return [ran, button(Deed.ACTION_DID_NOT_RUN, action.id, style="danger", confirm=no)]
+
+
+def _back(action: Action) -> Confirm:
+    before = plain(way_back(action), 60)
+    text = f"Tocsin asks what runs now, makes a plan to bring {plain(action.service, 80)} {before} back and asks for approvals."
+    return Confirm("Take it back?", text, "Prepare it")
 
 
 def decisions(action: Action) -> list[Block]:
