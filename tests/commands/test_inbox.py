@@ -72,7 +72,7 @@ def test_the_journal_lists_answers_and_shows_one_with_its_feedback(folder: str, 
     assert main(["--config", folder, "journal", "list"]) == 0
     assert "abc-1" in (line := capsys.readouterr().out)
     assert "not useful" in line
-    assert main(["--config", folder, "journal", "show", "abc"]) == 0
+    assert main(["--config", folder, "journal", "show", "abc", "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert shown["interaction"]["answer"] == "No."
     assert shown["feedback"][0]["opinion"] == "not useful"

@@ -22,13 +22,12 @@ def render_thought(view: ThoughtView, hosts: Collection[str]) -> Message:
     """One message; after a failure it says only that the rules stand alone."""
     thought = view.thought
     if thought.failure:
-        return message(f"{view.key}: rules only", [section(f"{bold(view.key)} · rules only: {escape(thought.failure, 300)}")])
+        said = f"{bold(view.key)} · rules only: {escape(thought.failure, 300)}"
+        return message(escape(f"{view.key}: rules only", 400), [section(said)])
     head = f"{bold(view.key)} · {escape(thought.model, 80)} {SAYS[thought.stance]}: {bold(thought.named, 120)}"
     body: list[Block] = [section(head, *([escape(thought.reason, 600)] if thought.reason else []))]
     body += chunks([f"• {escape(c.text, 600)}{words.cites(c.cites, c.text)}" for c in thought.claims])
-    pieces = [
-        f"[{escape(e.id, 12)}] {escape(e.text, 160)} ({link(e.link, e.source, hosts)})" for e in thought.evidence[:PIECES]
-    ]
+    pieces = [f"[{escape(e.id, 12)}] {escape(e.text, 160)} ({link(e.link, e.source, hosts)})" for e in thought.evidence[:PIECES]]
     if pieces:
         body.append(context(*pieces))
     foot: list[Block] = [opinions(thought.interaction_id)] if thought.interaction_id else []
