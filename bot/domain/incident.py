@@ -67,6 +67,7 @@ class Incident:
     silenced_until: datetime | None = None
     confirmed_cause: str = ""
     confirmed_by: str = ""
+    opened_by: str = ""  # whoever opened it by hand, a Slack user id
     version: int = 0  # raised by every write; stale writes are refused
 
     @property
@@ -78,6 +79,11 @@ class Incident:
     def live(self) -> bool:
         """It still needs somebody."""
         return self.status in (Status.OPEN, Status.ACKNOWLEDGED)
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """Quiet alerts end it; one that a person opened tells of more than alerts see, and ends by a person's word."""
+        return not self.opened_by
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ def _open(tx: Transaction, asked: Opening, link: str, desk: Desk) -> Incident:
             status=Status.OPEN,
             opened_at=now,
             updated_at=now,
+            opened_by=person,
         ),
     )
     desk.timeline.add(tx, [Entry(id, now, EntryKind.STATUS, _told(asked, link), person)])

@@ -39,7 +39,7 @@ async def settle(args: Mapping[str, Scalar], desk: Desk) -> None:
 
     def go(tx: Transaction) -> None:
         incident = desk.incidents.get(tx, str(args["incident_id"]))
-        if incident is None or not incident.live or not all_clear(incident):
+        if incident is None or not incident.live or not incident.ends_by_itself or not all_clear(incident):
             return
         if settled(incident, desk.clock(), desk.limits.settle):
             resolve(tx, incident, "tocsin", "alerts cleared", desk)

@@ -113,8 +113,8 @@ def all_clear(incident: Incident) -> bool:
 
 
 def settled(incident: Incident, now: datetime, settle: timedelta) -> bool:
-    """A live incident whose last alert cleared at least `settle` ago."""
-    if not incident.live or not all_clear(incident) or not incident.members:
+    """A live incident that ends by itself and whose last alert cleared at least `settle` ago."""
+    if not incident.live or not incident.ends_by_itself or not all_clear(incident) or not incident.members:
         return False
     return now - clear_since(incident) >= settle
 

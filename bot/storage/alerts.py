@@ -6,13 +6,13 @@ from itertools import islice
 from typing import TypeVar
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.alert import Alert
 from bot.ports import Problem, Sighting, Transaction
 from bot.storage.codec import dump, load
 from bot.storage.columns import Short
 from bot.storage.database import UtcDateTime, metadata, sql
+from bot.storage.upsert import upsert
 
 T = TypeVar("T")
 CHUNK = 400  # values in one IN list
@@ -89,8 +89,8 @@ class SqlAlertStore:
     def save(self, tx: Transaction, kept: Iterable[Problem]) -> None:
         """Insert or replace problems and the instances they hold; instances they do not hold stay as they are."""
         kept = list(kept)
-        _upsert(tx, problems, "fingerprint", [_row(problem) for problem in kept])
-        _upsert(tx, instances, "key", [row for problem in kept for row in _instances(problem)])
+        upsert(tx, problems, [_row(problem) for problem in kept])
+        upsert(tx, instances, [row for problem in kept for row in _instances(problem)])
 
     def seen(self, tx: Transaction, sightings: Sequence[Sighting]) -> None:
         """Keep alert events."""
@@ -149,21 +149,6 @@ def _instances(problem: Problem) -> Iterator[dict[str, object]]:
         yield {"key": key, "fingerprint": problem.fingerprint, "began_at": began, "ended_at": None}
     for key, ended in problem.cleared.items():
         yield {"key": key, "fingerprint": problem.fingerprint, "began_at": None, "ended_at": ended}
-
-
-def _upsert(tx: Transaction, table: Table, key: str, rows: list[dict[str, object]]) -> None:
-    if not rows:
-        return
-    connection = sql(tx)
-    others = [column.name for column in table.columns if column.name != key]
-    if connection.dialect.name == "postgresql":
-        on_postgres = postgresql.insert(table)
-        change = {name: on_postgres.excluded[name] for name in others}
-        connection.execute(on_postgres.on_conflict_do_update(index_elements=[key], set_=change), rows)
-    else:
-        on_sqlite = sqlite.insert(table)
-        change = {name: on_sqlite.excluded[name] for name in others}
-        connection.execute(on_sqlite.on_conflict_do_update(index_elements=[key], set_=change), rows)
 
 
 def _chunks(values: Sequence[T]) -> Iterator[list[T]]:

@@ -1,12 +1,12 @@
 """Which message of ours shows what, so that it is edited and never posted twice."""
 
 from sqlalchemy import Column, Index, Integer, String, Table, Text, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.domain.view import Place
 from bot.ports import Card, Transaction
 from bot.storage.columns import Key
 from bot.storage.database import metadata, sql
+from bot.storage.upsert import upsert
 
 CARD_LOCKS = 0x70C519  # the seed of their hash, so that they are not those of something else
 
@@ -40,18 +40,16 @@ class SqlCardStore:
 
     def put(self, tx: Transaction, card: Card) -> None:
         """Insert or replace; of two at the same moment the later one stands."""
-        sql(tx).execute(
-            _PUT[sql(tx).dialect.name],
-            {
-                "key": card.key,
-                "channel": card.place.channel,
-                "ts": card.place.ts,
-                "thread": card.place.thread,
-                "shown": card.shown,
-                "pending": card.pending,
-                "posts": card.posts,
-            },
-        )
+        row: dict[str, object] = {
+            "key": card.key,
+            "channel": card.place.channel,
+            "ts": card.place.ts,
+            "thread": card.place.thread,
+            "shown": card.shown,
+            "pending": card.pending,
+            "posts": card.posts,
+        }
+        upsert(tx, cards, [row])
 
     def like(self, tx: Transaction, prefix: str) -> tuple[Card, ...]:
         """All cards whose key begins so, by key."""
@@ -65,14 +63,6 @@ class SqlCardStore:
         here = select(cards).where(cards.c.channel == channel, cards.c.ts == ts).order_by(cards.c.key)
         row = sql(tx).execute(here).mappings().first()
         return _card(**row) if row is not None else None
-
-
-_FIELDS = [column.name for column in cards.columns if column.name != "key"]
-_SQLITE, _POSTGRES = sqlite.insert(cards), postgresql.insert(cards)
-_PUT = {
-    "sqlite": _SQLITE.on_conflict_do_update(index_elements=["key"], set_={f: _SQLITE.excluded[f] for f in _FIELDS}),
-    "postgresql": _POSTGRES.on_conflict_do_update(index_elements=["key"], set_={f: _POSTGRES.excluded[f] for f in _FIELDS}),
-}
 
 
 def _card(*, key: str, channel: str, ts: str, thread: str, shown: str, pending: str, posts: int) -> Card:

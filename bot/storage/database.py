@@ -114,7 +114,9 @@ class SqlDatabase:
                 self._bring_up_to_date(beside=beside)
         except Unavailable as error:
             self.close()
-            raise Unavailable(f"The database {self} cannot be reached. Start Tocsin again once it can, or set another.") from error
+            raise Unavailable(
+                f"The database {self} cannot be reached. Start Tocsin again once it can, or set another."
+            ) from error
         except BaseException:
             self.close()
             raise

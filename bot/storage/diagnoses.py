@@ -1,11 +1,12 @@
 """The latest look at each incident."""
 
-from sqlalchemy import Column, String, Table, Text, insert, select, update
+from sqlalchemy import Column, String, Table, Text, select
 
 from bot.domain.evidence import Diagnosis
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
 from bot.storage.database import UtcDateTime, metadata, sql
+from bot.storage.upsert import upsert
 
 diagnoses = Table(
     "diagnoses",
@@ -20,11 +21,8 @@ class SqlDiagnosisStore:
     """ports.DiagnosisStore in SQL."""
 
     def save(self, tx: Transaction, incident_id: str, diagnosis: Diagnosis) -> None:
-        """Keep it as the latest."""
-        values = {"at": diagnosis.at, "body": dump(diagnosis)}
-        mine = diagnoses.c.incident_id == incident_id
-        if sql(tx).execute(update(diagnoses).where(mine).values(**values)).rowcount == 0:
-            sql(tx).execute(insert(diagnoses).values(incident_id=incident_id, **values))
+        """Keep it as the latest; of two at the same moment one stands whole."""
+        upsert(tx, diagnoses, [{"incident_id": incident_id, "at": diagnosis.at, "body": dump(diagnosis)}])
 
     def latest(self, tx: Transaction, incident_id: str) -> Diagnosis | None:
         """The latest, or None."""

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from sqlalchemy import Column, String, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.ports import Transaction
 from bot.storage.database import UtcDateTime, metadata, sql
+from bot.storage.upsert import upsert
 
 switches = Table(
     "switches",
@@ -28,13 +28,4 @@ class SqlSwitchStore:
 
     def turn(self, tx: Transaction, name: str, position: str, by: str, at: datetime) -> None:
         """Turn it; of two at the same moment one wins whole."""
-        row = {"name": name, "position": position, "turned_by": by, "turned_at": at}
-        sql(tx).execute(_TURN[sql(tx).dialect.name], row)
-
-
-_SQLITE, _POSTGRES = sqlite.insert(switches), postgresql.insert(switches)
-_FIELDS = ("position", "turned_by", "turned_at")
-_TURN = {
-    "sqlite": _SQLITE.on_conflict_do_update(index_elements=["name"], set_={f: _SQLITE.excluded[f] for f in _FIELDS}),
-    "postgresql": _POSTGRES.on_conflict_do_update(index_elements=["name"], set_={f: _POSTGRES.excluded[f] for f in _FIELDS}),
-}
+        upsert(tx, switches, [{"name": name, "position": position, "turned_by": by, "turned_at": at}])

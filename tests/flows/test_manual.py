@@ -1,5 +1,7 @@
 """An incident opened by hand: one per request, looked into, told in the message's thread; alerts may join it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.domain.alert import Severity
@@ -9,6 +11,7 @@ from bot.domain.view import NoteView, Place
 from bot.errors import NotAllowed
 from bot.flows import question
 from bot.flows.alerts import on_alerts
+from bot.flows.command import resolve_by
 from bot.flows.desk import Desk
 from bot.flows.manual import open_by_hand, opened_by_hand
 from bot.flows.settling import settle
@@ -44,7 +47,11 @@ async def live(desk: Desk) -> Incident:
 
 
 async def run(desk: Desk) -> None:
-    known = {**handlers(desk), "opened_by_hand": lambda args: opened_by_hand(args, desk)}
+    known = {
+        **handlers(desk),
+        "opened_by_hand": lambda args: opened_by_hand(args, desk),
+        "settle": lambda args: settle(args, desk),
+    }
     await desk.work.run_all(known, now=desk.clock())
 
 
@@ -102,13 +109,23 @@ async def test_a_question_in_the_messages_thread_is_about_the_incident(desk: Des
     assert first.service == "payments"
 
 
-async def test_an_alert_of_the_same_service_joins_it_and_no_alert_never_ends_it(desk: Desk, clock: FakeClock) -> None:
+async def test_an_alert_of_the_same_service_joins_it_and_only_a_person_ends_it(desk: Desk, clock: FakeClock) -> None:
     await open_by_hand(asked(), desk)
     incident = await live(desk)
     await settle({"incident_id": incident.id}, desk)
     assert (await live(desk)).status is Status.OPEN
     clock.advance(seconds=60)
-    await desk.db.write(lambda tx: on_alerts(tx, [an_alert(started_at=clock())], desk))
+    alert = an_alert(started_at=clock())
+    await desk.db.write(lambda tx: on_alerts(tx, [alert], desk))
     joined = await live(desk)
     assert joined.id == incident.id
     assert [m.name for m in joined.members] == ["HighErrorRate"]
+    clock.advance(seconds=60)
+    cleared = replace(alert, resolved=True, ended_at=clock())
+    await desk.db.write(lambda tx: on_alerts(tx, [cleared], desk))
+    assert (await live(desk)).firing == 0
+    clock.advance(seconds=3600)
+    await run(desk)
+    assert (await live(desk)).status is Status.OPEN
+    await desk.db.write(lambda tx: resolve_by(tx, desk.incidents.get(tx, incident.id) or incident, Person("U1"), "", desk))
+    assert await desk.db.read(lambda tx: desk.incidents.live(tx)) == ()

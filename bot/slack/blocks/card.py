@@ -40,7 +40,7 @@ def _top(view: IncidentView) -> Block:
 
 
 def _symptom(view: IncidentView) -> str:
-    told = view.diagnosis.symptom if view.diagnosis and view.incident.members else ""  # what a person said comes first
+    told = view.diagnosis.symptom if view.diagnosis and not view.incident.opened_by else ""  # what a person said comes first
     return escape(told or view.incident.title, 400) or "Something is wrong"
 
 
@@ -178,6 +178,8 @@ def _footer(view: IncidentView) -> Block:
     if len(incident.services) > 1:
         others = ", ".join(escape(s, 60) for s in incident.services[1:5])
         parts.insert(1, f"also in {others}" + (" …" if len(incident.services) > 5 else ""))
+    if incident.opened_by and incident.live:
+        parts.append(f"opened by {who(incident.opened_by)}; a person says when it is over")
     if _silenced(view) and incident.silenced_until is not None:
         parts.append(f"silenced until {clock(incident.silenced_until, view.as_of)}")
     return context(" · ".join([*parts, *(escape(n, 150) for n in view.notices[:4])]))
