@@ -1,6 +1,7 @@
 """Carrying out an approved action: started once, followed, verified, or honestly uncertain."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from bot.domain.request import Deed
 from bot.domain.view import NoteView
 from bot.flows import execution
 from bot.flows.desk import Desk
-from bot.ports import Order, Run, RunState
+from bot.ports import Order, Run, RunState, Transaction
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import (
     AMIR,
@@ -83,6 +84,26 @@ async def test_a_rollback_that_helps_is_verified_and_resolves_the_incident(
     assert (await deeds(desk, incident.id))[-1] == ("tocsin", "resolved")
     assert await desk.db.read(desk.ledger.broken_at) is None
     assert vendor.runs == [action.id]
+
+
+async def test_a_rollback_that_helps_leaves_the_end_of_an_incident_by_hand_to_a_person(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await approved(desk)
+
+    def by_hand(tx: Transaction) -> None:
+        incident = desk.incidents.get(tx, "INC-42")
+        assert incident is not None
+        desk.incidents.save(tx, replace(incident, opened_by=OLIVIA))
+
+    await desk.db.write(by_hand)
+    await run_for(desk, clock, 10)
+    await clear(desk)
+    await run_for(desk, clock, 10)
+    assert (await the(desk, action.id)).status is ActionStatus.SUCCEEDED
+    incident = await desk.db.read(lambda tx: desk.incidents.get(tx, "INC-42"))
+    assert incident is not None
+    assert incident.live
 
 
 async def test_a_rollback_that_does_not_help_says_so_and_the_way_back(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:

@@ -250,6 +250,7 @@ FOUND = Found(RUNBOOK, "Step 2", "step-2", "Lower the retries, or roll the chang
 
 VIEWS: Mapping[str, Shown] = {
     "card": CARD,
+    "card_by_hand": replace(CARD, incident=replace(INCIDENT, title="Customers cannot pay", opened_by="U0OUTSIDER")),
     "card_looking": IncidentView(INCIDENT, None, None, "", OPENED + timedelta(seconds=2), looking=True),
     "card_unsure": replace(CARD, diagnosis=UNSURE, may_propose=""),
     "card_operational": replace(CARD, diagnosis=OUTSIDE),
