@@ -109,7 +109,3 @@ class Front:
             await call("views.update", "a modal", self.client.views_update(view_id=view_id, hash=hash, view=view))
         except NotFound as gone:
             log.info("a modal was not updated why=%s", gone)
-
-    async def publish_home(self, person: Person, view: Block) -> None:
-        """Show a person their home page."""
-        await call("views.publish", person.id, self.client.views_publish(user_id=person.id, view=view))

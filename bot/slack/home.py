@@ -5,7 +5,6 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Person
 from bot.domain.view import Place
 from bot.slack import panel
-from bot.slack.blocks import render_home
 from bot.slack.front import Front
 from bot.slack.payload import Record, text
 
@@ -25,4 +24,4 @@ def register(app: AsyncApp, front: Front) -> None:
 
 async def _publish(person: Person, front: Front) -> None:
     view = await front.stories.home(person, front.desk)
-    await front.publish_home(person, render_home(view))
+    await front.desk.channel.publish(person.id, view)
