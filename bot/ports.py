@@ -212,7 +212,8 @@ class ModelRequest:
     """What a model is asked. `text` is the user message: the long evidence first, the question last.
 
     With `form` (a JSON schema) the answer is one object of it; `check` says what is wrong with an object, or "": the model
-    gets that sentence and one more try. With `tools` the model may look before it answers. `most_*` and `deadline` end it.
+    gets that sentence and one more try. With `tools` the model may look before it answers. `most_*` and `deadline` end it;
+    `stopped` is asked before each call.
     """
 
     prompt: Prompt
@@ -225,6 +226,7 @@ class ModelRequest:
     most_cost: float | None = None  # US dollars
     deadline: timedelta = timedelta(seconds=60)
     about: Mapping[str, str] = field(default_factory=dict)  # for traces: "incident" (INC-42), "interaction" (the journal's id)
+    stopped: Callable[[], Awaitable[bool]] | None = None  # True: nothing more may be sent
 
 
 class Listener(Protocol):

@@ -152,7 +152,7 @@ class Thought:
 
     `about` is the finding of the rules that it read. `choice` is a candidate's key, "operational", "undetermined", or "" after
     a failure; `named` the same for people. `ranking` are candidates' keys, best first. `claims` cite `evidence`; `dropped` counts
-    the sentences without support. Cost in US dollars.
+    the sentences without support, `why_dropped` says why. Cost in US dollars.
     """
 
     about: tuple[str, ...]
@@ -165,6 +165,7 @@ class Thought:
     ranking: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     dropped: int = 0
+    why_dropped: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     interaction_id: str = ""
     tokens_in: int = 0

@@ -79,6 +79,7 @@ class Interaction:
     flags: tuple[str, ...] = ()  # signs of planted instructions in what was read
     claims: int = 0
     dropped: int = 0
+    why_dropped: tuple[str, ...] = ()  # one reason for each that was dropped, where they are known
     error: str = ""
     erased: bool = False  # what was said is gone, only what was counted is left
     previous: str = ""

@@ -9,7 +9,7 @@ from bot.domain.evidence import Diagnosis, Evidence, EvidenceKind
 from bot.domain.incident import Incident
 from bot.domain.interaction import Interaction
 from bot.flows.desk import Desk
-from bot.flows.spending import allowance
+from bot.flows.spending import allowance, switched_off
 from bot.investigation import prompts
 from bot.investigation.answers import Answer
 from bot.investigation.claims import CITE, UNKNOWN, cited, sources, supported
@@ -34,7 +34,7 @@ class Said:
     evidence: tuple[tuple[str, str, str], ...] = ()
     failure: str = ""
     made: int = 0
-    dropped: int = 0
+    dropped: tuple[str, ...] = ()  # why each of these claims was dropped
 
 
 class Heard:
@@ -91,6 +91,7 @@ async def ask(
         most_cost=allowed.most_cost,
         deadline=desk.limits.reply,
         about={"interaction": interaction, "incident": incident.key if incident else ""},
+        stopped=lambda: switched_off(desk),
     )
     reply = await model.ask(request, listener)
     if reply.failure is not None:
@@ -102,13 +103,13 @@ def _checked(reply: Reply, prompt: Prompt, facts: Sequence[Evidence], seen: Diag
     prose = supported(reply.text, sources(facts))
     if prose.empty:
         failure = f"the model {reply.model} {NOTHING_LEFT}"
-        return Said(reply, prompt, failure=failure, made=prose.made, dropped=len(prose.dropped))
+        return Said(reply, prompt, failure=failure, made=prose.made, dropped=prose.dropped)
     text = prose.text
     if any(UNKNOWN.match(line) for line in text.splitlines()):
         wanted = ", ".join(seen.missing[:2]) if seen and seen.missing else "the name of a service, an alert or an incident"
         text += "\n" + NEEDED.format(wanted)
     shown = tuple((e.id, e.text, e.link) for e in facts if e.id in prose.cites)
-    return Said(reply, prompt, text, shown, made=prose.made, dropped=len(prose.dropped))
+    return Said(reply, prompt, text, shown, made=prose.made, dropped=prose.dropped)
 
 
 async def _text(

@@ -6,6 +6,7 @@ from bot.domain.view import NoteView
 from bot.errors import NotFound
 from bot.flows.desk import Desk
 from bot.flows.spending import EVER, OFF, ON, SWITCH, spent_today
+from bot.flows.thinking import read_again
 from bot.ports import Transaction
 
 
@@ -19,11 +20,15 @@ async def switch(request: CommandRequest, desk: Desk) -> NoteView:
         now = desk.clock()
         desk.switches.turn(tx, SWITCH, wanted, request.person.id, now)
         desk.ledger.append(tx, now, request.person.id, f"model {wanted}", SWITCH, {"by": "/tocsin model"})
-        return model_line(tx, desk)
+        line = model_line(tx, desk)
+        if desk.model is None:
+            return line
+        if wanted == OFF:
+            return f"{line} Nothing is sent to it from now on."
+        again = read_again(tx, desk)
+        return f"{line} It reads the next incident and the next question" + (f", and {again} open ones again." if again else ".")
 
-    said = await desk.db.write(turn)
-    after = "Nothing is sent to it from now on." if wanted == OFF else "It reads the next incident and the next question."
-    return NoteView(f"{said} {after}" if desk.model is not None else said)
+    return NoteView(await desk.db.write(turn))
 
 
 def model_line(tx: Transaction, desk: Desk) -> str:

@@ -57,8 +57,8 @@ def _confirm(tx: Transaction, press: Press, opinion: Opinion, desk: Desk) -> tup
     cause = redact(press.text) if opinion is Opinion.OTHER_CAUSE else named_cause(diagnosis)
     now = desk.clock()
     confirmed = desk.incidents.save(tx, replace(incident, confirmed_cause=cause, confirmed_by=press.person.id, updated_at=now))
-    answers = [i for i in desk.journal.recent(tx, 50, incident.id) if i.feature is Feature.DIAGNOSIS]
-    newest = answers[0].id if answers else ""
+    looks = desk.journal.recent(tx, 50, incident.id, engine="rules")  # the card names their cause, a model's is an opinion
+    newest = next((i.id for i in looks if i.feature is Feature.DIAGNOSIS), "")
     desk.journal.judge(tx, _feedback(press, opinion, desk, interaction=newest, incident=incident.id))
     desk.timeline.add(tx, [Entry(incident.id, now, EntryKind.NOTE, f"cause confirmed: {cause}", press.person.id)])
     desk.ledger.append(tx, now, press.person.id, "confirmed cause", incident.id, {"cause": cause})

@@ -109,7 +109,8 @@ def outcome(plain: Interaction, rules: Answer, said: Said | None) -> tuple[Answe
             answer=redact(said.markdown),
             evidence={id: redact(what) for id, what, _ in said.evidence},
             claims=said.made,
-            dropped=said.dropped,
+            dropped=len(said.dropped),
+            why_dropped=tuple(redact(why) for why in said.dropped),
         )
         view = AnswerView(said.markdown, said.reply.model, plain.id, said.evidence)
         return view, (recorded(mine, said.reply, said.prompt),)
@@ -123,7 +124,14 @@ def outcome(plain: Interaction, rules: Answer, said: Said | None) -> tuple[Answe
     view = AnswerView(rules.markdown, engine, plain.id, rules.evidence)
     if said is None:
         return view, (by_rules,)
-    tried = replace(plain, id=answer_id(f"{plain.id}:model"), error=said.failure, claims=said.made, dropped=said.dropped)
+    tried = replace(
+        plain,
+        id=answer_id(f"{plain.id}:model"),
+        error=said.failure,
+        claims=said.made,
+        dropped=len(said.dropped),
+        why_dropped=tuple(redact(why) for why in said.dropped),
+    )
     return view, (recorded(tried, said.reply, said.prompt), by_rules)
 
 

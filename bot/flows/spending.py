@@ -51,6 +51,11 @@ def allowance(tx: Transaction, incident_id: str, desk: Desk) -> Allowance:
     )
 
 
+async def switched_off(desk: Desk) -> bool:
+    """Somebody has turned the kill switch."""
+    return await desk.db.read(lambda tx: desk.switches.get(tx, SWITCH)) == OFF
+
+
 def spent_today(tx: Transaction, desk: Desk) -> Spent:
     """What models cost since midnight UTC."""
     midnight = desk.clock().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

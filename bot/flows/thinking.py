@@ -15,27 +15,31 @@ from bot.domain.interaction import Feature, Interaction
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import collect
-from bot.flows.spending import Allowance, allowance
+from bot.flows.spending import Allowance, allowance, switched_off
 from bot.investigation.asking import is_small, question
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.journal import recorded
 from bot.investigation.seemly import seemly
-from bot.investigation.thought import Asked, unread, weigh, with_thought
+from bot.investigation.thought import Asked, gave_up, unread, weigh, with_thought
 from bot.investigation.tools import Looks
 from bot.ports import Model, Scalar, Transaction
 from bot.redact import redact
 
 
 async def think(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """The model's reading of the latest diagnosis, unless it has read the same finding already."""
+    """The model's reading of the latest diagnosis, unless it has read the same finding already; `again`: or has failed at it."""
     id = str(args["incident_id"])
     incident, seen, allowed = await desk.db.read(
         lambda tx: (desk.incidents.get(tx, id), desk.diagnoses.latest(tx, id), allowance(tx, id, desk))
     )
     model = desk.model
-    if incident is None or not incident.live or seen is None or model is None or not unread(seen):
+    if incident is None or not incident.live or seen is None or model is None:
         return
-    about = {"interaction": _entry_id(str(args["id"])), "incident": incident.key}
+    mine = _entry_id(str(args["id"]))
+    again = bool(args.get("again")) and gave_up(seen) and seen.thought is not None and seen.thought.interaction_id != mine
+    if not unread(seen) and not again:
+        return
+    about = {"interaction": mine, "incident": incident.key}
     asked, reply, prompt = await ask(model, incident, seen, allowed, desk, about)
     thought = weigh(asked, reply, desk.clock())
     entry = _interaction(str(args["id"]), incident, asked, thought, reply, prompt, desk)
@@ -52,7 +56,12 @@ async def ask(
     small = is_small(await model.abilities())
     asked, request = question(seen, small=small)
     request = replace(
-        request, most_calls=allowed.most_calls, most_cost=allowed.most_cost, deadline=desk.limits.think, about=about
+        request,
+        most_calls=allowed.most_calls,
+        most_cost=allowed.most_cost,
+        deadline=desk.limits.think,
+        about=about,
+        stopped=lambda: switched_off(desk),
     )
     if small:
         return asked, await model.ask(request), request.prompt
@@ -60,6 +69,16 @@ async def ask(
     reply = await model.ask(replace(request, tools=looks.tools))
     whole = await asyncio.to_thread(seemly, replace(seen, evidence=looks.evidence))
     return replace(asked, evidence=whole.evidence), reply, request.prompt
+
+
+def read_again(tx: Transaction, desk: Desk) -> int:
+    """Live incidents that a model failed at are read once more; how many there are."""
+    seen = {i.id: desk.diagnoses.latest(tx, i.id) for i in desk.incidents.live(tx)}
+    failed = [id for id, latest in seen.items() if latest is not None and gave_up(latest)]
+    for id in failed:
+        work = f"think:{id}:{desk.new_id()}"
+        desk.work.start(tx, "model", "think", work, {"incident_id": id, "id": work, "again": True}, partition=id)
+    return len(failed)
 
 
 def _entry_id(work: str) -> str:
@@ -103,6 +122,7 @@ def _interaction(
         evidence={e.id: redact(e.text) for e in thought.evidence},
         claims=len(thought.claims) + thought.dropped,
         dropped=thought.dropped,
+        why_dropped=tuple(redact(why) for why in thought.why_dropped),
         error=thought.failure,
     )
     return recorded(kept, reply, prompt)

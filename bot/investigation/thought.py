@@ -95,7 +95,7 @@ def weigh(asked: Asked, reply: Reply, at: datetime) -> Thought:
     made = _claims(parsed)
     kept, dropped = keep(made, sources(asked.evidence), names)
     if not kept:
-        return replace(thought, failure=f"the model {reply.model} {NOTHING_LEFT}", dropped=len(dropped))
+        return replace(thought, failure=f"the model {reply.model} {NOTHING_LEFT}", dropped=len(dropped), why_dropped=dropped)
     choice = str(parsed["choice"])
     chosen = asked.suspects.get(choice)
     ids = list(dict.fromkeys(id for c in kept for id in c.cites))
@@ -109,6 +109,7 @@ def weigh(asked: Asked, reply: Reply, at: datetime) -> Thought:
         ranking=tuple(dict.fromkeys(asked.suspects[label].key for label in order if label in asked.suspects)),
         claims=tuple(Claim(_readable(c.text, asked.suspects), c.cites) for c in kept),
         dropped=len(dropped),
+        why_dropped=dropped,
         evidence=only(asked.evidence, ids),
     )
     return replace(done, stance=_stance(asked, done))
@@ -169,6 +170,11 @@ def unread(diagnosis: Diagnosis) -> bool:
     """No model has read this finding yet; one that was overturned has been read."""
     thought = diagnosis.thought
     return thought is None or (thought.about != diagnosis.finding and diagnosis.engine != thought.model)
+
+
+def gave_up(diagnosis: Diagnosis) -> bool:
+    """A model was asked about this finding, or would have been, and failed."""
+    return diagnosis.thought is not None and bool(diagnosis.thought.failure) and not unread(diagnosis)
 
 
 def name_of(candidate: Candidate) -> str:

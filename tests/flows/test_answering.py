@@ -75,6 +75,7 @@ async def test_steps_and_words_are_told_and_the_end_keeps_only_what_is_supported
     assert [id for id, _, _ in view.evidence] == ["E1"]
     (entry,) = await journal(desk)
     assert (entry.engine, entry.claims, entry.dropped, entry.id) == ("model", 3, 2, view.interaction_id)
+    assert len(entry.why_dropped) == entry.dropped
     assert (entry.thread, entry.prompt, entry.cost) == ("9.1", "answer", 0.01)
 
 

@@ -1,5 +1,6 @@
 """What people think of answers is kept once; a cause that a person confirms becomes knowledge and stays it."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -13,6 +14,7 @@ from bot.domain.view import NoteView, Place
 from bot.errors import NotFound
 from bot.flows.desk import Desk
 from bot.flows.feedback import named_cause, on_press
+from bot.investigation.quality import measure
 from bot.knowledge.library import Library
 from bot.storage.database import SqlDatabase
 from bot.wiring import Stores, confirmed_incidents
@@ -72,6 +74,18 @@ async def test_a_confirmed_cause_is_on_the_incident_in_the_audit_and_found_at_on
     ledger = await desk.db.read(desk.ledger.entries)
     assert (ledger[-1].deed, ledger[-1].actor) == ("confirmed cause", "U0ONCALL")
     await desk.work.run_all(handlers(desk))
+
+
+async def test_a_confirmed_cause_counts_for_the_rules_that_the_card_names_whatever_a_model_did_since(desk: Desk) -> None:
+    incident = await resolved(desk)
+    look = Interaction("look", NOON, Feature.DIAGNOSIS, "rules", incident.id, confidence="strong", cause="github:1")
+    thought = replace(look, id="thought", engine="model", confidence="", cause="other", error="took too long")
+    for entry in (look, thought, replace(thought, id="thought-2", error="")):
+        await desk.db.write(lambda tx, e=entry: desk.journal.add(tx, e))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    await press(desk, Deed.CAUSE_CONFIRM, incident.id)
+    found = await desk.db.read(lambda tx: measure(desk.journal.every(tx), desk.journal.feedback(tx)))
+    assert (found.right, found.told) == (1, 1)
+    assert [(c.word, c.named, c.right) for c in found.calibration] == [("strong", 1, 1)]
 
 
 async def test_another_cause_in_a_persons_words_replaces_the_suspicion_and_hides_secrets(desk: Desk) -> None:

@@ -20,9 +20,11 @@ from bot.domain.evidence import (
 )
 from bot.domain.incident import Incident
 from bot.domain.interaction import Interaction
-from bot.domain.view import EvidenceView, IncidentView, ThoughtView
+from bot.domain.request import CommandRequest, Person
+from bot.domain.view import EvidenceView, IncidentView, NoteView, ThoughtView
 from bot.flows import thinking
 from bot.flows.announce import announce, want
+from bot.flows.command import on_command
 from bot.flows.desk import Budgets, Desk
 from bot.flows.investigation import investigate
 from bot.storage.database import SqlDatabase
@@ -137,6 +139,7 @@ async def test_an_answer_without_any_support_is_no_answer(database: SqlDatabase,
     assert story.notice == "rules only: the model fake:small said nothing that the evidence supports"
     (entry,) = await story.journal()
     assert (entry.claims, entry.dropped, entry.error) == (1, 1, story.notice.removeprefix("rules only: "))
+    assert entry.why_dropped == ("says 40, which does not stand there",)
 
 
 @pytest.mark.parametrize(
@@ -176,6 +179,46 @@ async def test_switched_off_nothing_is_asked(database: SqlDatabase, clock: FakeC
     await story.told()
     assert model.asked == []
     assert story.notice == "rules only: the model is switched off"
+
+
+async def turn(story: Story, position: str) -> str:
+    """Somebody types `/tocsin model on` or `off`."""
+    words = ("model", position)
+    shown = await on_command(CommandRequest(Person("U1"), "C1", "tocsin", words, " ".join(words), "t", position), story.desk)
+    assert isinstance(shown, NoteView)
+    return shown.text
+
+
+async def test_switched_on_again_it_reads_what_it_missed_and_what_it_failed_at_once(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    model = FakeModel([Reply(failure=Failure.UNREACHABLE), says("S1")])
+    story = await a_story(database, clock, model)
+    await turn(story, "off")
+    await story.told()
+    assert story.notice == "rules only: the model is switched off"
+    assert "and 1 open ones again" in await turn(story, "on")
+    await story.desk.work.run_all(handlers(story.desk))
+    assert story.notice == "rules only: the model fake:small does not answer"
+    await turn(story, "on")
+    await story.desk.work.run_all(handlers(story.desk))
+    assert story.notice == "rules, and fake:small agrees"
+    assert "again" not in await turn(story, "on")
+    for work in story.desk.work.named("think"):  # each once more, as after a crash
+        await thinking.think(work.args, story.desk)
+    assert len(model.asked) == 2
+    assert len(story.shown(ThoughtView)) == 1
+
+
+async def test_every_question_asks_before_each_call_whether_it_was_switched_off(database: SqlDatabase, clock: FakeClock) -> None:
+    model = FakeModel([says("S1")])
+    story = await a_story(database, clock, model)
+    await story.told()
+    (request,) = model.asked
+    assert request.stopped is not None
+    assert not await request.stopped()
+    await turn(story, "off")
+    assert await request.stopped()
 
 
 async def test_without_a_model_nothing_is_started(database: SqlDatabase, clock: FakeClock) -> None:

@@ -77,7 +77,7 @@ async def converse(
         aloud=request.form is None,
     )
     seconds = request.deadline.total_seconds()
-    patience = Patience(chat, meter, pause, asyncio.get_running_loop().time() + seconds, request.most_cost)
+    patience = Patience(chat, meter, pause, asyncio.get_running_loop().time() + seconds, request)
     form = None if request.form is None else forms.hidden(request.form, veil)
     talk = Conversation(chat, able, request, listener, veil, meter, patience, form)
     try:

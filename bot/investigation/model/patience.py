@@ -8,6 +8,7 @@ from bot.domain.conversation import Failure
 from bot.investigation.model.faults import Fault
 from bot.investigation.model.meter import Meter
 from bot.investigation.model.vendors import Chat
+from bot.ports import ModelRequest
 
 T = TypeVar("T")
 _PAUSES = (0.5, 2.0)  # seconds before the second and the third try where the vendor names none
@@ -17,17 +18,20 @@ class Patience:
     """How one conversation asks its vendor; `until` is the event loop's time at which it ends."""
 
     def __init__(
-        self, chat: Chat, meter: Meter, pause: Callable[[float], Awaitable[None]], until: float, most_cost: float | None
+        self, chat: Chat, meter: Meter, pause: Callable[[float], Awaitable[None]], until: float, request: ModelRequest
     ) -> None:
         self._chat = chat
         self._meter = meter
         self._pause = pause
         self._until = until
-        self._most_cost = most_cost
+        self._most_cost = request.most_cost
+        self._stopped = request.stopped
 
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """What the call returns; raises Fault."""
         for wait in (*_PAUSES, None):
+            if self._stopped is not None and await self._stopped():
+                raise Fault(Failure.SWITCHED_OFF, "the model is switched off")
             if self._most_cost is not None and self._meter.cost >= self._most_cost:
                 raise Fault(Failure.OVER_BUDGET, f"It cost ${self._meter.cost:.4f} of at most ${self._most_cost:.4f}.")
             try:

@@ -115,6 +115,21 @@ async def test_the_vendor_fails_in_the_middle_of_the_looks() -> None:
     assert (reply.failure, reply.calls, len(reply.tool_uses)) == (Failure.BROKEN, 4, 1)
 
 
+async def test_switched_off_in_the_middle_of_the_looks_nothing_more_is_sent() -> None:
+    looks = Looks()
+
+    async def stopped() -> bool:
+        return bool(looks.asked)
+
+    async with standin(able(in_turn(look(service="cart"), Scripted("Too late.")))) as server:
+        model = a_model(server.url, small=False)
+        await model.abilities()
+        probed = len(server.asked)
+        reply = await model.ask(asking(tools=(looks.tool,), stopped=stopped))
+        assert len(server.asked) == probed + 1
+    assert (reply.failure, reply.why, reply.calls) == (Failure.SWITCHED_OFF, "the model is switched off", 1)
+
+
 async def test_an_agent_that_rambles_is_cut() -> None:
     async with standin(able(in_turn(look(service="cart"), Scripted("again and ", endless=True)))) as server:
         reply = await a_model(server.url, small=False).ask(asking(tools=(Looks().tool,), most_tokens_out=50_000))
