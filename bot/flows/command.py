@@ -14,13 +14,14 @@ from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
-from bot.flows.announce import announce, incident_view
+from bot.flows.announce import announce
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
 from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire, mentioned
 from bot.flows.resolving import resolve
+from bot.flows.showing import incident_view
 from bot.investigation.answers import Topic, handover
 from bot.ports import Transaction
 from bot.redact import redact

@@ -15,9 +15,10 @@ from bot.domain.change import Version
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.view import NoteView, Place
 from bot.errors import BotError, IllegalMove
-from bot.flows.announce import announce, route_of, show_action
+from bot.flows.announce import announce, show_action
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
+from bot.flows.showing import route_of
 from bot.ports import Deployer, Scalar, Transaction
 from bot.redact import clean, redact
 

@@ -4,22 +4,21 @@ Whoever opened the page has a card `home:<user>`; the page is published again af
 published `ENOUGH` times without being opened again. At most one refresh per person is outstanding.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.action import BUSY, ActionStatus
 from bot.domain.incident import Incident
 from bot.domain.request import Person
 from bot.domain.view import HomeView, Place
 from bot.flows.desk import Desk
+from bot.flows.showing import digest
 from bot.ports import Card, Scalar, Transaction
 
 ENOUGH = 200
 STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again
 PREFIX = "home:"
-EPOCH = datetime.fromtimestamp(0, tz=UTC)
 
 
 async def home(person: Person, desk: Desk) -> HomeView:
@@ -27,7 +26,7 @@ async def home(person: Person, desk: Desk) -> HomeView:
 
     def go(tx: Transaction) -> HomeView:
         view = view_of(tx, person.id, desk)
-        desk.cards.put(tx, Card(PREFIX + person.id, Place(person.id), shown=_digest(view)))
+        desk.cards.put(tx, Card(PREFIX + person.id, Place(person.id), shown=digest(view)))
         return view
 
     return await desk.db.write(go)
@@ -55,7 +54,7 @@ async def refresh_home(args: Mapping[str, Scalar], desk: Desk) -> None:
             return None
         view = view_of(tx, user, desk)
         desk.cards.put(tx, replace(card, pending=""))
-        return None if card.shown == _digest(view) else view
+        return None if card.shown == digest(view) else view
 
     view = await desk.db.write(read)
     if view is None:
@@ -65,7 +64,7 @@ async def refresh_home(args: Mapping[str, Scalar], desk: Desk) -> None:
     def record(tx: Transaction) -> None:
         card = desk.cards.hold(tx, PREFIX + user)
         if card is not None:
-            desk.cards.put(tx, replace(card, shown=_digest(view), posts=card.posts + 1))
+            desk.cards.put(tx, replace(card, shown=digest(view), posts=card.posts + 1))
 
     await desk.db.write(record)
 
@@ -90,7 +89,3 @@ def _is_mine(incident: Incident, user: str, desk: Desk) -> bool:
         return True
     owners = {desk.catalogue().get(s).owner for s in incident.services} - {""}
     return user in desk.policies().members(owners)
-
-
-def _digest(view: HomeView) -> str:
-    return hashlib.sha256(repr(replace(view, as_of=EPOCH)).encode()).hexdigest()[:24]

@@ -7,9 +7,10 @@ from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.domain.request import Opening
 from bot.domain.view import NoteView, Place, Shown
 from bot.errors import NotAllowed, NotFound, Outrun, Unavailable
-from bot.flows.announce import announce, post_once, route_of
+from bot.flows.announce import announce, post_once
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
+from bot.flows.showing import route_of
 from bot.ports import Card, Scalar, Transaction
 from bot.redact import redact
 

@@ -1,0 +1,163 @@
+"""What each message of ours shows now, and where it first appears; see `announce` for the keys."""
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from bot.domain.action import Action, ActionStatus
+from bot.domain.evidence import Diagnosis, Verdict
+from bot.domain.incident import Incident
+from bot.domain.view import (
+    ActionView,
+    ConfirmView,
+    EvidenceView,
+    HomeView,
+    IncidentView,
+    Place,
+    PointerView,
+    Shown,
+    ThoughtView,
+)
+from bot.flows.desk import Desk
+from bot.flows.spending import notice
+from bot.incidents.routing import Route
+from bot.ports import Transaction
+
+EPOCH = datetime.fromtimestamp(0, tz=UTC)
+
+
+def pointer_channels(incident: Incident, diagnosis: Diagnosis | None, desk: Desk) -> tuple[str, ...]:
+    """The other channels that should know: those of every service involved, and the overview."""
+    services = [*incident.services, *((diagnosis.cause.service,) if diagnosis and diagnosis.cause else ())]
+    wanted = [route_of(incident, s, desk).channel for s in services]
+    overview = desk.routing().overview
+    return tuple(c for c in dict.fromkeys((*wanted, *((overview,) if overview else ()))) if c != incident.channel)
+
+
+def route_of(incident: Incident, service: str, desk: Desk) -> Route:
+    """Where things about this service of this incident go."""
+    owner = desk.catalogue().get(service).owner
+    return desk.routing().route(
+        owner=owner,
+        service=service,
+        severity=incident.severity,
+        environment=incident.environment,
+        at=incident.opened_at,
+    )
+
+
+def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
+    """What the message with this key shows now, and where it first appears; None if there is nothing to show."""
+    kind, id, *rest = key.split(":", 2)
+    if kind == "action":
+        return _build_action(tx, id, desk)
+    incident = desk.incidents.get(tx, id)
+    if incident is None:
+        return None
+    diagnosis = desk.diagnoses.latest(tx, incident.id)
+    if kind == "card":
+        incident = _at_home(tx, incident, diagnosis, desk)
+        return incident_view(tx, incident, desk), Place(incident.channel)
+    card = desk.cards.get(tx, f"card:{incident.id}")
+    if card is None or not card.place.ts:
+        return None
+    thread = Place(card.place.channel, "", card.place.ts)
+    if kind == "evidence":
+        return (EvidenceView(incident, diagnosis), thread) if diagnosis else None
+    if kind == "thought":
+        stands = desk.cards.get(tx, key)
+        return _build_thought(incident, diagnosis, stands is not None and bool(stands.place.ts), thread)
+    if kind == "confirm":
+        return ConfirmView(incident, diagnosis), thread
+    return PointerView(incident, why=_why(incident, diagnosis, rest[0], desk), card=card.place), Place(rest[0])
+
+
+def _build_thought(incident: Incident, diagnosis: Diagnosis | None, stands: bool, thread: Place) -> tuple[Shown, Place] | None:
+    """What the model thinks; that it failed is told by the card alone unless an earlier thought stands in the thread."""
+    if diagnosis is None or diagnosis.thought is None or (diagnosis.thought.failure and not stands):
+        return None
+    return ThoughtView(incident.key, diagnosis.thought), thread
+
+
+def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] | None:
+    action = desk.actions.get(tx, id)
+    if action is None:
+        return None
+    incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+    rule = desk.policies().rule_for(action.kind, action.service, action.environment)
+    asked = desk.policies().members(rule.approve) if rule else ()
+    able = tuple(p for p in asked if desk.policies().may_approve(p, action).allowed)
+    view = ActionView(action, incident, as_of=action.updated_at, approvers=able)
+    card = desk.cards.get(tx, f"card:{incident.id}") if incident else None
+    if card is not None and card.place.ts:
+        return view, Place(card.place.channel, "", card.place.ts)
+    own = desk.cards.get(tx, f"action:{id}")
+    if own is not None and own.place.channel:
+        return view, own.place
+    service = desk.catalogue().get(action.service)
+    default = desk.routing().default.channel
+    channel = default if incident is None else route_of(incident, service.name, desk).channel
+    return view, Place(channel)
+
+
+def _at_home(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, desk: Desk) -> Incident:
+    """The incident with its home channel, chosen once: the owner of the convicted service, else of the first one alerting."""
+    if incident.channel:
+        return incident
+    convicted = diagnosis is not None and diagnosis.cause is not None
+    service = diagnosis.cause.service if convicted and diagnosis and diagnosis.cause else incident.service
+    route = route_of(incident, service, desk)
+    return desk.incidents.save(tx, replace(incident, channel=route.channel, on_call=route.on_call))
+
+
+def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentView:
+    """All that the card tells."""
+    diagnosis = desk.diagnoses.latest(tx, incident.id)
+    actions = desk.actions.of_incident(tx, incident.id)
+    return IncidentView(
+        incident=incident,
+        diagnosis=diagnosis,
+        action=actions[0] if actions else None,
+        may_propose=rollback_target(tx, incident, diagnosis, actions, desk),
+        as_of=desk.clock(),
+        looking=diagnosis is None,
+        notices=(notice(tx, incident, diagnosis, desk),),
+    )
+
+
+def rollback_target(
+    tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, actions: tuple[Action, ...], desk: Desk
+) -> str:
+    """The version that a rollback would bring back, or "" where none is offered.
+
+    It is offered only for a convicted change of a service that we can deploy, while nothing else is under way for it.
+    """
+    if diagnosis is None or diagnosis.verdict is not Verdict.CONVICTED or diagnosis.cause is None or not incident.live:
+        return ""
+    cause = diagnosis.cause
+    if not desk.catalogue().get(cause.service).deployer or any(not a.ended for a in actions):
+        return ""
+    if any(a.status is ActionStatus.SUCCEEDED and a.service == cause.service for a in actions):
+        return ""
+    before = [
+        c
+        for c in desk.changes.between(tx, desk.clock() - timedelta(days=30), cause.shipped_at or desk.clock())
+        if c.shipped and cause.service in c.services and c.version and c.version != cause.version
+    ]
+    return before[-1].version if before else "the version before"
+
+
+def _why(incident: Incident, diagnosis: Diagnosis | None, channel: str, desk: Desk) -> str:
+    cause = diagnosis.cause if diagnosis else None
+    if cause is not None and route_of(incident, cause.service, desk).channel == channel:
+        return f"{cause.service} is the likely cause"
+    here = [s for s in incident.services if route_of(incident, s, desk).channel == channel]
+    return f"{', '.join(here)} is affected" if len(here) == 1 else f"{', '.join(here)} are affected" if here else "overview"
+
+
+def digest(view: Shown | HomeView) -> str:
+    """Equal for views that look the same to people; the time of looking does not count."""
+    same = replace(view, as_of=EPOCH) if isinstance(view, IncidentView | ActionView | HomeView) else view
+    if isinstance(same, IncidentView | EvidenceView | ConfirmView) and same.diagnosis is not None:
+        same = replace(same, diagnosis=replace(same.diagnosis, at=EPOCH, trace_id="", thought=None))
+    return hashlib.sha256(repr(same).encode()).hexdigest()[:24]
