@@ -76,7 +76,7 @@ class Interaction:
     first_token_ms: float | None = None
     fallback_from: str = ""  # the model whose failure this answer stands in for
     redactions: Mapping[str, int] = field(default_factory=dict)  # by kind
-    flags: tuple[str, ...] = ()  # signs of planted instructions in what was read
+    flags: tuple[str, ...] = ()  # signs of planted instructions in what a model read: "E3 overrides instructions"
     claims: int = 0
     dropped: int = 0
     why_dropped: tuple[str, ...] = ()  # one reason for each that was dropped, where they are known

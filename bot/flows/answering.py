@@ -14,6 +14,7 @@ from bot.investigation import prompts
 from bot.investigation.answers import Answer
 from bot.investigation.claims import CITE, UNKNOWN, cited, sources, supported
 from bot.investigation.dossier import message
+from bot.investigation.signs import signs
 from bot.investigation.thought import NOTHING_LEFT, refusal
 from bot.ports import Listener, Model, ModelRequest, Telling
 
@@ -35,6 +36,7 @@ class Said:
     failure: str = ""
     made: int = 0
     dropped: tuple[str, ...] = ()  # why each of these claims was dropped
+    flags: tuple[str, ...] = ()  # see Interaction
 
 
 class Heard:
@@ -95,8 +97,8 @@ async def ask(
     )
     reply = await model.ask(request, listener)
     if reply.failure is not None:
-        return Said(reply, prompt, failure=refusal(reply))
-    return _checked(reply, prompt, facts, seen)
+        return Said(reply, prompt, failure=refusal(reply), flags=signs(facts))
+    return replace(_checked(reply, prompt, facts, seen), flags=signs(facts))
 
 
 def _checked(reply: Reply, prompt: Prompt, facts: Sequence[Evidence], seen: Diagnosis | None) -> Said:

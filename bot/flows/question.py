@@ -111,6 +111,7 @@ def outcome(plain: Interaction, rules: Answer, said: Said | None) -> tuple[Answe
             claims=said.made,
             dropped=len(said.dropped),
             why_dropped=tuple(redact(why) for why in said.dropped),
+            flags=said.flags,
         )
         view = AnswerView(said.markdown, said.reply.model, plain.id, said.evidence)
         return view, (recorded(mine, said.reply, said.prompt),)
@@ -131,6 +132,7 @@ def outcome(plain: Interaction, rules: Answer, said: Said | None) -> tuple[Answe
         claims=said.made,
         dropped=len(said.dropped),
         why_dropped=tuple(redact(why) for why in said.dropped),
+        flags=said.flags,
     )
     return view, (recorded(tried, said.reply, said.prompt), by_rules)
 

@@ -20,6 +20,7 @@ from bot.investigation.asking import is_small, question
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.journal import recorded
 from bot.investigation.seemly import seemly
+from bot.investigation.signs import signs
 from bot.investigation.thought import Asked, gave_up, unread, weigh, with_thought
 from bot.investigation.tools import Looks
 from bot.ports import Model, Scalar, Transaction
@@ -123,6 +124,7 @@ def _interaction(
         claims=len(thought.claims) + thought.dropped,
         dropped=thought.dropped,
         why_dropped=tuple(redact(why) for why in thought.why_dropped),
+        flags=signs(asked.evidence),
         error=thought.failure,
     )
     return recorded(kept, reply, prompt)

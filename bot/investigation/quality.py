@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.conversation import Failure
 from bot.domain.evidence import Confidence
 from bot.domain.interaction import Feature, Feedback, Interaction, Opinion
 
@@ -56,7 +57,7 @@ def measure(interactions: Iterable[Interaction], feedback: Sequence[Feedback]) -
     return Quality(
         answers=len(given),
         by_model=sum(i.engine == "model" for i in given),
-        failed=len(every) - len(given),
+        failed=sum(map(_tried, every)),
         useful=sum(opinions),
         judged=len(opinions),
         right=sum(right for _, right in truths),
@@ -66,6 +67,12 @@ def measure(interactions: Iterable[Interaction], feedback: Sequence[Feedback]) -
         unpriced=sum(i.calls for i in every if not i.cost_known),
         p95_ms=percentile([i.latency_ms for i in given], 0.95),
     )
+
+
+def _tried(one: Interaction) -> bool:
+    """A model was asked and failed; one that was switched off or over its budget was not asked."""
+    spared = one.calls == 0 and one.error.startswith((Failure.SWITCHED_OFF.value, Failure.OVER_BUDGET.value))
+    return bool(one.error) and not spared
 
 
 def _opinions(given: Sequence[Interaction], feedback: Sequence[Feedback]) -> list[bool]:

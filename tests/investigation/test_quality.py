@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.conversation import Failure
 from bot.domain.interaction import Feature, Feedback, Interaction, Opinion
 from bot.investigation.quality import Calibration, in_words, measure, percentile, sentence
 from tests.fakes import NOON
@@ -69,6 +70,13 @@ def test_a_failed_try_is_no_answer_but_costs() -> None:
     found = measure([failed, priceless], [said(1, Opinion.USEFUL)])
     assert (found.answers, found.by_model, found.failed, found.judged) == (1, 1, 1, 0)
     assert (found.cost, found.unpriced, found.p95_ms) == (0.25, 3, 200.0)
+
+
+def test_a_model_that_was_not_asked_did_not_fail() -> None:
+    refused = [a_look(n, engine="model", error=f"{why.value}: {why.value}") for n, why in enumerate(Failure)]
+    asked = [replace(entry, calls=1) for entry in refused]
+    assert measure(refused, []).failed == len(Failure) - 2
+    assert measure(asked, []).failed == len(Failure)
 
 
 def test_95_of_100_are_within_the_percentile() -> None:
