@@ -1,7 +1,8 @@
 """A deployer of these tests: what runs where, in one JSON file that counts every start. Standard library only.
 
 usage: deployctl.py STATE current SERVICE | versions SERVICE | start SERVICE VERSION KEY | status KEY
-The file's "seconds" says how long a deployment takes; it goes on when whoever started it is gone.
+The file's "seconds" says how long a deployment takes; it goes on when whoever started it is gone. With "forgets" it begins a run
+and knows nothing of it afterwards.
 """
 
 import contextlib
@@ -47,6 +48,9 @@ def start(file: Path, service: str, version: str, key: str) -> int:
     with opened(file) as state:
         state["starts"].append(f"{service} {version} {key}")
         number = f"run-{len(state['starts'])}"
+        if state.get("forgets"):
+            print(json.dumps({"run": number, "status": "running", "version": version}))
+            return 0
         state["runs"][key] = {"run": number, "status": "running", "version": version}
         seconds = state["seconds"]
     time.sleep(seconds)

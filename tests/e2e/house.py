@@ -23,6 +23,7 @@ import psycopg
 from bot.commands.staging import clean_environment, free_port
 from bot.demo.reading import Seen, is_card, is_resolved, see
 from bot.workspace.config import settings_lines
+from bot.workspace.delivery import sign
 from tests.workspace.conftest import Running, running
 
 T = TypeVar("T")
@@ -142,6 +143,8 @@ class House:
     def environment(self) -> dict[str, str]:
         """What a user would export."""
         slack = dict(line.split("=", 1) for line in settings_lines(self.workspace.config))
+        if self.workspace.config.events_url:
+            del slack["SLACK_APP_TOKEN"]
         own = {"TOCSIN_ALERTMANAGER_SECRET": SECRET, "TOCSIN_GITHUB_SECRET": SECRET, "TOCSIN_PORT": str(self.port)}
         if self.database_url:
             own |= {"TOCSIN_DATABASE_URL": self.database_url, "TOCSIN_DATA_DIR": f".{self.name}"}
@@ -228,6 +231,17 @@ class House:
         assert answer.status_code == 202, answer.text
         return answer
 
+    async def slack(self, body: bytes, content_type: str, retry: int = 0) -> httpx.Response:
+        """A request at Slack's door with Slack's signature, such as one that Slack sends again."""
+        stamp = str(int(datetime.now(UTC).timestamp()))
+        headers = {
+            "content-type": content_type,
+            "x-slack-request-timestamp": stamp,
+            "x-slack-signature": sign(self.workspace.config.signing_secret, stamp, body),
+            **({"x-slack-retry-num": str(retry), "x-slack-retry-reason": "http_timeout"} if retry else {}),
+        }
+        return await self.http.post(f"http://127.0.0.1:{self.port}/slack/events", content=body, headers=headers)
+
     async def github(self, event: str, payload: Mapping[str, Any], delivery: str = "") -> httpx.Response:
         """A signed webhook of GitHub's; the same `delivery` is a redelivery."""
         body = json.dumps(payload).encode()
@@ -301,11 +315,12 @@ class House:
         assert answer["ok"], answer
         assert answer["acked"], answer
 
-    async def say(self, user: str, channel: str, text: str, thread: str = "") -> None:
-        """Post a message."""
+    async def say(self, user: str, channel: str, text: str, thread: str = "") -> str:
+        """Post a message; its ts."""
         more = {"thread_ts": thread} if thread else {}
         answer = await self.workspace.do("messages", **{"as": user}, channel=channel, text=text, **more)
         assert answer["ok"], answer
+        return str(answer["ts"])
 
     async def until(self, look: Callable[[], Awaitable[T | None]], what: str, seconds: float = PATIENCE) -> T:
         """What `look` finds; an error that says what is missing, with the end of the bot's log."""
@@ -329,7 +344,11 @@ class House:
 
     def deployments_take(self, seconds: float) -> None:
         """From now on a deployment takes so long."""
-        (self.folder / "deployer.json").write_text(json.dumps({**self.deployer, "seconds": seconds}))
+        self.deployer_becomes(seconds=seconds)
+
+    def deployer_becomes(self, **words: Any) -> None:
+        """Something else is true of the deployer from now on."""
+        (self.folder / "deployer.json").write_text(json.dumps({**self.deployer, **words}))
 
     async def plan(self, card: Seen, user: str = ON_CALL) -> Seen:
         """A rollback of payments was asked for by command; its plan in the card's thread."""
@@ -391,13 +410,26 @@ def deployment(service: str, version: str, at: datetime, number: int = 7, sha: s
 
 @contextlib.asynccontextmanager
 async def a_house(
-    folder: Path, *, more: str = "", top: str = "", started: bool = True, database_url: str = "", **workspace: Any
+    folder: Path,
+    *,
+    more: str = "",
+    top: str = "",
+    started: bool = True,
+    database_url: str = "",
+    signed_http: bool = False,
+    **workspace: Any,
 ) -> AsyncIterator[House]:
-    """A house of its own; the bot is running unless told otherwise. `top` and `more` go into tocsin.toml."""
+    """A house of its own; the bot is running unless told otherwise. `top` and `more` go into tocsin.toml.
+
+    With `signed_http` Slack's requests come to the bot's own door in place of a socket.
+    """
+    port = free_port()
+    if signed_http:
+        workspace["events_url"] = f"http://127.0.0.1:{port}/slack/events"
     write_configuration(folder, folder / "deployer.json", more, top)
     workspace.setdefault("retry_delays", (0.0, 2.0))
     async with running(**workspace) as slack, httpx.AsyncClient(trust_env=False, timeout=20) as http:
-        house = House(folder, slack, free_port(), http, database_url)
+        house = House(folder, slack, port, http, database_url)
         async with _lived_in(house, started):
             yield house
 

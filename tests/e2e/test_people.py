@@ -1,4 +1,4 @@
-"""What people begin themselves, over real sockets: a rollback by form, an incident by hand, a pinned message."""
+"""What people begin and decide, over real sockets: forms, an incident by hand, a pinned message, an action nobody knows of."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.slack.vocabulary import SHORTCUT_OPEN, SHORTCUT_PIN
-from tests.e2e.house import APPROVER, INCIDENTS, ON_CALL, OUTSIDER, PAYMENTS, House
+from tests.e2e.house import APPROVER, INCIDENTS, ON_CALL, OUTSIDER, PAYMENTS, House, Seen
 
 pytestmark = pytest.mark.slow
 
@@ -85,3 +85,55 @@ async def test_an_incident_by_hand_has_a_card_a_word_in_the_thread_and_pinned_me
     await house.whisper(ON_CALL, "That message is in a timeline already")
     assert await kept()
     assert await house.refusals() == []
+
+
+async def test_silence_and_resolve_ask_for_words_which_are_kept_with_the_cause(house: House) -> None:
+    await house.alert()
+    card = await house.card("alert")
+    await house.press(ON_CALL, card, "Silence…")
+    await send(house, ON_CALL, await modal(house, ON_CALL, "No reminders for"), span="2h", words="the provider is told")
+    await house.whisper(ON_CALL, "INC-1 is silent until")
+    quiet = await house.card("silenced until")
+    await house.press(ON_CALL, quiet, "Resolve…")
+    why, cause = "switched to the other provider", "the provider was down"
+    await send(house, ON_CALL, await modal(house, ON_CALL, "Why is it resolved?"), words=why, cause=cause)
+    await house.resolved_card()
+    await house.card(cause)
+    said = [text for (text,) in house.rows("SELECT text FROM timeline WHERE kind = 'status' ORDER BY id")]
+    assert any(text.startswith("silenced until ") and text.endswith(": the provider is told") for text in said)
+    assert f"resolved: {why}" in said
+    assert await house.refusals() == []
+
+
+async def test_of_an_action_nobody_knows_about_a_person_says_whether_it_ran(house: House) -> None:
+    house.deployer_becomes(forgets=True)
+    await house.alert()
+    card = await house.card()
+    await house.in_thread(card, "Why:")
+    await house.press(APPROVER, await house.plan(card), "Approve")
+    await house.in_thread(card, "the deployer no longer knows its run run-1")
+    asked = await house.until(lambda: with_button(house, card, "It did not run"), "buttons on the uncertain action")
+    await house.press(OUTSIDER, asked, "It ran")
+    await house.whisper(OUTSIDER, "approvers")
+    await house.press(APPROVER, asked, "It did not run")
+    await house.in_thread(card, "A person says that it did not run")
+
+    await house.command(ON_CALL, "/rollback", "payments v42")
+    plan = await house.until(lambda: with_button(house, card, "Approve"), "a second plan")
+    await house.press(APPROVER, plan, "Approve")
+    asked = await house.until(lambda: with_button(house, card, "It ran"), "buttons on the second uncertain action")
+    house.deployer_becomes(running={"payments": "v42", "checkout": "v18"})
+    await house.press(APPROVER, asked, "It ran")
+    await house.alert(resolved=True)
+    await house.in_thread(card, "Verified: v42 runs")
+    await house.resolved_card()
+    assert len(house.deployer["starts"]) == 2
+    said = [deed for (deed,) in house.rows("SELECT deed FROM ledger ORDER BY seq") if deed.startswith(("settled", "refused"))]
+    assert said == ["refused", "settled: it did not run", "settled: it ran"]
+    assert await house.refusals() == []
+
+
+async def with_button(house: House, card: Seen, label: str) -> Seen | None:
+    """The newest message of the thread that has this button."""
+    found = [m for m in await house.read(card.channel, card.ts) if m.button(label)]
+    return found[-1] if found else None
