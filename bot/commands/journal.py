@@ -106,9 +106,12 @@ def what_left(row: Interaction) -> str:
     if row.erased:
         return "What left the building is no longer kept: this answer was erased or pruned."
     if not row.messages:
-        return "Nothing left the building for this answer."
+        tried = f"; {row.fallback_from} was to answer first, its try has an entry of its own" if row.fallback_from else ""
+        return f"Nothing left the building for this answer{tried}."
     hidden = ", ".join(f"{count} {kind}" for kind, count in sorted(row.redactions.items()))
     lines = [f"What left the building, to {row.model or 'a model'} ({row.calls} calls, hidden before: {hidden or 'nothing'}):"]
+    if row.fallback_from:
+        lines.append(f"{row.fallback_from} was asked the same before, and failed; both are in the counts.")
     for said in row.messages:
         arrow = "<<" if said.role == "assistant" else ">>"
         lines.append(f"\n{arrow} {said.role}\n{said.text}")

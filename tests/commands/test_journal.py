@@ -109,6 +109,9 @@ def test_a_wrong_time_or_incident_is_said_with_good_ones(
 def test_show_tells_what_left_the_building_word_for_word(
     answered: SqlDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    stood_in = an_answer("dd-rules", fallback_from="openai:gpt-test")
+    second = an_answer("ee-second", engine="model", fallback_from="openai:gpt-test", messages=(Said(Role.USER, "why?"),))
+    answered.write_now(lambda tx: [STORES.journal.add(tx, entry) for entry in (stood_in, second)])
     assert journal(tmp_path, "show", "bb") == 0
     said = capsys.readouterr().out
     assert "What left the building, to openai:gpt-test (1 calls, hidden before: 1 EMAIL, 2 SECRET):" in said
@@ -119,6 +122,10 @@ def test_show_tells_what_left_the_building_word_for_word(
     said = capsys.readouterr().out
     assert "Nothing left the building for this answer." in said
     assert '"confirmed_cause": "a typo in v43"' in said
+    assert journal(tmp_path, "show", "dd") == 0
+    assert "for this answer; openai:gpt-test was to answer first, its try has an entry of its own." in capsys.readouterr().out
+    assert journal(tmp_path, "show", "ee") == 0
+    assert "openai:gpt-test was asked the same before, and failed" in capsys.readouterr().out
     assert journal(tmp_path, "show", "bb", "--json") == 0
     assert json.loads(capsys.readouterr().out)["interaction"]["messages"][1] == {"role": "user", "text": "Ask [EMAIL_1]"}
 

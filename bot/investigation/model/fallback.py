@@ -31,11 +31,12 @@ class Substituted:
         """The first one's answer, or else the second one's, or else the second one's failure."""
         began = time.monotonic()
         reply = await self._first.ask(replace(request, deadline=request.deadline * 2 / 3), listener)
-        if reply.failure is None or reply.failure in _FINAL:
+        if reply.failure is None or reply.failure in _FINAL or reply.calls >= request.most_calls:
             return reply
         left = request.deadline - timedelta(seconds=time.monotonic() - began)
         budget = None if request.most_cost is None else request.most_cost - reply.cost
-        second = await self._second.ask(replace(request, deadline=left, most_cost=budget), listener)
+        calls = request.most_calls - reply.calls
+        second = await self._second.ask(replace(request, deadline=left, most_cost=budget, most_calls=calls), listener)
         return replace(
             second,
             fallback_from=self._first.name,
