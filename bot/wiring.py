@@ -15,6 +15,7 @@ from bot import __version__
 from bot.actions.policy import Policies, policies_file
 from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue
+from bot.durable.queues import DEFAULTS, Queue
 from bot.durable.work import DurableWork
 from bot.errors import BadSettings
 from bot.flows import (
@@ -226,6 +227,12 @@ def jobs(settings: Settings) -> list[Job]:
     ]
 
 
+def queues(settings: Settings) -> Mapping[str, Queue]:
+    """The queues' rules; a question to a model, which may be asked twice, ends by the model's own limit first."""
+    patient = replace(DEFAULTS["model"], timeout=max(DEFAULTS["model"].timeout, 2 * settings.model_timeout_seconds + 60))
+    return {**DEFAULTS, "model": patient}
+
+
 def build(settings: Settings, channel: Channel) -> Bot:
     """The bot for these settings, speaking through this channel; opens (and migrates) the database.
 
@@ -235,7 +242,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
     able = vendors(settings)
     model, telemetry = model_of(settings), telemetry_of(settings)
     stores = Stores()
-    work = DurableWork()
+    work = DurableWork(queues(settings))
     db = SqlDatabase(settings.database)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds raw bodies: nobody else reads them
     db.open()

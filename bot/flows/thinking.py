@@ -4,24 +4,24 @@ Nothing waits for this. Every failure leaves the verdict of the rules as it stan
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
 from bot.domain.conversation import Prompt, Reply
-from bot.domain.evidence import Diagnosis, Thought
+from bot.domain.evidence import Diagnosis, Stance, Thought
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Interaction
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import collect
 from bot.flows.spending import Allowance, allowance, switched_off
-from bot.investigation.asking import is_small, question
+from bot.investigation.asking import is_small, question, second_question
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.journal import recorded
 from bot.investigation.seemly import seemly
 from bot.investigation.signs import signs
-from bot.investigation.thought import Asked, gave_up, unread, weigh, with_thought
+from bot.investigation.thought import Asked, doubted, gave_up, unread, weigh, with_thought
 from bot.investigation.tools import Looks
 from bot.ports import Model, Scalar, Transaction
 from bot.redact import redact
@@ -43,8 +43,12 @@ async def think(args: Mapping[str, Scalar], desk: Desk) -> None:
     about = {"interaction": mine, "incident": incident.key}
     asked, reply, prompt = await ask(model, incident, seen, allowed, desk, about)
     thought = weigh(asked, reply, desk.clock())
+    second = await _second_reading(str(args["id"]), model, incident, asked, thought, reply, allowed, desk)
+    if second is not None:
+        thought = thought if second.verdict == Stance.OVERTURNS.value else doubted(thought)
     entry = _interaction(str(args["id"]), incident, asked, thought, reply, prompt, desk)
-    await desk.db.write(lambda tx: _tell(tx, id, asked, replace(thought, interaction_id=entry.id), entry, desk))
+    entries = [entry] if second is None else [entry, second]
+    await desk.db.write(lambda tx: _tell(tx, id, asked, replace(thought, interaction_id=entry.id), entries, desk))
 
 
 async def ask(
@@ -72,6 +76,28 @@ async def ask(
     return replace(asked, evidence=whole.evidence), reply, request.prompt
 
 
+async def _second_reading(
+    work: str, model: Model, incident: Incident, asked: Asked, thought: Thought, reply: Reply, allowed: Allowance, desk: Desk
+) -> Interaction | None:
+    """What came of reading the measurements alone, where a conviction would be overturned; None elsewhere.
+
+    Whoever planted words in an alert, a commit or a log speaks to the first reading only.
+    """
+    if thought.stance is not Stance.OVERTURNS:
+        return None
+    bare, request = second_question(asked)
+    request = replace(
+        request,
+        most_calls=max(1, allowed.most_calls - reply.calls),
+        most_cost=max(0.0, allowed.most_cost - reply.cost),
+        deadline=desk.limits.think,
+        about={"interaction": _entry_id(f"{work}:second"), "incident": incident.key},
+        stopped=lambda: switched_off(desk),
+    )
+    again = await model.ask(request)
+    return _interaction(f"{work}:second", incident, bare, weigh(bare, again, desk.clock()), again, request.prompt, desk)
+
+
 def read_again(tx: Transaction, desk: Desk) -> int:
     """Live incidents that a model failed at are read once more; how many there are."""
     seen = {i.id: desk.diagnoses.latest(tx, i.id) for i in desk.incidents.live(tx)}
@@ -87,9 +113,10 @@ def _entry_id(work: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"tocsin:{work}"))
 
 
-def _tell(tx: Transaction, id: str, asked: Asked, thought: Thought, entry: Interaction, desk: Desk) -> None:
+def _tell(tx: Transaction, id: str, asked: Asked, thought: Thought, entries: Sequence[Interaction], desk: Desk) -> None:
     """The thought is kept beside the latest diagnosis, which may be a newer one by now; the journal has it in any case."""
-    desk.journal.add(tx, entry)
+    for entry in entries:
+        desk.journal.add(tx, entry)
     incident, latest = desk.incidents.get(tx, id), desk.diagnoses.latest(tx, id)
     if incident is None or latest is None:
         return

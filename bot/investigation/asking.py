@@ -3,7 +3,7 @@
 from bot.domain.conversation import Abilities
 from bot.domain.evidence import Diagnosis
 from bot.investigation import prompts
-from bot.investigation.dossier import AGENT_SUSPECTS, SMALL_SUSPECTS, dossier, labelled
+from bot.investigation.dossier import AGENT_SUSPECTS, SMALL_SUSPECTS, bare_dossier, dossier, labelled, measurements
 from bot.investigation.thought import Asked, form, wrong
 from bot.ports import ModelRequest
 
@@ -13,6 +13,19 @@ ANSWER_TOKENS, AGENT_TOKENS = 1000, 3000
 def is_small(abilities: Abilities) -> bool:
     """Code gathers everything and the model answers one structured question."""
     return abilities.small or not abilities.tools
+
+
+def second_question(asked: Asked) -> tuple[Asked, ModelRequest]:
+    """The same of the measurements alone, without tools: what a contradiction has to stand before it overturns a conviction."""
+    labels = tuple(asked.suspects)
+    request = ModelRequest(
+        prompt=prompts.load("diagnosis"),
+        text=bare_dossier(asked.diagnosis, asked.suspects),
+        form=form(labels, small=True),
+        check=lambda parsed: wrong(parsed, labels),
+        most_tokens_out=ANSWER_TOKENS,
+    )
+    return Asked(asked.diagnosis, asked.suspects, measurements(asked.diagnosis), small=False), request
 
 
 def question(seen: Diagnosis, *, small: bool) -> tuple[Asked, ModelRequest]:

@@ -5,15 +5,17 @@ shipped a change says nothing about whether it is guilty.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.domain.evidence import Candidate, Diagnosis, Evidence
+from bot.domain.evidence import Candidate, Diagnosis, Evidence, EvidenceKind
 from bot.investigation.wording import plain
 
 PIECES, SMALL_PIECES = 80, 24
 TEXT, SMALL_TEXT = 400, 220  # characters of one piece
 FACTS, SMALL_FACTS = 6, 4
 AGENT_SUSPECTS, SMALL_SUSPECTS = 20, 5
+MEASURED = frozenset({EvidenceKind.METRIC, EvidenceKind.TRACE})  # what no outsider's words can plant
 Json = Mapping[str, object]
 
 
@@ -62,12 +64,47 @@ def dossier(diagnosis: Diagnosis, suspects: Mapping[str, Candidate], *, small: b
     return message(shown, body, question, SMALL_TEXT if small else TEXT)
 
 
+def measurements(diagnosis: Diagnosis) -> tuple[Evidence, ...]:
+    """What stands in the second question: measurements alone, nothing that an outsider worded."""
+    return tuple(e for e in diagnosis.evidence if e.kind in MEASURED)[:PIECES]
+
+
+def bare_dossier(diagnosis: Diagnosis, suspects: Mapping[str, Candidate]) -> str:
+    """The user message of the second question: measurements, and of each suspect only what rules measured of it."""
+    shown = measurements(diagnosis)
+    ids = {e.id for e in shown}
+    rows = [
+        {
+            "label": label,
+            "service": _token(c.service),
+            "version": _token(c.version),
+            "shipped_at": f"{c.shipped_at:%Y-%m-%dT%H:%M:%SZ}" if c.shipped_at else "not known",
+            "facts": [
+                {"text": plain(f.text, 240), "evidence": list(f.cites)} for f in c.facts if f.cites and set(f.cites) <= ids
+            ],
+        }
+        for label, c in suspects.items()
+    ]
+    body: dict[str, object] = {
+        "onset": f"{diagnosis.onset:%Y-%m-%dT%H:%M:%SZ}" if diagnosis.onset else "not known",
+        "suspects": rows,
+        "verdict_of_the_rules": diagnosis.verdict.value,
+    }
+    options = ", ".join((*suspects, "operational", "undetermined"))
+    return message(shown, body, f"What caused this incident? Choose one of: {options}.")
+
+
 def message(evidence: Iterable[Evidence], body: Json, question: str, longest: int = TEXT) -> str:
     """Evidence one piece a line, then the rest, the question last: one JSON object."""
     pieces = ",\n".join(json.dumps(piece(e, longest), ensure_ascii=False) for e in evidence)
     rest = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in body.items() if v not in (None, [], ""))
     parts = [f'"evidence": [\n{pieces}\n]', *([rest] if rest else []), f'"question": {json.dumps(question, ensure_ascii=False)}']
     return "{" + ",\n".join(parts) + "}"
+
+
+def _token(name: str) -> str:
+    """A name of ours without room for a sentence."""
+    return re.sub(r"[^\w.-]+", "-", name)[:40]
 
 
 def _suspect(label: str, candidate: Candidate, most: int) -> Json:

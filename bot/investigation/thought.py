@@ -1,7 +1,8 @@
 """What a model made of a diagnosis: the form it fills, its words checked, and what may come of them.
 
-A conviction by the rules stands unless a capable model contradicts it with measurements; even then no other change is convicted:
-the incident becomes undetermined, so a remedy never comes from a model.
+A conviction by the rules stands unless a capable model contradicts it with measurements, and contradicts it again when it reads
+the measurements alone, where no outsider's words can reach it. Even then no other change is convicted: the incident becomes
+undetermined, so a remedy never comes from a model.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +16,15 @@ from bot.domain.evidence import (
     Confidence,
     Diagnosis,
     Evidence,
-    EvidenceKind,
     Remedy,
     Stance,
     Thought,
     Verdict,
 )
 from bot.investigation.claims import LONGEST, cited, keep, only, sources
-from bot.investigation.dossier import told
+from bot.investigation.dossier import MEASURED, told
 
 OPERATIONAL, UNDETERMINED = "operational", "undetermined"
-MEASURED = frozenset({EvidenceKind.METRIC, EvidenceKind.TRACE})  # what no outsider's words can plant
 CLAIMS, AGENT_CLAIMS = 4, 6
 NOTHING_LEFT = "said nothing that the evidence supports"
 Json = Mapping[str, object]
@@ -143,6 +142,11 @@ def _contradicts(asked: Asked, thought: Thought) -> Stance | None:
         return None
     measured = any(e.kind in MEASURED for e in thought.evidence)
     return Stance.OVERTURNS if measured and thought.dropped <= len(thought.claims) else None
+
+
+def doubted(thought: Thought) -> Thought:
+    """A contradiction that did not stand once outsiders' words were left out: an opinion, which overturns nothing."""
+    return replace(thought, stance=Stance.UNSURE if thought.choice == UNDETERMINED else Stance.DIFFERS)
 
 
 def with_thought(diagnosis: Diagnosis, thought: Thought | None) -> Diagnosis:
