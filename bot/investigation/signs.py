@@ -1,4 +1,4 @@
-"""Signs of planted instructions in what outsiders wrote, for the record.
+"""Signs of planted instructions in what a model read, for the record.
 
 Nothing depends on them: what protects is that no tool can change anything and that people approve. Wordings that are not known
 here leave no sign.
@@ -30,6 +30,6 @@ SIGNS = {
 
 
 def signs(evidence: Iterable[Evidence]) -> tuple[str, ...]:
-    """Which untrusted piece bears which sign, such as "E3 overrides instructions"."""
-    texts = [(e.id, e.text[:LONGEST]) for e in evidence if not e.trusted]
+    """Which piece bears which sign, such as "E3 overrides instructions"; our own runbooks too, for they can be planted in."""
+    texts = [(e.id, e.text[:LONGEST]) for e in evidence]
     return tuple(f"{id} {sign}" for id, text in texts for sign, pattern in SIGNS.items() if pattern.search(text))
