@@ -2,18 +2,22 @@
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
-from tests.e2e.house import APPROVER, INCIDENTS, House, Seen, notification, two_replicas
+from tests.e2e.house import APPROVER, INCIDENTS, ON_CALL, PAYMENTS, House, Seen, notification, two_replicas
 from tests.e2e.slow_prometheus import SlowPrometheus, slow_prometheus
 from tests.postgres import Postgres, Server, a_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+BOT, TEAM = "U0TOCSIN", "T0TOCSIN"
 TAKEOVER = 30.0  # seconds within which the other replica has ended what one began
 
 
@@ -167,6 +171,59 @@ async def test_one_that_stood_still_during_an_investigation_writes_nothing_when_
         assert len(await evidence(other, card)) == 1
         assert len(await other.cards()) == 1
         assert other.rows("SELECT count(*) FROM timeline WHERE kind = 'diagnosis'") == told
+
+
+async def test_a_question_that_slack_sends_to_both_is_answered_once(tmp_path: Path, url: str) -> None:
+    async with two_replicas(tmp_path, url, retry_delays=(0.0, 1.0, 1.0, 1.0)) as (one, other):
+        one.freeze()
+        for n in (1, 2):  # sockets take turns: one of the two questions comes to the one that stands still first
+            await one.say(ON_CALL, PAYMENTS, f"<@{BOT}> what changed today?")
+            await other.until(partial(answered, other, n), "an answer by the other")
+        sent_again = [e for e in (await one.workspace.see("transcript"))["entries"] if e["kind"] == "redelivered"]
+        assert sent_again, "the one that stands still never had a question"
+        one.thaw()
+        await asyncio.sleep(4)
+        assert await answered(other, 2)
+        assert other.rows("SELECT count(*) FROM journal WHERE feature = 'question'") == [(2,)]
+
+
+async def answered(house: House, questions: int) -> bool:
+    """So many questions of the channel have exactly one answer each."""
+    asked = [m for m in await house.read(PAYMENTS) if "what changed today" in m.text]
+    replies = [[r for r in await house.read(PAYMENTS, m.ts) if r.ts != m.ts] for m in asked]
+    assert all(len(r) <= 1 for r in replies), replies
+    return [len(r) for r in replies] == [1] * questions and all("No change of any service" in r[0].text for r in replies)
+
+
+async def test_what_comes_to_both_doors_by_signed_http_happens_once(tmp_path: Path, url: str) -> None:
+    async with two_replicas(tmp_path, url, signed_http=True) as (one, other):
+        await one.alert()
+        card = await one.card()
+        await one.in_thread(card, "Why:")
+        ts = await one.say(ON_CALL, PAYMENTS, f"<@{BOT}> what changed today?")
+        mention = {"type": "app_mention", "user": ON_CALL, "text": f"<@{BOT}> what changed today?", "ts": ts, "channel": PAYMENTS}
+        event = json.dumps({"type": "event_callback", "event_id": "Ev1", "team_id": TEAM, "event": mention}).encode()
+        command = {
+            "command": "/rollback",
+            "text": "payments v42",
+            "channel_id": PAYMENTS,
+            "user_id": ON_CALL,
+            "trigger_id": "1.2.3",
+        }
+        typed = urlencode({**command, "team_id": TEAM}).encode()
+        doors = [one, other] * 3
+        answers = await asyncio.gather(
+            *(d.slack(event, "application/json", n) for n, d in enumerate(doors)),
+            *(d.slack(typed, "application/x-www-form-urlencoded") for d in doors),
+        )
+        assert [a.status_code for a in answers] == [200] * 12
+        await one.until(lambda: answered(one, 1), "the answer")
+        plan = await one.in_thread(card, "awaiting approval")
+        await asyncio.sleep(3)
+        assert await answered(one, 1)
+        assert one.rows("SELECT count(*) FROM journal WHERE feature = 'question'") == [(1,)]
+        assert one.rows("SELECT count(*) FROM actions") == [(1,)]
+        assert (await one.in_thread(card, "awaiting approval")).ts == plan.ts
 
 
 @pytest.fixture
