@@ -18,6 +18,7 @@ _LINK = re.compile(r"!?\[([^\[\]\n]*)\]\(\s{0,4}<?([^()\s<>]*)>?(?:\s{1,4}[\"'][
 _AUTOLINK = re.compile(r"<((?:https?|mailto):[^<>\s]*)>")
 _ADDRESS = re.compile(r"(?<![\w])((?:[A-Za-z][A-Za-z0-9+.-]{0,30}:)?//[^\s<>\"'`|)\]]+|mailto:[^\s<>)]+)")
 _WEBSITE = re.compile(r"(?<![\w/.@-])(www\.[^\s<>\"'`|)\]]+)", re.IGNORECASE)
+_DEFINITION = re.compile(r"(?m)^([^\S\n]*(?:[>*+-][^\S\n]*|\d+[.)][^\S\n]*)*\[[^\]\n]*\]):")  # [label]: address
 _PARAGRAPH = re.compile(r"(\n[ \t]*\n)")
 _HELD = "\ue000{}\ue001"
 _PRIVATE = re.compile("[\ue000\ue001]")
@@ -71,7 +72,7 @@ def _prose(text: str, hosts: Collection[str]) -> str:
     text = _AUTOLINK.sub(r"\1", text)
     text = "".join(_unticked(paragraph) for paragraph in _PARAGRAPH.split(text))
     text = _WEBSITE.sub(on_address, _ADDRESS.sub(on_address, text))
-    text = re.sub(r"(?m)^(\s*(?:[>*+-]\s*|\d+[.)]\s*)*\[[^\]\n]*\]):", rf"\1{JOINER}:", text)
+    text = _DEFINITION.sub(rf"\1{JOINER}:", text)
     text = _calm(text)
     while re.search("\ue000\\d+\ue001", text):
         text = re.sub("\ue000(\\d+)\ue001", lambda m: held[int(m[1])], text)

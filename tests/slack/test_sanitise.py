@@ -144,3 +144,10 @@ def test_no_text_takes_long(text: str) -> None:
 
 def test_the_joint_of_a_broken_link_is_invisible() -> None:
     assert sanitise("[a](b", HOSTS).replace(JOINER, "") == "[a](b"
+
+
+@pytest.mark.parametrize("sign", ["\n", "\n\n", "\n> ", "\n- ", "1) ", "> "])
+def test_lines_without_words_take_no_time(sign: str) -> None:
+    began = time.perf_counter()
+    sanitise(sign * 11_000, HOSTS)
+    assert time.perf_counter() - began < 1.0

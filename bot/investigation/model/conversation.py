@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langsmith import tracing_context
 
 from bot.domain.conversation import Abilities, Failure, Reply, ToolUse
+from bot.domain.payload import scrubbed
 from bot.investigation.model import forms
 from bot.investigation.model.faults import Fault
 from bot.investigation.model.loops import usable
@@ -20,7 +21,7 @@ from bot.investigation.model.prices import price_table
 from bot.investigation.model.speech import spoken
 from bot.investigation.model.vendors import Chat
 from bot.ports import Listener, ModelRequest
-from bot.redact import Veil
+from bot.redact import Veil, redact
 
 _CHARACTERS = 8  # per token: an answer that is longer than asked by so much runs on
 _HOLD = 160  # characters kept back while a tool call may still follow
@@ -67,6 +68,8 @@ async def converse(
 ) -> Reply:
     """Ask, and say what came of it. Nothing is traced to LangSmith, whatever the environment says."""
     began, veil = time.monotonic(), Veil()
+    seconds = request.deadline.total_seconds()
+    until = asyncio.get_running_loop().time() + seconds
     agent = bool(request.tools) and able.tools
     meter = Meter(
         chat,
@@ -75,9 +78,9 @@ async def converse(
         most=_CHARACTERS * request.most_tokens_out + 400,
         hold=_HOLD if agent else 0,
         aloud=request.form is None,
+        until=until,
     )
-    seconds = request.deadline.total_seconds()
-    patience = Patience(chat, meter, pause, asyncio.get_running_loop().time() + seconds, request)
+    patience = Patience(chat, meter, pause, until, request)
     form = None if request.form is None else forms.hidden(request.form, veil)
     talk = Conversation(chat, able, request, listener, veil, meter, patience, form)
     try:
@@ -175,7 +178,7 @@ def ended(answer: AIMessage) -> str:
     reason = str(meta.get("finish_reason") or meta.get("stop_reason") or meta.get("done_reason") or meta.get("status") or "")
     refusal = answer.additional_kwargs.get("refusal")
     if refusal or reason.lower() in _REFUSALS:
-        raise Fault(Failure.REFUSED, str(refusal or "Its vendor's content filter ended the answer.")[:240])
+        raise Fault(Failure.REFUSED, redact(str(refusal or "Its vendor's content filter ended the answer.")[:240]))
     return reason.lower()
 
 
@@ -194,13 +197,13 @@ def _measured(reply: Reply, talk: Conversation, began: float) -> Reply:
         "tokens": "estimated" if meter.estimated else "",
     }
     return Reply(
-        text=reply.text,
-        parsed=reply.parsed,
+        text=scrubbed(reply.text),
+        parsed=forms.storable(reply.parsed),
         failure=reply.failure,
-        why=reply.why,
+        why=scrubbed(reply.why),
         model_answered=meter.model_answered,
         messages=meter.transcript(),
-        tool_uses=tuple(talk.tool_uses),
+        tool_uses=tuple(replace(use, arguments=scrubbed(use.arguments)) for use in talk.tool_uses),
         parameters={name: value for name, value in parameters.items() if value not in ("", "None")},
         repairs=talk.repairs,
         calls=meter.calls,

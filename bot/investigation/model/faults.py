@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import httpx
 
 from bot.domain.conversation import Failure
+from bot.domain.payload import scrubbed
 from bot.redact import redact
 
 _CAP = 240
+_READ = 10_000  # characters of an error; some quote the whole page that a server sent
 _OVERLONG = ("context_length", "context window", "context size", "prompt is too long", "maximum context")
 
 
@@ -39,6 +41,8 @@ def fault_of(error: BaseException, host: str, key: str = "") -> Fault:
         return _by_status(status, said, host, _retry_after(chain))
     if names & {"APITimeoutError", "TimeoutException", "TimeoutError"}:
         return Fault(Failure.SLOW, f"{host} went silent.")
+    if "DecodingError" in names:  # also of `vendors.bounded`
+        return Fault(Failure.BROKEN, f"{host} sent more than any answer has, or packed it so that nobody can read it.")
     if names & {"RemoteProtocolError", "ReadError", "IncompleteRead"}:
         return Fault(Failure.BROKEN, f"{host} broke off in the middle of its answer.", again=True)
     if names & {"APIConnectionError", "ConnectError", "ConnectionError", "OSError", "NetworkError"}:
@@ -95,4 +99,4 @@ def _said(error: BaseException, key: str) -> str:
     text = str(error) or type(error).__name__
     if key:
         text = text.replace(key, "[SECRET]")
-    return " ".join(redact(text).split())[:_CAP]
+    return " ".join(redact(scrubbed(text[:_READ])).split())[:_CAP]

@@ -8,6 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from bot.domain.payload import scrubbed
 from bot.investigation.model.speech import spoken
 from bot.redact import Veil
 
@@ -60,6 +61,17 @@ def revealed(value: Any, veil: Veil) -> Any:
         return [revealed(item, veil) for item in value]
     if isinstance(value, dict):
         return {veil.reveal(key): revealed(item, veil) for key, item in value.items()}
+    return value
+
+
+def storable(value: Any) -> Any:
+    """The same JSON without characters that no database takes."""
+    if isinstance(value, str):
+        return scrubbed(value)
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {scrubbed(key): storable(item) for key, item in value.items()}
     return value
 
 

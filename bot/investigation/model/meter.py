@@ -1,6 +1,8 @@
 """The one callback: counts calls, tokens, money and time, keeps what left and came back, and passes words on."""
 
+import asyncio
 import json
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk, GenerationChunk, LLMResu
 from typing_extensions import override
 
 from bot.domain.conversation import Role, Said
+from bot.domain.payload import scrubbed
 from bot.investigation.model.loops import Watch
 from bot.investigation.model.prices import price
 from bot.investigation.model.speech import Speech
@@ -21,6 +24,7 @@ from bot.redact import Veil
 
 _MESSAGE_CAP = 40_000  # characters of one message that the journal keeps
 _TOTAL_CAP = 160_000
+_TOKENS = 100_000_000  # of one call; no server can be believed to have read or written more
 _ROLES = {"system": Role.SYSTEM, "human": Role.USER, "ai": Role.ASSISTANT, "tool": Role.TOOL}
 
 
@@ -38,7 +42,9 @@ class Meter(AsyncCallbackHandler):
     raise_error = True  # a Cut has to end the call
     run_inline = True  # words keep their order
 
-    def __init__(self, chat: Chat, veil: Veil, listener: Listener | None, *, most: int, hold: int, aloud: bool) -> None:
+    def __init__(
+        self, chat: Chat, veil: Veil, listener: Listener | None, *, most: int, hold: int, aloud: bool, until: float = math.inf
+    ) -> None:
         self.calls = 0
         self.tokens_in = self.tokens_out = self.tokens_cached = self.tokens_reasoning = 0
         self.cost = 0.0
@@ -55,7 +61,9 @@ class Meter(AsyncCallbackHandler):
         self._listener = listener if aloud else None
         self._most = most
         self._hold = hold
+        self._until = until  # the event loop's time
         self._open = False
+        self._called = 0  # characters of the calls of tools
         self._speech = Speech(veil)
         self._watch = Watch(most)
 
@@ -67,7 +75,7 @@ class Meter(AsyncCallbackHandler):
         self.settle()
         self.calls += 1
         self._open = True
-        self.sent, self.answer, self.text = messages[0], None, ""
+        self.sent, self.answer, self.text, self._called = messages[0], None, "", 0
         self._speech, self._watch = Speech(self._veil, self._hold), Watch(self._most)
 
     @override
@@ -80,14 +88,19 @@ class Meter(AsyncCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Some of the answer has come."""
+        if asyncio.get_running_loop().time() > self._until:  # a cancellation can be lost where chunks come without a pause
+            raise TimeoutError
         message = chunk.message if isinstance(chunk, ChatGenerationChunk) else None
-        calls = bool(getattr(message, "tool_call_chunks", None))
+        calls = getattr(message, "tool_call_chunks", ())
         piece = chunk.text if chunk is not None else token if isinstance(token, str) else ""
         if (piece or calls) and self.first_token_ms is None:
             self.first_token_ms = 1000 * (time.monotonic() - self._began)
         if calls:
             self._speech.hush()
         self.text += piece
+        self._called += sum(len(call.get("args") or "") + 1 for call in calls)
+        if self._called > self._most:
+            raise Cut(len(self.text))
         if (at := self._watch.cut(self.text)) is not None:
             raise Cut(at)
         await self._say(self._speech.hear(piece))
@@ -109,8 +122,8 @@ class Meter(AsyncCallbackHandler):
 
     def settle(self) -> None:
         """A call that never came to its end is counted by what is known of it: four characters are about a token."""
-        if self._open and self.text:
-            self._spend(self._sent_tokens(), len(self.text) // 4, 0, estimated=True)
+        if self._open and (self.text or self._called):
+            self._spend(self._sent_tokens(), (len(self.text) + self._called) // 4, 0, estimated=True)
         self._open = False
 
     def transcript(self) -> tuple[Said, ...]:
@@ -119,7 +132,7 @@ class Meter(AsyncCallbackHandler):
         room = _TOTAL_CAP
         said: list[Said] = []
         for message in [*self.sent, *last]:
-            text = _capped(_written(message), min(_MESSAGE_CAP, room))
+            text = _capped(scrubbed(_written(message)), min(_MESSAGE_CAP, room))
             room -= len(text)
             said.append(Said(_ROLES.get(message.type, Role.ASSISTANT), text))
         return tuple(said)
@@ -130,20 +143,22 @@ class Meter(AsyncCallbackHandler):
 
     def _count(self, message: AIMessage) -> None:
         meta = message.response_metadata
-        self.model_answered = str(meta.get("model_name") or meta.get("model") or self.model_answered)[:200]
+        self.model_answered = scrubbed(str(meta.get("model_name") or meta.get("model") or self.model_answered)[:200])
         usage = message.usage_metadata
-        if usage is None or not usage["input_tokens"]:  # no question is empty
+        if usage is None or usage["input_tokens"] <= 0 or usage["output_tokens"] < 0:  # no question is empty
             tokens_out = usage["output_tokens"] if usage else len(_written(message)) // 4
             self._spend(self._sent_tokens(), tokens_out, 0, estimated=True)
             return
-        self.tokens_reasoning += (usage.get("output_token_details") or {}).get("reasoning") or 0
+        reasoning = (usage.get("output_token_details") or {}).get("reasoning") or 0
+        self.tokens_reasoning += min(max(reasoning, 0), _TOKENS)
         cached = (usage.get("input_token_details") or {}).get("cache_read") or 0
         self._spend(usage["input_tokens"], usage["output_tokens"], cached, estimated=False)
 
     def _sent_tokens(self) -> int:
         return sum(len(message.text) for message in self.sent) // 4  # about
 
-    def _spend(self, tokens_in: int, tokens_out: int, cached: int, *, estimated: bool) -> None:
+    def _spend(self, told_in: int, told_out: int, told_cached: int, *, estimated: bool) -> None:
+        tokens_in, tokens_out, cached = (min(max(told, 0), _TOKENS) for told in (told_in, told_out, told_cached))
         self.tokens_in += tokens_in
         self.tokens_out += tokens_out
         self.tokens_cached += cached

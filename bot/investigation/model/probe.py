@@ -12,9 +12,12 @@ from langsmith import tracing_context
 from bot.domain.conversation import Abilities
 from bot.investigation.model import forms
 from bot.investigation.model.faults import Fault
-from bot.investigation.model.vendors import Chat, Json, listed
+from bot.investigation.model.meter import Cut, Meter
+from bot.investigation.model.vendors import Chat, Json, bounded, listed
+from bot.redact import Veil
 
 _CONTEXT = 8192  # tokens, where nobody says
+_RAMBLES = 4000  # characters of an answer to such a question
 _SCHEMA: Json = {
     "type": "object",
     "properties": {"colour": {"type": "string", "enum": ["vermilion"]}},
@@ -73,9 +76,12 @@ async def _keeps_to_schema(chat: Chat) -> bool:
 
 
 async def _asked(chat: Chat, client: Any, question: str) -> Any:
-    """Its answer, or None where the server refuses such a question. Raises Fault where it does not answer."""
+    """Its answer, or None where the server refuses such a question or rambles. Raises Fault where it does not answer."""
+    meter = Meter(chat, Veil(), None, most=_RAMBLES, hold=0, aloud=False)
     try:
-        return await client.ainvoke([HumanMessage(question)])
+        return await client.ainvoke([HumanMessage(question)], config={"callbacks": [meter]})
+    except Cut:
+        return None
     except chat.errors as error:
         fault = chat.fault(error)
     if fault.status in (400, 404, 422, 500, 501):
@@ -99,7 +105,7 @@ async def _of_ollama(chat: Chat, small: bool) -> Abilities:
     """What /api/show says: capabilities and the model's context. Ollama holds any model to a form."""
     headers = {"Authorization": f"Bearer {chat.key}"} if chat.key else {}
     try:
-        async with httpx.AsyncClient(timeout=10.0) as client:
+        async with httpx.AsyncClient(timeout=10.0, event_hooks={"response": [bounded]}) as client:
             answer = await client.post(f"{chat.named.url}/api/show", json={"model": chat.model}, headers=headers)
             answer.raise_for_status()
             shown = answer.json()

@@ -1,6 +1,7 @@
 """One chat client per vendor, and how each keeps to a length and to a form."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -21,6 +22,9 @@ from bot.investigation.model.names import Named
 FAULTS = (LangChainException, httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError, AttributeError)
 FORM = "answer"  # how the form is called towards the vendor
 Json = dict[str, Any]  # Any: LangChain's own type of a JSON schema
+MOST_BYTES = 4_000_000  # of one HTTP answer; the longest that we ask for has a tenth of it
+_LISTING = 5.0  # seconds that a server has to list its models
+_PLAIN = {"Accept-Encoding": "identity"}  # what is not packed cannot unfold beyond MOST_BYTES
 
 
 @dataclass(slots=True)
@@ -90,7 +94,12 @@ def _arguments(named: Named, key: str, silence: float) -> Json:
             }
         case "ollama":
             headers = {"Authorization": f"Bearer {key}"} if key else {}
-            return {"base_url": named.url, "temperature": 0.0, "client_kwargs": {"timeout": silence, "headers": headers}}
+            return {
+                "base_url": named.url,
+                "temperature": 0.0,
+                "client_kwargs": {"timeout": silence, "headers": _PLAIN | headers},
+                "async_client_kwargs": {"event_hooks": {"response": [bounded]}},
+            }
     ours: Json = {
         "api_key": key or "none",  # the client insists on one; servers on one's own machine ask for none
         "base_url": named.url,
@@ -100,9 +109,43 @@ def _arguments(named: Named, key: str, silence: float) -> Json:
         "max_retries": 0,
         "streaming": True,
         "stream_usage": True,
-        "http_async_client": httpx.AsyncClient(timeout=httpx.Timeout(silence, connect=5.0), follow_redirects=False),
+        "http_async_client": httpx.AsyncClient(
+            timeout=httpx.Timeout(silence, connect=5.0),
+            headers=_PLAIN,
+            follow_redirects=False,
+            event_hooks={"response": [bounded]},
+        ),
     }
     return ours if named.kind == "openai" else ours | {"temperature": 0.0, "use_responses_api": False}
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A body that ends in an error where it is longer than any answer, and that lets others run while it comes."""
+
+    def __init__(self, body: httpx.AsyncByteStream, packed: bool) -> None:
+        self._body = body
+        self._packed = packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._packed:
+            raise httpx.DecodingError("It is packed, although it was asked not to be.")
+        size = 0
+        async for chunk in self._body:
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise httpx.DecodingError(f"It is longer than {MOST_BYTES // 1_000_000} MB.")
+            await asyncio.sleep(0)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+
+async def bounded(response: httpx.Response) -> None:
+    """A hook of HTTP clients: a server may send so much and no more, packed or not."""
+    packed = response.headers.get("content-encoding", "identity").lower() != "identity"
+    if isinstance(response.stream, httpx.AsyncByteStream):
+        response.stream = _Bounded(response.stream, packed)
 
 
 def _base_errors(kind: str) -> tuple[type[Exception], ...]:
@@ -123,10 +166,16 @@ def _base_errors(kind: str) -> tuple[type[Exception], ...]:
 def listed(named: Named, key: str) -> list[Mapping[str, object]]:
     """What an OpenAI-compatible server says of its models. Blocking; raises Fault."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    async def get() -> Any:
+        async with (
+            asyncio.timeout(_LISTING),
+            httpx.AsyncClient(headers=_PLAIN | headers, event_hooks={"response": [bounded]}) as client,
+        ):
+            return (await client.get(f"{named.url}/models")).raise_for_status().json()["data"]
+
     try:
-        answer = httpx.get(f"{named.url}/models", headers=headers, timeout=5.0)
-        answer.raise_for_status()
-        data = answer.json()["data"]
+        data = asyncio.run(get())  # a loop of its own: a thread that waits for a trickle could not be ended
     except (httpx.HTTPError, OSError, ValueError, LookupError, TypeError) as error:
         raise fault_of(error, named.host, key) from None
     return [entry for entry in data if isinstance(entry, Mapping)] if isinstance(data, list) else []
