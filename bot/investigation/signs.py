@@ -23,9 +23,6 @@ SIGNS = {
         r"(?i)\b(?:send|post|forward|upload|leak|exfiltrate)\b.{0,60}(?:https?://|\bto #[a-z]|[\w.]@[\w-]+\.)"
     ),
     "broadcasts": re.compile(r"<!(?:channel|here|everyone)\b|(?<!\w)@(?:channel|here|everyone)\b"),
-    "orders an action": re.compile(
-        r"(?i)(?<!\bGET )(?<!\bPUT )(?<!\bPOST )(?<![\w/.])/(?:rollback|deploy|tocsin|incident)\s+[a-z]"
-    ),
 }
 
 
