@@ -1,6 +1,7 @@
 """The command line: parse, call, print. One file per command group in `bot/commands/`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,7 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; an error that a person can act upon is one line on stderr and exit status 2."""
     args = build_parser().parse_args(argv)
     try:
-        return int(args.run(args))
+        status = int(args.run(args))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever read our output has seen enough: `tocsin manifest | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except BotError as error:
         print(f"tocsin: {error}", file=sys.stderr)
         return 2

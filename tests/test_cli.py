@@ -113,3 +113,14 @@ def test_errors_of_ours_are_told_without_a_traceback(
     monkeypatch.setattr("bot.settings.load_settings", wrong)
     assert main(["--config", str(tmp_path), "route", "explain", "payments"]) == 2
     assert capsys.readouterr().err == "tocsin: routing.yaml:3: there is no channel\n"
+
+
+def test_a_reader_who_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "bot", "manifest"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.stderr.read() == b""
+    process.stderr.close()

@@ -23,8 +23,13 @@ def plain(text: str, limit: int = 300) -> str:
 
 
 def cut(text: str, limit: int) -> str:
-    """The text, or its beginning with "…" if it is longer than `limit` characters."""
-    return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"
+    """The text, or its beginning with "…" if it is longer than `limit` characters; never a `…` that only begins."""
+    if len(text) <= limit:
+        return text
+    head = text[: max(limit - 1, 0)]
+    if head.count("`") % 2 and text.count("`") % 2 == 0:
+        head = head[: head.rfind("`")]
+    return head.rstrip() + "…"
 
 
 def escape(text: str, limit: int = 300) -> str:

@@ -10,6 +10,7 @@ from bot.slack.text import (
     clock,
     code_block,
     count,
+    cut,
     cut_mrkdwn,
     escape,
     link,
@@ -117,3 +118,8 @@ def test_lengths_of_time_read_as_people_say_them(seconds: int, told: str) -> Non
 
 def test_nouns_agree_with_their_numbers() -> None:
     assert (count(1, "alert"), count(2, "alert"), count(3, "entry", "entries")) == ("1 alert", "2 alerts", "3 entries")
+
+
+def test_words_to_be_typed_are_shown_whole_or_not_at_all() -> None:
+    assert cut("To find out, run `deployctl status 1` on the host.", 30) == "To find out, run…"
+    assert cut("To find out, run `deployctl status 1` on the host.", 45) == "To find out, run `deployctl status 1` on the…"
