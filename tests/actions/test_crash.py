@@ -111,7 +111,9 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("moment", ["claimed", "asked", "accepted"])
+@pytest.mark.parametrize(
+    "moment", [pytest.param("claimed", marks=pytest.mark.slow), "asked", pytest.param("accepted", marks=pytest.mark.slow)]
+)
 async def test_a_kill_in_the_middle_of_a_start_leaves_one_run(
     database: SqlDatabase, tmp_path: Path, started: list[Estate], moment: str
 ) -> None:
