@@ -7,6 +7,7 @@ The language of the expressions: https://jmespath.org/specification.html. A deli
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TypeVar
 
 from pydantic import BaseModel, Field
@@ -20,6 +21,7 @@ from bot.ports import Connector, Delivery, Parsed, WebhookSettings
 from connectors.generic.mapping import PLAIN, Source, entries_of, looked_up, translated
 
 NAME = "generic"
+MOST_LABELS = 100
 SHOWN = 120  # characters of a value in an explanation
 _SEVERITIES = {
     **dict.fromkeys(("sev1", "sev-1", "p0"), Severity.SEV1),
@@ -129,7 +131,7 @@ def _alert(name: str, fields: _Fields, delivery: Delivery) -> Alert:
         ended_at=(fields["ends_at"].time() or delivery.received_at) if resolved else None,
         summary=fields["summary"].text().strip()[:1000],
         description=fields["description"].text().strip()[:8000],
-        labels=fields["labels"].texts(),
+        labels={key[:100]: value[:500] for key, value in islice(fields["labels"].texts().items(), MOST_LABELS)},
         group={key: value for key, value in identity.items() if value},
         service_from="mapped field service" if service else "no field names one",
         runbook_url=fields.link("runbook_url"),

@@ -191,3 +191,9 @@ def test_explain_works_for_connectors_without_a_mapping(tmp_path: Path, capsys: 
     payload.write_text(json.dumps({"alerts": [{"labels": {"alertname": "HighLatency", "service": "cart"}}]}), encoding="utf-8")
     assert main(["--config", str(tmp_path), "inbox", "explain", "--connector", "alertmanager", str(payload)]) == 0
     assert "an alert of the problem" in capsys.readouterr().out
+
+
+def test_of_labels_without_an_end_a_hundred_are_kept_and_long_ones_are_cut() -> None:
+    payload = {"name": "Latency", "labels": {f"k{n}": "v" * 1000 for n in range(900)}}
+    alert = an_alert(GenericWebhook({}), payload, "")
+    assert (len(alert.labels), max(map(len, alert.labels.values()))) == (100, 500)
