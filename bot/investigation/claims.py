@@ -14,6 +14,12 @@ _LABEL = re.compile(r"\bS\d{1,4}\b")
 _GROUPS = re.compile(r"(?<=\d)[ \u00a0\u202f,](?=\d{3}(?!\d))")
 _WORD = re.compile(r"[^\s\"“”`()\[\],;]*\d[^\s\"“”`()\[\],;]*")
 _NUMBER = re.compile(r"\d+(?:[.:]\d+)*")
+_TELLING = re.compile(r"[a-z][a-z_.-]{3,}")
+_COMMON = (  # words that could stand in any claim
+    "were been being this that these those with from into their there they because which while when where what more most such "
+    "than then thus also only very just cause caused change changed shows shown likely suggests indicates evidence incident "
+    "issue problem"
+)
 _QUOTE = re.compile(r"“([^”]{3,400})”|\"([^\"]{3,400})\"|`([^`]{2,400})`")
 _TRAILING = re.compile(r"([.!?])\s*((?:\[E\d[^\]]*\]\s*)+)")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[^\s\d.])")
@@ -40,7 +46,7 @@ def fault(text: str, cites: Sequence[str], said: Mapping[str, str], labels: Mapp
             return f"names {label}, which is not a suspect"
     named = [labels[label] for label in _LABEL.findall(text) if label in labels]
     source = " ".join((*(said[id] for id in cites), *named))
-    return _missing_quote(text, source) or _missing_number(text, source)
+    return _missing_quote(text, source) or _missing_number(text, source) or _off_topic(text, source)
 
 
 def _missing_quote(text: str, source: str) -> str:
@@ -64,6 +70,18 @@ def _missing_number(text: str, source: str) -> str:
             if value not in there and not (":" in value and any(t.startswith(f"{value}:") for t in there)):
                 return f"says {number}, which does not stand there"
     return ""
+
+
+def _off_topic(text: str, source: str) -> str:
+    """A claim in words alone shares a telling one with what it cites; one in a script without such words is left alone."""
+    if _LABEL.search(text) or _NUMBER.search(_plain(text)) or _QUOTE.search(text):
+        return ""  # held to account already
+    telling = _stems(text) - _stems(_COMMON)
+    return "" if not telling or telling & _stems(source) else "speaks of nothing that stands there"
+
+
+def _stems(text: str) -> set[str]:
+    return {word[:5] for word in _TELLING.findall(text.lower())}
 
 
 def _plain(text: str) -> str:

@@ -85,3 +85,18 @@ def test_who_says_that_nothing_is_known_needs_no_evidence_and_may_claim_nothing(
 
 def test_one_mark_may_cite_several() -> None:
     assert cited("a [E1, E2] b [E3;E1]") == ("E1", "E2", "E3")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Rollback executed.", False),
+        ("Everything is fine again, go home.", False),
+        ("The evidence shows the cause.", True),  # says nothing that could be wrong
+        ("Checkout fails for many people.", True),
+        ("Die Fehlerquote von checkout stieg.", True),
+        ("支付服务出错", True),
+    ],
+)
+def test_a_claim_has_to_speak_of_what_it_cites(text: str, kept: bool) -> None:
+    assert (fault(text, ["E1"], {"E1": "checkout answers with errors"}) == "") is kept
