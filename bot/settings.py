@@ -249,10 +249,13 @@ def _inside(values: dict[str, object], key: str) -> dict[str, object]:
     return found
 
 
+_SECRETIVE = ("token", "secret", "password", "key", "headers", "connectors", "deployers", "database")  # never quoted
+
+
 def _sentences(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
-        secret = any(word in where for word in ("token", "secret", "password", "key", "headers", "connectors", "deployers", "database"))
+        secret = any(word in where for word in _SECRETIVE)
         given = "" if secret else f" (given: {str(problem['input'])[:80]!r})"
         example = _EXAMPLES.get(where)
         hint = f" A good value: {example}" if example else " See docs/configuration.md."
