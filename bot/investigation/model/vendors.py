@@ -152,8 +152,9 @@ def _base_errors(kind: str) -> tuple[type[Exception], ...]:
     match kind:
         case "anthropic":
             from anthropic import AnthropicError
+            from httpx2 import HTTPError  # what its client rests on, and lets through where a stream breaks off
 
-            return (AnthropicError,)
+            return (AnthropicError, HTTPError)
         case "ollama":
             from ollama import RequestError, ResponseError
 

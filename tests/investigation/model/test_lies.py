@@ -150,3 +150,15 @@ async def test_a_list_of_models_that_trickles_ends(monkeypatch: pytest.MonkeyPat
         reply = await asyncio.wait_for(a_model(url, "openai-compatible").ask(asking()), 15)
     assert reply.failure is Failure.SLOW
     assert timedelta(milliseconds=reply.latency_ms) < timedelta(seconds=15)
+
+
+async def test_a_claude_that_breaks_off_is_a_failure_and_no_exception() -> None:
+    async def lie(writer: asyncio.StreamWriter) -> None:
+        start = {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}}
+        said = b"event: message_start\ndata: " + json.dumps(start).encode() + b"\n\n"
+        writer.write(STREAM + b"transfer-encoding: chunked\r\n\r\n" + b"%x\r\n" % len(said) + said + b"\r\n")
+        await writer.drain()
+
+    async with lying(lie) as url:
+        reply = await a_model(url.removesuffix("/v1"), "anthropic:claude-sonnet-4-5", key="k").ask(asking())
+    assert reply.failure is Failure.BROKEN
