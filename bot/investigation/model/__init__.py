@@ -11,5 +11,6 @@ meter     the callback that counts tokens, money and time, and passes words on
 speech    the words that people may hear; `loops` notices a model that repeats itself
 forms     JSON out of an answer, and what is wrong with it
 faults    a vendor's fault as one of our failures; `patience` tries again where that can help
+breaker   a model that hangs is left alone for a while
 fallback  a second model that is asked when the first fails
 """

@@ -15,10 +15,11 @@ from bot.demo.standin.scripted import Call, Scripted, in_turn
 from bot.demo.standin.server import standin
 from bot.errors import BadSettings
 from bot.investigation.model import names
+from bot.investigation.model.breaker import Breaker
 from bot.investigation.model.fallback import Substituted
 from bot.investigation.model.late import How, LateModel
 from bot.investigation.model.names import named
-from bot.ports import Tool
+from bot.ports import Model, Tool
 from bot.settings import load
 from bot.wiring import model_of
 from tests.investigation.model.room import a_model, able, asking
@@ -91,12 +92,20 @@ def test_no_part_of_langchain_loads_before_a_question(tmp_path: Path) -> None:
     assert [json.loads(line) for line in done.stdout.splitlines()] == [[False, []], [True, []]]
 
 
+def behind(model: Model) -> How:
+    """How the model behind its breaker is reached."""
+    assert isinstance(model, Breaker)
+    assert isinstance(model._model, LateModel)
+    return model._model._how
+
+
 def test_keys_come_from_our_setting_or_from_the_vendors_own_name(tmp_path: Path) -> None:
     def key(**environment: str) -> str:
         model = model_of(load({"TOCSIN_MODEL": "openai:gpt-4o", **environment}, tmp_path))
-        assert isinstance(model, LateModel)
-        assert model._how.api_key is not None
-        return model._how.api_key.get_secret_value()
+        assert isinstance(model, Breaker)
+        found = behind(model).api_key
+        assert found is not None
+        return found.get_secret_value()
 
     assert key(OPENAI_API_KEY="theirs") == "theirs"
     assert key(OPENAI_API_KEY="theirs", TOCSIN_MODEL_API_KEY="ours") == "ours"
@@ -114,12 +123,10 @@ def test_a_fallback_of_the_same_vendor_has_the_same_address_and_key(tmp_path: Pa
     }
     model = model_of(load({**environment, "TOCSIN_MODEL_FALLBACK": "openai-compatible:b"}, tmp_path))
     assert isinstance(model, Substituted)
-    assert isinstance(model._second, LateModel)
-    assert model._second._how.url == "http://127.0.0.1:1/v1"
+    assert behind(model._second).url == "http://127.0.0.1:1/v1"
     other = model_of(load({**environment, "TOCSIN_MODEL_FALLBACK": "anthropic:claude-sonnet-4-5"}, tmp_path))
     assert isinstance(other, Substituted)
-    assert isinstance(other._second, LateModel)
-    assert (other._second._how.url, other._second._how.api_key) == ("", SecretStr("theirs"))
+    assert (behind(other._second).url, behind(other._second).api_key) == ("", SecretStr("theirs"))
 
 
 def test_budgets_come_from_the_settings(tmp_path: Path) -> None:
