@@ -1,0 +1,151 @@
+"""Everything is assembled here, and only in this room are concrete classes and vendors picked. `build` is the whole.
+
+stores     one store per aggregate; the database beside a running bot
+vendors    connectors with their settings
+knowledge  runbooks, past incidents, vectors
+models     the language model and its traces
+work       flows by name: durable work, clock, Slack
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+from uuid6 import uuid7
+
+from bot import __version__
+from bot.actions.policy import Policies, policies_file
+from bot.domain.service import Catalogue
+from bot.durable.work import DurableWork
+from bot.flows.desk import Desk
+from bot.incidents.routing import Routing, routing_file
+from bot.intake.web import Door
+from bot.investigation.model.telemetry import Telemetry
+from bot.ports import Channel, Handler
+from bot.settings import Settings
+from bot.slack.app import App, build_app
+from bot.slack.socket import SocketMode
+from bot.storage.database import SqlDatabase
+from bot.topology.catalogue import catalogue_file
+from bot.topology.rulefile import RuleFile
+from bot.wiring.knowledge import confirmed_incidents, library_of, vector_store
+from bot.wiring.models import model_of, telemetry_of
+from bot.wiring.stores import Stores, ask, beside
+from bot.wiring.vendors import Vendors, vendors
+from bot.wiring.work import handlers, jobs, queues, stories
+
+__all__ = [
+    "Bot",
+    "Stores",
+    "Vendors",
+    "ask",
+    "beside",
+    "build",
+    "confirmed_incidents",
+    "handlers",
+    "jobs",
+    "library_of",
+    "model_of",
+    "queues",
+    "rules",
+    "slack_app",
+    "stories",
+    "telemetry_of",
+    "utc_now",
+    "vector_store",
+    "vendors",
+]
+
+
+def utc_now() -> datetime:
+    """The clock."""
+    return datetime.now(UTC)
+
+
+def rules(settings: Settings) -> tuple[RuleFile[Catalogue], RuleFile[Routing], RuleFile[Policies]]:
+    """The files that people review. Raises BadSettings with every fault and its line."""
+    return (
+        catalogue_file(settings.path("services.yaml"), settings.backstage),
+        routing_file(settings.path("routing.yaml"), settings.zone),
+        policies_file(settings.path("policies.yaml")),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The assembled bot: the desk, its durable work and the handlers that wiring gave names to."""
+
+    settings: Settings
+    db: SqlDatabase
+    work: DurableWork
+    desk: Desk
+    doors: Mapping[str, Door]
+    handlers: Mapping[str, Handler]
+    slack: App
+    socket_mode: SocketMode | None  # None: Slack's requests come by signed HTTP
+    telemetry: Telemetry | None = None
+
+
+def build(settings: Settings, channel: Channel) -> Bot:
+    """The bot for these settings, speaking through this channel; opens (and migrates) the database.
+
+    Raises BadSettings for any wrong value before anything is started.
+    """
+    catalogue, routing, policies = rules(settings)
+    able = vendors(settings)
+    model, telemetry = model_of(settings), telemetry_of(settings)
+    stores = Stores()
+    work = DurableWork(queues(settings))
+    db = SqlDatabase(settings.database)
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds raw bodies: nobody else reads them
+    db.open()
+    desk = Desk(
+        db=db,
+        work=work,
+        clock=utc_now,
+        new_id=lambda: str(uuid7()),
+        channel=channel,
+        inbox=stores.inbox,
+        alerts=stores.alerts,
+        incidents=stores.incidents,
+        timeline=stores.timeline,
+        changes=stores.changes,
+        diagnoses=stores.diagnoses,
+        actions=stores.actions,
+        ledger=stores.ledger,
+        journal=stores.journal,
+        cards=stores.cards,
+        switches=stores.switches,
+        catalogue=lambda: catalogue.current,
+        routing=lambda: routing.current,
+        policies=lambda: policies.current,
+        library=library_of(settings, lambda: db.read_now(partial(confirmed_incidents, stores=stores))),
+        evidence_sources=able.evidence,
+        change_sources=able.changes,
+        deployers=able.deployers,
+        model=telemetry.traced(model) if telemetry and model else model,
+        budgets=settings.budgets,
+        limits=settings.limits,
+        default_environment=settings.environment,
+        code_version=__version__,
+    )
+    app, socket_mode = slack_app(desk, settings)
+    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode, telemetry)
+
+
+def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:
+    """The app that hears Slack: over a socket where there is an app token, else over signed HTTP."""
+    slack = settings.slack
+    app = build_app(
+        desk,
+        stories(),
+        bot_token=slack.bot_token.get_secret_value() if slack.bot_token else "",
+        signing_secret=slack.signing_secret.get_secret_value() if slack.signing_secret else "",
+        api_url=slack.api_url,
+        link_hosts=slack.link_hosts,
+        pin_emoji=slack.pin_emoji.strip(":"),
+    )
+    if slack.app_token is None:
+        return app, None
+    return app, SocketMode(app, slack.app_token.get_secret_value(), slack.api_url)

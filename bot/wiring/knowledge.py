@@ -1,0 +1,43 @@
+"""Where runbooks and past incidents come from, and where their vectors are kept."""
+
+from functools import partial
+
+from bot.domain.document import Document, DocumentKind
+from bot.flows import feedback
+from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
+from bot.knowledge.documents import Source, markdown_folder
+from bot.knowledge.embedder import NONE, open_embedder
+from bot.knowledge.index import VectorIndex
+from bot.knowledge.library import Library
+from bot.ports import Transaction
+from bot.settings import Settings
+from bot.wiring.stores import Stores
+
+
+def library_of(settings: Settings, confirmed: Source | None = None) -> Library:
+    """The runbooks and past incidents of the settings' folders, with the incidents that people confirmed."""
+    sources: list[Source] = [
+        *(markdown_folder(settings.path(f), DocumentKind.RUNBOOK) for f in settings.knowledge.runbooks),
+        *(markdown_folder(settings.path(f), DocumentKind.INCIDENT) for f in settings.knowledge.incidents),
+        *([confirmed] if confirmed else []),
+    ]
+    name = settings.knowledge.embedder
+    index = None if name == NONE else VectorIndex(vector_store(settings), partial(open_embedder, name))
+    return Library(sources, index)
+
+
+def vector_store(settings: Settings) -> VectorStore:
+    """Where the vectors are kept: a server if one is named, else a folder beside the database."""
+    knowledge = settings.knowledge
+    if not knowledge.vector_url:
+        return ChromaFolder(settings.data / "vectors")
+    return ChromaServer(knowledge.vector_url, knowledge.vector_token.get_secret_value() if knowledge.vector_token else "")
+
+
+def confirmed_incidents(tx: Transaction, stores: Stores) -> list[Document]:
+    """The incidents whose cause a person confirmed, as knowledge."""
+    return [
+        feedback.past_document(tx, i, stores.diagnoses, stores.actions)
+        for i in stores.incidents.recent(tx, 5000)
+        if i.confirmed_cause
+    ]

@@ -1,0 +1,54 @@
+"""One store per aggregate, and the database beside a running bot, for commands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bot.ports import Transaction
+from bot.settings import load_settings
+from bot.storage.actions import SqlActionStore
+from bot.storage.alerts import SqlAlertStore
+from bot.storage.cards import SqlCardStore
+from bot.storage.changes import SqlChangeStore
+from bot.storage.database import SqlDatabase
+from bot.storage.diagnoses import SqlDiagnosisStore
+from bot.storage.inbox import SqlInboxStore
+from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
+from bot.storage.journal import SqlJournalStore
+from bot.storage.ledger import SqlLedger
+from bot.storage.switches import SqlSwitchStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """One store per aggregate, all on one database."""
+
+    inbox: SqlInboxStore = field(default_factory=SqlInboxStore)
+    alerts: SqlAlertStore = field(default_factory=SqlAlertStore)
+    incidents: SqlIncidentStore = field(default_factory=SqlIncidentStore)
+    timeline: SqlTimelineStore = field(default_factory=SqlTimelineStore)
+    changes: SqlChangeStore = field(default_factory=SqlChangeStore)
+    diagnoses: SqlDiagnosisStore = field(default_factory=SqlDiagnosisStore)
+    actions: SqlActionStore = field(default_factory=SqlActionStore)
+    ledger: SqlLedger = field(default_factory=SqlLedger)
+    journal: SqlJournalStore = field(default_factory=SqlJournalStore)
+    cards: SqlCardStore = field(default_factory=SqlCardStore)
+    switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
+
+
+def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
+    """Read in one transaction, beside a running bot; for commands."""
+    return beside(folder, lambda db: db.read_now(lambda tx: work(Stores(), tx)))
+
+
+def beside(folder: Path, work: Callable[[SqlDatabase], T]) -> T:
+    """Use the database beside a running bot; for commands."""
+    db = SqlDatabase(load_settings(folder).database)
+    db.open(beside=True)
+    try:
+        return work(db)
+    finally:
+        db.close()

@@ -1,0 +1,59 @@
+"""What the configured connectors can do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import BaseModel, ValidationError
+
+from bot.errors import BadSettings
+from bot.intake.web import Door
+from bot.ports import ChangeSource, Connector, Deployer, EvidenceSource, WebhookSettings
+from bot.settings import Settings
+from connectors import CONNECTORS
+
+
+@dataclass(frozen=True, slots=True)
+class Vendors:
+    """What the configured connectors can do; `doors` are those that receive webhooks."""
+
+    doors: Mapping[str, Door]
+    evidence: tuple[EvidenceSource, ...]
+    changes: tuple[ChangeSource, ...]
+    deployers: Mapping[str, Deployer]
+
+
+def vendors(settings: Settings) -> Vendors:
+    """Every connector with its own settings. Raises BadSettings naming the connector, the value and what would do."""
+    known = {c.name: c for c in CONNECTORS}
+    for name in settings.connectors:
+        if name not in known:
+            raise BadSettings(f"There is no connector {name!r}; there are {', '.join(known)}. See [connectors.*] in tocsin.toml.")
+    own = {name: _own_settings(c, settings.connectors.get(name, {})) for name, c in known.items()}
+    known = {n: replace(c, webhook=c.configured(own[n])) if c.configured else c for n, c in known.items()}
+    evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
+    changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
+    return Vendors(
+        doors={n: Door(c, s) for n, c in known.items() if c.webhook and isinstance(s := own[n], WebhookSettings)},
+        evidence=tuple(e for e in evidence if e is not None),
+        changes=tuple(c for c in changes if c is not None),
+        deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
+    )
+
+
+def _own_settings(connector: Connector, values: Mapping[str, object]) -> BaseModel:
+    try:
+        return connector.settings.model_validate(values) if values else connector.settings.model_construct()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadSettings(f"[connectors.{connector.name}] {where}: {first['msg']}. {connector.help}") from None
+
+
+def _deployer(name: str, values: Mapping[str, object], known: Mapping[str, Connector]) -> Deployer:
+    kind = str(values.get("kind", ""))
+    kinds = [n for n, c in known.items() if c.deployer]
+    if kind not in kinds:
+        raise BadSettings(f"[deployers.{name}] kind is {kind!r}; it has to be one of {', '.join(kinds)}.")
+    make = known[kind].deployer
+    assert make is not None  # noqa: S101  `kinds` holds only those that have one
+    return make({k: v for k, v in values.items() if k != "kind"})

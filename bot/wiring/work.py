@@ -1,0 +1,103 @@
+"""The flows under their names: what durable work starts, what the clock starts, what Slack's requests lead to."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import time, timedelta
+
+from bot.durable.queues import DEFAULTS, Queue
+from bot.durable.work import DurableWork
+from bot.flows import (
+    announce,
+    approval,
+    command,
+    execution,
+    feedback,
+    homepage,
+    housekeeping,
+    investigation,
+    manual,
+    ordering,
+    pin,
+    question,
+    report,
+    settling,
+    suggestions,
+    thinking,
+)
+from bot.flows.desk import Desk
+from bot.intake.schedule import Daily, Every, Job
+from bot.ports import Handler, Scalar
+from bot.settings import Settings
+from bot.slack.front import Stories as SlackStories
+from bot.storage import inbox as inbox_store
+from bot.storage import journal as journal_store
+from bot.storage.alerts import SqlAlertStore
+
+
+def stories() -> SlackStories:
+    """The flows that Slack's requests lead to."""
+    return SlackStories(
+        on_command=command.on_command,
+        on_question=question.on_question,
+        on_approval=approval.on_press,
+        on_feedback=feedback.on_press,
+        on_card=command.on_press,
+        home=homepage.home,
+        suggestions=suggestions.suggestions,
+        services=ordering.services,
+        order_form=ordering.order_form,
+        check_order=ordering.check_order,
+        on_order=ordering.on_order,
+        on_opening=manual.open_by_hand,
+        on_pin=pin.on_pin,
+    )
+
+
+def jobs(settings: Settings) -> list[Job]:
+    """What the clock starts."""
+    return [
+        Job("digest", Daily(time.fromisoformat(settings.digest_at), settings.zone), queue="slack"),
+        Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
+        Job("sync_knowledge", Every(timedelta(minutes=10))),
+        Job("sweep", Every(timedelta(minutes=5))),
+    ]
+
+
+def queues(settings: Settings) -> Mapping[str, Queue]:
+    """The queues' rules; a question to a model, which may be asked twice, ends by the model's own limit first."""
+    patient = replace(DEFAULTS["model"], timeout=max(DEFAULTS["model"].timeout, 2 * settings.model_timeout_seconds + 60))
+    return {**DEFAULTS, "model": patient}
+
+
+def _for(flow: Callable[[Mapping[str, Scalar], Desk], Awaitable[None]], desk: Desk) -> Handler:
+    return lambda args: flow(args, desk)
+
+
+def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, Handler]:
+    """The flows that durable work starts, by name."""
+    keep = settings.retention
+    forget: Mapping[housekeeping.Forget, timedelta] = {
+        inbox_store.prune: timedelta(days=keep.raw_days),
+        SqlAlertStore().forget: timedelta(days=keep.alert_days),
+        journal_store.prune: timedelta(days=keep.journal_days),
+        work.purge: timedelta(days=1),
+    }
+    return {
+        "refresh": _for(announce.refresh, desk),
+        "first_card": _for(announce.first_card, desk),
+        "investigate": _for(investigation.investigate, desk),
+        "think": _for(thinking.think, desk),
+        "answer": _for(question.answer, desk),
+        "settle": _for(settling.settle, desk),
+        "execute": _for(execution.execute, desk),
+        "verify_action": _for(execution.verify, desk),
+        "expire_action": _for(execution.expire, desk),
+        "call_for_help": _for(execution.call_for_help, desk),
+        "opened_by_hand": _for(manual.opened_by_hand, desk),
+        "pin": _for(pin.pin, desk),
+        "refresh_home": _for(homepage.refresh_home, desk),
+        "digest": _for(report.digest, desk),
+        "remind": _for(report.remind, desk),
+        "sync_knowledge": _for(housekeeping.sync_knowledge, desk),
+        "sweep": lambda args: housekeeping.sweep(args, desk, forget),
+    }
