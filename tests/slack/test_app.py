@@ -174,6 +174,22 @@ async def test_a_mention_is_answered_once_in_its_thread() -> None:
         assert len(it.flows.asked) == 1  # app_mention and message of the same post
 
 
+async def test_a_question_is_acknowledged_only_once_it_is_kept() -> None:
+    """A bot that dies before its write gets the event again; here the write waits, and Slack sends the event again."""
+    async with scene() as it:
+        it.flows.waits = asyncio.Event()
+        await it.workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0INCIDENTS", text="@tocsin what changed?")
+
+        async def sent_again() -> bool:
+            entries = (await it.workspace.see("transcript"))["entries"]
+            return any(entry["kind"] == "redelivered" for entry in entries)
+
+        await it.workspace.until(sent_again)
+        it.flows.waits.set()
+        asked = await it.asked(2)
+        assert len({question.id for _, question in asked}) == 1
+
+
 async def test_a_direct_message_is_a_question_and_the_bots_own_answer_is_none() -> None:
     async with scene() as it:
         await it.workspace.do("messages", **{"as": "U0ONCALL"}, channel="U0TOCSIN", text="seen before?")
