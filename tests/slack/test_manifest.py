@@ -41,7 +41,7 @@ class Recording:
         self.heard: dict[str, set[str]] = {}
 
     def __getattr__(self, kind: str) -> Any:
-        def register(what: Any) -> Any:
+        def register(what: Any, **_options: object) -> Any:
             name = what["callback_id"] if isinstance(what, dict) else what
             self.heard.setdefault(kind, set()).add(name)
             return lambda handler: handler
