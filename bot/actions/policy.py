@@ -79,6 +79,15 @@ class Policies:
         """The Slack user ids of these groups, each once, in the order of the file; "anyone" adds none."""
         return tuple(dict.fromkeys(u for g in groups for u in self._file.groups.get(g, ())))
 
+    def may_switch_on(self, person: str) -> Ruling:
+        """Whether this person may let the model be asked again: whoever is in a group, or anybody where there are no groups."""
+        known = self.members(self._file.groups)
+        if not known or person in known:
+            return Ruling(True, "", "people of the groups in policies.yaml may switch the model on")
+        return Ruling(
+            False, "", "Only people of the groups in policies.yaml may switch the model on; anybody may switch it off", known
+        )
+
     def may_request(self, person: str, action: Action) -> Ruling:
         """Whether this person may ask for such an action; the bot may suggest whatever some rule covers."""
         rule = self.rule_for(action.kind, action.service, action.environment)

@@ -3,7 +3,7 @@
 from bot.domain.interaction import Spent
 from bot.domain.request import CommandRequest
 from bot.domain.view import NoteView
-from bot.errors import NotFound
+from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
 from bot.flows.spending import EVER, OFF, ON, SWITCH, spent_today
 from bot.flows.thinking import read_again
@@ -11,10 +11,14 @@ from bot.ports import Transaction
 
 
 async def switch(request: CommandRequest, desk: Desk) -> NoteView:
-    """`/tocsin model on|off|status`: off is a kill switch for everybody, at once; both turns are in the audit."""
+    """`/tocsin model on|off|status`: off is a kill switch for everybody, at once; on is for known people; both are in the audit."""
     wanted = request.words[1].lower() if len(request.words) > 1 else "status"
     if wanted not in (ON, OFF):
         return NoteView(await desk.db.read(lambda tx: model_line(tx, desk)))
+
+    ruling = desk.policies().may_switch_on(request.person.id)
+    if wanted == ON and not ruling.allowed:
+        raise NotAllowed(f"{ruling.reason}.")
 
     def turn(tx: Transaction) -> str:
         now = desk.clock()

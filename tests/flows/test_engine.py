@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.actions.policy import read_policies
 from bot.domain.interaction import Feature, Interaction
 from bot.domain.request import CommandRequest, Person
 from bot.domain.view import NoteView
-from bot.errors import NotFound
+from bot.errors import NotAllowed, NotFound
 from bot.flows.command import on_command
 from bot.flows.desk import Budgets, Desk
 from bot.storage.database import SqlDatabase
@@ -35,6 +36,15 @@ async def test_the_kill_switch_turns_and_both_turns_are_in_the_audit(desk: Desk)
     assert "fake:small, on." in await note(desk, "model on")
     lines = await desk.db.read(lambda tx: desk.ledger.entries(tx, "model"))
     assert [(e.actor, e.deed) for e in lines] == [("U0ONCALL", "model off"), ("U0ONCALL", "model on")]
+
+
+async def test_only_known_people_switch_it_on_again(database: SqlDatabase, clock: FakeClock) -> None:
+    policies = read_policies("groups: {on-call: [U0NIGHT]}\n")
+    desk = a_desk(database, clock, model=FakeModel([]), policies=policies)
+    assert "switched off" in await note(desk, "model off")
+    with pytest.raises(NotAllowed, match=r"people of the groups in policies\.yaml"):
+        await note(desk, "model on")
+    assert "switched off" in await note(desk, "model")
 
 
 async def test_without_a_model_the_switch_says_so(database: SqlDatabase, clock: FakeClock) -> None:
