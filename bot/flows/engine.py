@@ -11,7 +11,7 @@ from bot.ports import Transaction
 
 
 async def switch(request: CommandRequest, desk: Desk) -> NoteView:
-    """`/tocsin model on|off|status`: off is a kill switch for everybody, at once; on is for known people; both are in the audit."""
+    """`/tocsin model on|off|status`: off is a kill switch for everybody, at once, on is for known people; both are audited."""
     wanted = request.words[1].lower() if len(request.words) > 1 else "status"
     if wanted not in (ON, OFF):
         return NoteView(await desk.db.read(lambda tx: model_line(tx, desk)))
