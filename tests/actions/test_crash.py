@@ -133,6 +133,7 @@ async def test_a_kill_in_the_middle_of_a_start_leaves_one_run(
     assert estate.runs() == [f"{estate.action} payments v42"]
 
 
+@pytest.mark.slow
 async def test_a_kill_before_the_start_with_a_deployer_that_promises_nothing_is_uncertain_and_runs_nothing(
     database: SqlDatabase, tmp_path: Path, started: list[Estate]
 ) -> None:

@@ -206,6 +206,7 @@ async def test_the_panel_works_on_its_own_page_only(estate: Estate) -> None:
     assert status == 421
 
 
+@pytest.mark.slow
 async def test_a_story_from_the_panel_begins_and_a_reset_ends_it(estate: Estate) -> None:
     headers = {"Authorization": f"Bearer {estate.config.deploy_token}"}
     status, begun = await ask(estate, "/control/story", "POST", headers=headers, json={"seed": 3})
