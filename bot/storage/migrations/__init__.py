@@ -34,7 +34,7 @@ def check(connection: Connection, name: str) -> None:
     if found != head:
         raise BadSettings(
             f"The database {name} has schema {found or 'none'}, this Tocsin needs {head}. "
-            "Start the server of this version once: it brings the schema up to date."
+            "Run `tocsin db upgrade`, or start the server of this version: both bring the schema up to date."
         )
 
 
