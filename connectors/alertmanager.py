@@ -4,29 +4,17 @@ Format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 token (`http_config.authorization`); it has no ids for deliveries.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from bot.domain.alert import Alert, Severity, unreadable
+from bot.domain.alert import Alert, unreadable
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import proves
+from bot.domain.vocabulary import SEVERITY_LABELS, environment_of, first, link, service_of, severity_of
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
 
 NAME = "alertmanager"
-SERVICE_LABELS = (
-    "service", "service_name", "app", "app_kubernetes_io_name", "application", "component", "deployment", "statefulset",
-    "daemonset", "container", "job", "namespace",
-)  # fmt: skip
-ENVIRONMENT_LABELS = ("environment", "env", "deployment_environment", "stage")
-SEVERITY_LABELS = ("severity", "priority", "level")
-SEVERITIES = {
-    Severity.SEV1: ("sev1", "sev-1", "p0"),
-    Severity.SEV2: ("sev2", "sev-2", "p1", "critical", "crit", "page", "fatal", "emergency", "disaster", "high"),
-    Severity.SEV3: ("sev3", "sev-3", "p2", "error", "major", "warning", "warn", "average", "medium", "minor"),
-    Severity.SEV4: ("sev4", "sev-4", "p3", "p4", "p5", "info", "information", "informational", "notice", "low", "none", "debug"),
-}
-_SEVERITY = {word: severity for severity, words in SEVERITIES.items() for word in words}
 
 
 class AlertmanagerWebhook:
@@ -61,14 +49,14 @@ def _events(payload: Node, received_at: datetime) -> Iterator[Alert | Ignored]:
 def _alert(entry: Node, payload: Node, received_at: datetime) -> Alert:
     labels, notes = entry["labels"].texts(), entry["annotations"].texts()
     resolved = entry["status"].text(payload["status"].text("firing")) == "resolved"
-    service, found = _service(labels)
-    summary, message = _first(notes, ("summary", "title", "message"))[1], notes.get("message", "").strip()
+    service, found = service_of(labels)
+    summary, message = first(notes, ("summary", "title", "message"))[1], notes.get("message", "").strip()
     return Alert(
         connector=NAME,
         name=labels.get("alertname") or notes.get("title") or "unnamed alert",
         service=service,
-        environment=_first(labels, ENVIRONMENT_LABELS)[1],
-        severity=_SEVERITY.get(_first(labels, SEVERITY_LABELS)[1].lower(), Severity.SEV3),
+        environment=environment_of(labels),
+        severity=severity_of(first(labels, SEVERITY_LABELS)[1]),
         resolved=resolved,
         started_at=entry["startsAt"].time() or received_at,
         ended_at=(entry["endsAt"].time() or received_at) if resolved else None,
@@ -77,25 +65,9 @@ def _alert(entry: Node, payload: Node, received_at: datetime) -> Alert:
         labels=labels,
         group=payload["groupLabels"].texts(),
         service_from=found,
-        runbook_url=_link(_first(notes, ("runbook_url", "runbook"))[1]),
-        link=_link(entry["generatorURL"].text()) or _link(payload["externalURL"].text()),
+        runbook_url=link(first(notes, ("runbook_url", "runbook"))[1]),
+        link=link(entry["generatorURL"].text()) or link(payload["externalURL"].text()),
     )
-
-
-def _service(labels: Mapping[str, str]) -> tuple[str, str]:
-    """The service and how it was found."""
-    key, value = _first(labels, SERVICE_LABELS)
-    if key == "job":
-        value = value.rpartition("/")[2] or value  # Kubernetes writes namespace/name
-    return (value, f"label {key}") if value else ("unknown", "no label names one")
-
-
-def _first(values: Mapping[str, str], keys: Sequence[str]) -> tuple[str, str]:
-    return next(((key, values[key].strip()) for key in keys if values.get(key, "").strip()), ("", ""))
-
-
-def _link(url: str) -> str:
-    return url if url.startswith(("http://", "https://")) else ""
 
 
 CONNECTOR = Connector(

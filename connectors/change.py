@@ -9,6 +9,7 @@ from typing import TypeVar
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import proves
+from bot.domain.vocabulary import link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Parsed, WebhookSettings
 
@@ -55,7 +56,7 @@ class ChangeWebhook:
             commit=told["commit"].text()[:64],
             repository=told["repository"].text()[:140],
             author=told["author"].text()[:100],
-            url=_link(told["url"]),
+            url=link(told["url"].text()),
             files=tuple(f.text()[:300] for f in told["files"].optional_items() if f.text())[:MOST_FILES],
         )
         return (change,)
@@ -70,11 +71,6 @@ def _one_of(words: type[W], node: Node, usual: str) -> W:
         return words(given)
     except ValueError:
         raise BadPayload(f"{given[:40]!r} is none of {', '.join(word.value for word in words)}", path=node.path) from None
-
-
-def _link(node: Node) -> str:
-    url = node.text()
-    return url[:1000] if url.startswith(("http://", "https://")) else ""
 
 
 CONNECTOR = Connector(

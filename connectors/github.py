@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import hmac_hex, proves
+from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
 
@@ -88,11 +89,11 @@ def _commit(commit: Node, repository: str, received_at: datetime) -> Change:
         kind=ChangeKind.COMMIT,
         status=ChangeStatus.SUCCEEDED,
         at=commit["timestamp"].time() or received_at,
-        title=_line(commit["message"].text()) or sha[:7],
+        title=line(commit["message"].text()) or sha[:7],
         commit=sha,
         repository=repository,
         author=(author["username"].text() or author["name"].text())[:100],
-        url=_link(commit["url"].text()),
+        url=link(commit["url"].text()),
         files=tuple(dict.fromkeys(f for f in files if f))[:MOST_FILES],
     )
 
@@ -128,14 +129,14 @@ def _deploy(payload: Node, status: ChangeStatus, at: datetime, told: Node) -> Ch
         kind=ChangeKind.DEPLOY,
         status=status,
         at=at,
-        title=_line(deployment["description"].text()) or f"deploy {version or repository}",
+        title=line(deployment["description"].text()) or f"deploy {version or repository}",
         services=(service[:100],) if service else (),
         environment=(told["environment"].text() or deployment["environment"].text())[:100],
         version=version[:100],
         commit=sha,
         repository=repository,
         author=creator[:100],
-        url=next((u for k in ("log_url", "target_url", "environment_url") if (u := _link(told[k].text()))), ""),
+        url=next((u for k in ("log_url", "target_url", "environment_url") if (u := link(told[k].text()))), ""),
     )
 
 
@@ -164,11 +165,11 @@ def _release(payload: Node, received_at: datetime) -> Iterator[Change | Ignored]
         kind=ChangeKind.RELEASE,
         status=status,
         at=out or release["created_at"].time() or received_at,
-        title=_line(f"release {name} {action}"),
+        title=line(f"release {name} {action}"),
         version=tag[:100],
         repository=repository,
         author=release["author"]["login"].text()[:100],
-        url=_link(release["html_url"].text()),
+        url=link(release["html_url"].text()),
     )
 
 
@@ -185,20 +186,12 @@ def _workflow_run(payload: Node, received_at: datetime) -> Iterator[Change | Ign
         kind=ChangeKind.BUILD,
         status=status,
         at=run["updated_at"].time() or received_at,
-        title=_line(f"{run['name'].text('workflow')} #{run['run_number'].text('?')} {conclusion}".strip()),
+        title=line(f"{run['name'].text('workflow')} #{run['run_number'].text('?')} {conclusion}".strip()),
         commit=sha,
         repository=repository,
         author=run["actor"]["login"].text()[:100],
-        url=_link(run["html_url"].text()),
+        url=link(run["html_url"].text()),
     )
-
-
-def _line(text: str) -> str:
-    return text.strip().partition("\n")[0].strip()[:300]
-
-
-def _link(url: str) -> str:
-    return url if url.startswith(("http://", "https://")) else ""
 
 
 _EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = {

@@ -65,14 +65,12 @@ async def _run(args: argparse.Namespace) -> int:
 async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The bot runs while this is entered; the tasks it gives are not meant to end."""
     from bot.durable.worker import Worker  # slow, as above
-    from bot.flows.alerts import on_alerts
-    from bot.flows.changes import on_changes
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
     from bot.intake.schedule import Clockwork
     from bot.slack.channel import SlackChannel
     from bot.slack.client import connect
-    from bot.wiring import build, jobs
+    from bot.wiring import build, jobs, told
 
     slack = settings.slack
     if slack.bot_token is None:
@@ -86,8 +84,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         if bot.telemetry is not None:
             end.callback(bot.telemetry.close)
         meters = Meters()
-        connectors = {name: door.connector for name, door in bot.doors.items()}
-        drain = Drain(bot.desk, connectors, on_alerts, on_changes, meters=meters)
+        drain = Drain(bot.desk, bot.readers, told(), meters=meters)
         worker = Worker(bot.db, bot.work, bot.handlers)
         web = _Web(_pages(bot, drain, worker, meters))
         tasks = [

@@ -52,6 +52,7 @@ class Alert:
     runbook_url: str = ""
     link: str = ""
     readable: bool = True  # False: no parser understood the payload
+    ref: str = ""  # the vendor's own id of it, by which it can be acknowledged there
 
 
 def fingerprint(alert: Alert) -> str:

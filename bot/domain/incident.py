@@ -43,6 +43,8 @@ class Member:
     summary: str = ""
     cleared_at: datetime | None = None
     hooks: tuple[str, ...] = ()  # what else it can be matched by: "node=n1", "alert=targetdown"
+    connector: str = ""
+    ref: str = ""  # the vendor's own id of its latest alert
 
 
 @dataclass(frozen=True, slots=True)

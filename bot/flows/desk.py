@@ -25,8 +25,11 @@ from bot.ports import (
     JournalStore,
     Ledger,
     Model,
+    Pager,
+    Responder,
     SwitchStore,
     TimelineStore,
+    Tracker,
     Work,
 )
 
@@ -84,6 +87,9 @@ class Desk:
     evidence_sources: tuple[EvidenceSource, ...] = ()
     change_sources: tuple[ChangeSource, ...] = ()
     deployers: Mapping[str, Deployer] = field(default_factory=dict)
+    pagers: Mapping[str, Pager] = field(default_factory=dict)
+    responders: Mapping[str, Responder] = field(default_factory=dict)
+    trackers: Mapping[str, Tracker] = field(default_factory=dict)
     model: Model | None = None
     budgets: Budgets = Budgets()
     limits: Limits = Limits()

@@ -74,6 +74,8 @@ def _joining(news: News, reason: str, now: datetime, catalogue: Catalogue) -> Me
         summary=(first.summary or first.description)[:300],
         cleared_at=_cleared(news, now) if not news.firing else None,
         hooks=hooks_of(first, catalogue),
+        connector=first.connector,
+        ref=_ref(news) or first.ref,
     )
 
 
@@ -88,7 +90,13 @@ def _updated(member: Member, news: News, now: datetime) -> Member:
         firing=news.firing,
         events=member.events + len(news.events),
         cleared_at=None if news.firing else _cleared(news, now) if news.cleared_now else member.cleared_at,
+        ref=_ref(news) or member.ref,
     )
+
+
+def _ref(news: News) -> str:
+    """The vendor's id of the latest alert that has one."""
+    return next((e.alert.ref for e, _ in reversed(news.events) if e.alert.ref), "")
 
 
 def _cleared(news: News, now: datetime) -> datetime:

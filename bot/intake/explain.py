@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
 from bot.domain.alert import Alert, fingerprint
-from bot.domain.change import Change
 from bot.errors import NotFound
-from bot.ports import Connector, Delivery, Explains, Ignored
+from bot.ports import Connector, Delivery, Event, Explains, Ignored
 from bot.redact import clean, redact
 
 
@@ -24,11 +23,14 @@ def explained(connectors: Mapping[str, Connector], delivery: Delivery) -> Iterat
         yield from (redact(clean(line)) for line in _told(event))
 
 
-def _told(event: Alert | Change | Ignored) -> Iterator[str]:
+def _told(event: Event) -> Iterator[str]:
     if isinstance(event, Ignored):
         yield f"ignored: {event.reason}"
         return
-    yield "a change:" if isinstance(event, Change) else f"an alert of the problem {fingerprint(event)}:"
+    if isinstance(event, Alert):
+        yield f"an alert of the problem {fingerprint(event)}:"
+    else:
+        yield f"a {type(event).__name__.lower()}:"
     for field, value in asdict(event).items():
         if value not in ("", None, (), {}):
             yield f"  {field:12} {value}"

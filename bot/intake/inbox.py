@@ -6,21 +6,22 @@ A crash rolls a batch back and the parcels still wait; what nobody can read beco
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.alert import Alert, unreadable
 from bot.domain.change import Change
+from bot.domain.handling import Handling
+from bot.domain.ticket import Ticket
 from bot.errors import BadPayload, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.intake.meters import Meters
-from bot.ports import Connector, Database, Ignored, InboxStore, Parcel, Parsed, Transaction
+from bot.ports import Connector, Database, Event, Ignored, InboxStore, Parcel, Parsed, Transaction
 from bot.redact import redact
 
 log = logging.getLogger(__name__)
 
-AlertStory = Callable[[Transaction, Sequence[Alert], Desk], None]
-ChangeStory = Callable[[Transaction, Sequence[Change], Desk], None]
 
 BATCH = 500  # parcels in one transaction
 MOST_EVENTS = 500  # ... unless they hold more alerts and changes than this
@@ -30,6 +31,16 @@ BURST_PAUSE = 0.5  # seconds between batches while deliveries keep coming
 ERROR_LIMIT = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The stories that hear of each kind of event, in the transaction of its batch."""
+
+    alerts: Callable[[Transaction, Sequence[Alert], Desk], None]
+    changes: Callable[[Transaction, Sequence[Change], Desk], None]
+    handlings: Callable[[Transaction, Sequence[Handling], Desk], None] = lambda *_: None
+    tickets: Callable[[Transaction, Sequence[Ticket], Desk], None] = lambda *_: None
+
+
 @dataclass(slots=True)
 class _Read:
     """A batch in our own words: what each parcel came to, and all that was in them."""
@@ -37,6 +48,22 @@ class _Read:
     parcels: list[Parcel] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    handlings: list[Handling] = field(default_factory=list)
+    tickets: list[Ticket] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.alerts) + len(self.changes) + len(self.handlings) + len(self.tickets)
+
+    def take(self, event: Event) -> None:
+        """Put an event with its kind."""
+        if isinstance(event, Alert):
+            self.alerts.append(event)
+        elif isinstance(event, Change):
+            self.changes.append(event)
+        elif isinstance(event, Handling):
+            self.handlings.append(event)
+        elif isinstance(event, Ticket):
+            self.tickets.append(event)
 
 
 class Drain:
@@ -46,16 +73,14 @@ class Drain:
         self,
         desk: Desk,
         connectors: Mapping[str, Connector],
-        on_alerts: AlertStory,
-        on_changes: ChangeStory,
+        told: Told,
         *,
         meters: Meters | None = None,
         batch: int = BATCH,
     ) -> None:
         self._desk = desk
         self._connectors = connectors
-        self._on_alerts = on_alerts
-        self._on_changes = on_changes
+        self._told = told
         self._meters = meters or Meters()
         self._batch = batch
         self._arrived = asyncio.Event()
@@ -122,15 +147,19 @@ class Drain:
     def _tell(self, tx: Transaction, read: _Read) -> None:
         """The stories hear of it, and the parcels are done. Changes first: an alert of the same batch may be theirs."""
         if read.changes:
-            self._on_changes(tx, read.changes, self._desk)
+            self._told.changes(tx, read.changes, self._desk)
+        if read.tickets:
+            self._told.tickets(tx, read.tickets, self._desk)
         if read.alerts:
-            self._on_alerts(tx, read.alerts, self._desk)
+            self._told.alerts(tx, read.alerts, self._desk)
+        if read.handlings:
+            self._told.handlings(tx, read.handlings, self._desk)
         self._desk.inbox.finish(tx, read.parcels)
 
     def _read(self, parcels: Sequence[Parcel]) -> _Read:
         read = _Read()
         for parcel in parcels:
-            if len(read.alerts) + len(read.changes) >= MOST_EVENTS:
+            if len(read) >= MOST_EVENTS:
                 break
             try:
                 parsed = self._parse(parcel)
@@ -138,8 +167,8 @@ class Drain:
                 read.parcels.append(replace(parcel, state="unreadable", error=_reason(error)))
                 read.alerts.append(self._unreadable(parcel, error))
                 continue
-            read.alerts += [event for event in parsed if isinstance(event, Alert)]
-            read.changes += [event for event in parsed if isinstance(event, Change)]
+            for event in parsed:
+                read.take(event)
             read.parcels.append(replace(parcel, state="done", error="", outcome=_outcome(parsed)))
         return read
 
@@ -215,6 +244,10 @@ class Drain:
             self._meters.events.labels(alert.connector, "alert").inc()
         for change in read.changes:
             self._meters.events.labels(change.connector, "change").inc()
+        for handling in read.handlings:
+            self._meters.events.labels(handling.connector, "handling").inc()
+        for ticket in read.tickets:
+            self._meters.events.labels(ticket.connector, "ticket").inc()
         for parcel in read.parcels:
             self._meters.parcels.labels(parcel.delivery.connector, _word(parcel)).inc()
 
@@ -235,17 +268,16 @@ async def replay(db: Database, inbox: InboxStore, id: int) -> Parcel:
 
 def _outcome(parsed: Parsed) -> str:
     """What a delivery held, for people: "2 alerts, 1 change", "ignored: ping"."""
-    alerts = sum(isinstance(event, Alert) for event in parsed)
-    changes = sum(isinstance(event, Change) for event in parsed)
-    words = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in ((alerts, "alert"), (changes, "change")) if n]
+    counts = Counter(type(event).__name__.lower() for event in parsed if not isinstance(event, Ignored))
     ignored = [event.reason for event in parsed if isinstance(event, Ignored)]
+    words = [f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in sorted(counts.items())]
     return ", ".join(words) or "ignored: " + redact("; ".join(ignored) or "it holds nothing")[:ERROR_LIMIT]
 
 
 def _word(parcel: Parcel) -> str:
     if parcel.state == "unreadable":
         return "unreadable"
-    words = ("alert", "change")
+    words = ("alert", "change", "handling", "ticket")
     return next((f"{w}s" for w in words if w in parcel.outcome and not parcel.outcome.startswith("ignored")), "ignored")
 
 

@@ -22,7 +22,7 @@ from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.web import Door
 from bot.investigation.model.telemetry import Telemetry
-from bot.ports import Channel, Handler
+from bot.ports import Channel, Connector, Handler, Watcher
 from bot.settings import Settings
 from bot.slack.app import App, build_app
 from bot.slack.socket import SocketMode
@@ -33,7 +33,7 @@ from bot.wiring.knowledge import confirmed_incidents, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.stores import Stores, ask, beside
 from bot.wiring.vendors import Vendors, vendors
-from bot.wiring.work import handlers, jobs, queues, stories
+from bot.wiring.work import handlers, jobs, queues, stories, told
 
 __all__ = [
     "Bot",
@@ -52,6 +52,7 @@ __all__ = [
     "slack_app",
     "stories",
     "telemetry_of",
+    "told",
     "utc_now",
     "vector_store",
     "vendors",
@@ -81,6 +82,8 @@ class Bot:
     work: DurableWork
     desk: Desk
     doors: Mapping[str, Door]
+    readers: Mapping[str, Connector]  # who can read what the inbox holds
+    watchers: Mapping[str, Watcher]
     handlers: Mapping[str, Handler]
     slack: App
     socket_mode: SocketMode | None  # None: Slack's requests come by signed HTTP
@@ -124,6 +127,9 @@ def build(settings: Settings, channel: Channel) -> Bot:
         evidence_sources=able.evidence,
         change_sources=able.changes,
         deployers=able.deployers,
+        pagers=able.pagers,
+        responders=able.responders,
+        trackers=able.trackers,
         model=telemetry.traced(model) if telemetry and model else model,
         budgets=settings.budgets,
         limits=settings.limits,
@@ -131,7 +137,19 @@ def build(settings: Settings, channel: Channel) -> Bot:
         code_version=__version__,
     )
     app, socket_mode = slack_app(desk, settings)
-    return Bot(settings, db, work, desk, able.doors, handlers(desk, work, settings), app, socket_mode, telemetry)
+    return Bot(
+        settings,
+        db,
+        work,
+        desk,
+        able.doors,
+        able.readers,
+        able.watchers,
+        handlers(desk, work, settings),
+        app,
+        socket_mode,
+        telemetry,
+    )
 
 
 def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:

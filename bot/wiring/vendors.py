@@ -1,15 +1,18 @@
 """What the configured connectors can do."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from bot.errors import BadSettings
 from bot.intake.web import Door
-from bot.ports import ChangeSource, Connector, Deployer, EvidenceSource, WebhookSettings
+from bot.ports import ChangeSource, Connector, Deployer, EvidenceSource, Pager, Responder, Tracker, Watcher, WebhookSettings
 from bot.settings import Settings
 from connectors import CONNECTORS
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,11 @@ class Vendors:
     evidence: tuple[EvidenceSource, ...]
     changes: tuple[ChangeSource, ...]
     deployers: Mapping[str, Deployer]
+    readers: Mapping[str, Connector]  # all that can read a delivery, whichever way it came
+    pagers: Mapping[str, Pager]
+    responders: Mapping[str, Responder]
+    trackers: Mapping[str, Tracker]
+    watchers: Mapping[str, Watcher]
 
 
 def vendors(settings: Settings) -> Vendors:
@@ -37,7 +45,20 @@ def vendors(settings: Settings) -> Vendors:
         evidence=tuple(e for e in evidence if e is not None),
         changes=tuple(c for c in changes if c is not None),
         deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
+        readers={n: c for n, c in known.items() if c.webhook},
+        pagers=_made({n: c.pager for n, c in known.items()}, own, settings),
+        responders=_made({n: c.responder for n, c in known.items()}, own, settings),
+        trackers=_made({n: c.tracker for n, c in known.items()}, own, settings),
+        watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
     )
+
+
+def _made(
+    factories: Mapping[str, Callable[[BaseModel], Made | None] | None], own: Mapping[str, BaseModel], settings: Settings
+) -> dict[str, Made]:
+    """What the configured connectors make of their settings, by the connector's name."""
+    made = {n: make(own[n]) for n, make in factories.items() if make and n in settings.connectors}
+    return {n: one for n, one in made.items() if one is not None}
 
 
 def _own_settings(connector: Connector, values: Mapping[str, object]) -> BaseModel:

@@ -24,7 +24,12 @@ from bot.flows import (
     suggestions,
     thinking,
 )
+from bot.flows.alerts import on_alerts
+from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
+from bot.flows.handling import on_handlings
+from bot.flows.tickets import on_tickets
+from bot.intake.inbox import Told
 from bot.intake.schedule import Daily, Every, Job
 from bot.ports import Handler, Scalar
 from bot.settings import Settings
@@ -51,6 +56,11 @@ def stories() -> SlackStories:
         on_opening=manual.open_by_hand,
         on_pin=pin.on_pin,
     )
+
+
+def told() -> Told:
+    """The flows that the inbox leads to."""
+    return Told(on_alerts, on_changes, on_handlings, on_tickets)
 
 
 def jobs(settings: Settings) -> list[Job]:

@@ -12,10 +12,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field
 
-from bot.domain.alert import Alert, Severity, unreadable
+from bot.domain.alert import Alert, unreadable
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import hmac_hex, proves
+from bot.domain.vocabulary import link, severity_of
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Parsed, WebhookSettings
 from connectors.generic.mapping import PLAIN, Source, entries_of, looked_up, translated
@@ -23,11 +24,6 @@ from connectors.generic.mapping import PLAIN, Source, entries_of, looked_up, tra
 NAME = "generic"
 MOST_LABELS = 100
 SHOWN = 120  # characters of a value in an explanation
-_SEVERITIES = {
-    **dict.fromkeys(("sev1", "sev-1", "p0"), Severity.SEV1),
-    **dict.fromkeys(("sev2", "sev-2", "p1", "critical", "crit", "fatal", "page", "emergency", "high"), Severity.SEV2),
-    **dict.fromkeys(("sev4", "sev-4", "p3", "p4", "info", "informational", "notice", "low", "debug"), Severity.SEV4),
-}  # every other word, and none, is SEV3
 _OVER = frozenset(("resolved", "ok", "okay", "closed", "recovered", "recovery", "cleared", "normal", "up", "green", "inactive"))
 
 
@@ -112,8 +108,7 @@ class _Fields:
         return self.nodes.get(field, Node(None, f"$.{field}"))
 
     def link(self, field: str) -> str:
-        url = self[field].text()
-        return url[:2000] if url.startswith(("http://", "https://")) else ""
+        return link(self[field].text())
 
 
 def _alert(name: str, fields: _Fields, delivery: Delivery) -> Alert:
@@ -125,7 +120,7 @@ def _alert(name: str, fields: _Fields, delivery: Delivery) -> Alert:
         name=fields["name"].needed()[:200],
         service=service or "unknown",
         environment=fields["environment"].text().strip()[:100],
-        severity=_SEVERITIES.get(fields["severity"].text().strip().lower(), Severity.SEV3),
+        severity=severity_of(fields["severity"].text()),
         resolved=resolved,
         started_at=fields["starts_at"].time() or delivery.received_at,
         ended_at=(fields["ends_at"].time() or delivery.received_at) if resolved else None,

@@ -18,7 +18,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, insert
 from bot.domain.alert import Alert
 from bot.domain.change import Change
 from bot.flows.desk import Desk
-from bot.intake.inbox import Drain
+from bot.intake.inbox import Drain, Told
 from bot.intake.web import Door, create_app
 from bot.ports import Transaction, WebhookSettings
 from bot.storage.database import SqlDatabase, sql
@@ -44,7 +44,7 @@ async def serve(folder: Path, secret: str, *, drained: bool) -> None:
     database.open()
     database.write_now(lambda tx: uids.create(sql(tx), checkfirst=True))
     desk = a_desk(database, lambda: datetime.now(UTC))
-    drain = Drain(desk, {CONNECTOR.name: CONNECTOR}, on_alerts, on_changes)
+    drain = Drain(desk, {CONNECTOR.name: CONNECTOR}, Told(on_alerts, on_changes))
     doors = {CONNECTOR.name: Door(CONNECTOR, WebhookSettings(secret=SecretStr(secret)))}
     app = create_app(desk, doors, arrived=drain.wake)
     config = uvicorn.Config(app, host="127.0.0.1", port=0, access_log=False, log_level="warning")

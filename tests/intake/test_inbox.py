@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.alert import UNREADABLE, instance_key
 from bot.errors import NotFound
-from bot.intake.inbox import Drain, replay
+from bot.intake.inbox import Drain, Told, replay
 from bot.intake.meters import Meters
 from bot.ports import Delivery, Parcel
 from bot.storage.database import SqlDatabase
@@ -27,7 +27,7 @@ def parcels(database: SqlDatabase) -> list[Parcel]:
 
 def drain(database: SqlDatabase, clock: FakeClock, stories: Stories, **more: int) -> Drain:
     stories.prepare(database)
-    return Drain(a_desk(database, clock), {"plain": PLAIN}, stories.on_alerts, stories.on_changes, **more)  # type: ignore[arg-type]  # batch only
+    return Drain(a_desk(database, clock), {"plain": PLAIN}, Told(stories.on_alerts, stories.on_changes), **more)  # type: ignore[arg-type]  # batch only
 
 
 async def test_a_batch_is_one_transaction_and_each_parcel_says_what_it_held(database: SqlDatabase, clock: FakeClock) -> None:
@@ -146,7 +146,7 @@ async def test_a_batch_ends_when_it_holds_enough_events(
 
 async def test_the_running_drain_wakes_at_once_and_stops_when_told(database: SqlDatabase, clock: FakeClock) -> None:
     stories, meters = Stories().prepare(database), Meters()
-    line = Drain(a_desk(database, clock), {"plain": PLAIN}, stories.on_alerts, stories.on_changes, meters=meters)
+    line = Drain(a_desk(database, clock), {"plain": PLAIN}, Told(stories.on_alerts, stories.on_changes), meters=meters)
     running = asyncio.create_task(line.run())
     await asyncio.sleep(0.05)
     put(database, clock, {"alerts": ["a"]}, {"changes": ["b"]}, b"?")

@@ -17,7 +17,7 @@ from sqlalchemy import text
 import bot.storage
 from bot.domain.view import Place
 from bot.durable.table import metadata as work_metadata
-from bot.intake.inbox import Drain
+from bot.intake.inbox import Drain, Told
 from bot.ports import Card, Transaction
 from bot.storage.cards import SqlCardStore
 from bot.storage.database import SqlDatabase, metadata, sql
@@ -77,7 +77,8 @@ async def test_a_poisonous_parcel_never_takes_an_innocent_one_with_it_when_two_r
     deliveries = [(a_delivery({"alerts": [name]}, NOON), f"id-{n}") for n, name in enumerate(names)]
     await opened.write(lambda tx: inbox.add(tx, deliveries))
     drains = [
-        Drain(a_desk(db, clock), {"plain": PLAIN}, stories.on_alerts, stories.on_changes, batch=10) for db in (opened, other)
+        Drain(a_desk(db, clock), {"plain": PLAIN}, Told(stories.on_alerts, stories.on_changes), batch=10)
+        for db in (opened, other)
     ]
 
     async def waiting() -> int:

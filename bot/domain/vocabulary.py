@@ -1,0 +1,52 @@
+"""The words that vendors use for the same few things: which label names the service, how bad "critical" is."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.domain.alert import Severity
+
+SERVICE_LABELS = (
+    "service", "service_name", "app", "app_kubernetes_io_name", "application", "component", "deployment", "statefulset",
+    "daemonset", "container", "job", "namespace",
+)  # fmt: skip
+ENVIRONMENT_LABELS = ("environment", "env", "deployment_environment", "stage")
+SEVERITY_LABELS = ("severity", "priority", "level")
+SEVERITIES = {
+    Severity.SEV1: ("sev1", "sev-1", "p0"),
+    Severity.SEV2: ("sev2", "sev-2", "p1", "critical", "crit", "page", "fatal", "emergency", "disaster", "high"),
+    Severity.SEV3: ("sev3", "sev-3", "p2", "error", "major", "warning", "warn", "average", "medium", "minor"),
+    Severity.SEV4: ("sev4", "sev-4", "p3", "p4", "p5", "info", "information", "informational", "notice", "low", "none", "debug"),
+}
+_SEVERITY = {word: severity for severity, words in SEVERITIES.items() for word in words}
+
+
+def severity_of(word: str) -> Severity:
+    """How bad a vendor's word is; SEV3 for a word that nobody knows. SEV1 only if it says so."""
+    return _SEVERITY.get(word.strip().lower(), Severity.SEV3)
+
+
+def service_of(labels: Mapping[str, str]) -> tuple[str, str]:
+    """The service that labels name, and how it was found, for people; "unknown" where none names one."""
+    key, value = first(labels, SERVICE_LABELS)
+    if key == "job":
+        value = value.rpartition("/")[2] or value  # Kubernetes writes namespace/name
+    return (value, f"label {key}") if value else ("unknown", "no label names one")
+
+
+def environment_of(labels: Mapping[str, str]) -> str:
+    """The environment that labels name, or ""."""
+    return first(labels, ENVIRONMENT_LABELS)[1]
+
+
+def first(values: Mapping[str, str], keys: Sequence[str]) -> tuple[str, str]:
+    """The first of these keys with a value that is not blank, and that value; two empty texts for none."""
+    return next(((key, values[key].strip()) for key in keys if values.get(key, "").strip()), ("", ""))
+
+
+def line(text: str, most: int = 300) -> str:
+    """The first line of a text, cut to size."""
+    return text.strip().partition("\n")[0].strip()[:most]
+
+
+def link(url: str) -> str:
+    """The URL if it is one of the web, else ""."""
+    return url[:2000] if url.startswith(("http://", "https://")) else ""

@@ -1,0 +1,126 @@
+"""The outside world: what a vendor can do, and the doors to database, work, chat and models.
+
+A Protocol stands here only where two real implementations exist, or where an import rule keeps two rooms apart.
+
+vendors  Connector and all that one can be able to do
+models   embedders and language models
+chat     where people read
+work     transactions and durable work
+stores   one store per aggregate
+"""
+
+from bot.ports.chat import (
+    Channel,
+    Telling,
+)
+from bot.ports.models import (
+    Embedder,
+    Listener,
+    Model,
+    ModelRequest,
+    Tool,
+)
+from bot.ports.stores import (
+    ActionStore,
+    AlertStore,
+    Card,
+    CardStore,
+    ChangeStore,
+    DiagnosisStore,
+    InboxStore,
+    IncidentStore,
+    JournalStore,
+    Ledger,
+    Parcel,
+    Problem,
+    Sighting,
+    SwitchStore,
+    TimelineStore,
+)
+from bot.ports.vendors import (
+    ChangeSource,
+    Connector,
+    Delivery,
+    Deployer,
+    Event,
+    EvidenceSource,
+    Explains,
+    Ignored,
+    OnCall,
+    Order,
+    Page,
+    Pager,
+    Parsed,
+    Responder,
+    Run,
+    RunState,
+    TicketDraft,
+    Tracker,
+    Watcher,
+    Webhook,
+    WebhookSettings,
+)
+from bot.ports.work import (
+    QUEUES,
+    Clock,
+    Database,
+    Handler,
+    Scalar,
+    Transaction,
+    Work,
+    fence,
+)
+
+__all__ = [
+    "QUEUES",
+    "ActionStore",
+    "AlertStore",
+    "Card",
+    "CardStore",
+    "ChangeSource",
+    "ChangeStore",
+    "Channel",
+    "Clock",
+    "Connector",
+    "Database",
+    "Delivery",
+    "Deployer",
+    "DiagnosisStore",
+    "Embedder",
+    "Event",
+    "EvidenceSource",
+    "Explains",
+    "Handler",
+    "Ignored",
+    "InboxStore",
+    "IncidentStore",
+    "JournalStore",
+    "Ledger",
+    "Listener",
+    "Model",
+    "ModelRequest",
+    "OnCall",
+    "Order",
+    "Page",
+    "Pager",
+    "Parcel",
+    "Parsed",
+    "Problem",
+    "Responder",
+    "Run",
+    "RunState",
+    "Scalar",
+    "Sighting",
+    "SwitchStore",
+    "Telling",
+    "TicketDraft",
+    "TimelineStore",
+    "Tool",
+    "Tracker",
+    "Transaction",
+    "Watcher",
+    "Webhook",
+    "WebhookSettings",
+    "Work",
+    "fence",
+]

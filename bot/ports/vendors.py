@@ -1,0 +1,254 @@
+"""What a vendor can do: alerts and changes in, evidence, deployments, people to wake, tickets."""
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from bot.domain.alert import Alert, Severity
+from bot.domain.change import Change, Commit, Version
+from bot.domain.handling import Deed, Handling
+from bot.domain.telemetry import Readings, Window
+from bot.domain.ticket import Ticket, TicketStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook request as it came in; header names in lower case, `body` raw."""
+
+    connector: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that the bot has no use for, and why."""
+
+    reason: str
+
+
+Event = Alert | Change | Handling | Ticket | Ignored
+Parsed = tuple[Event, ...]
+
+
+class WebhookSettings(BaseModel):
+    """What every webhook connector can be told; `previous_secret` stays valid during a rotation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret: SecretStr | None = None
+    previous_secret: SecretStr | None = None
+    allow_unsigned: bool = False
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The live secrets, the current one first."""
+        return tuple(s.get_secret_value() for s in (self.secret, self.previous_secret) if s is not None)
+
+
+class Webhook(Protocol):
+    """Alerts or changes that a vendor sends."""
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        """Raise BadSignature unless the delivery proves that it knows one of the secrets."""
+
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The vendor's own id of this delivery, or "" where the vendor has none."""
+
+    def parse(self, delivery: Delivery) -> Parsed:
+        """The delivery in our words; pure. Raise BadPayload naming the path if it is not what the vendor documents."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A webhook that can tell how it reads a payload, which a mapping in the settings decides."""
+
+    def explain(self, delivery: Delivery) -> Iterator[str]:
+        """Each field, where it was looked for and what was found, one line each. Raise BadPayload like parse."""
+
+
+class EvidenceSource(Protocol):
+    """Read-only numbers, logs or traces. A failure is a value (`Readings.status`), never an exception."""
+
+    async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
+        """What the source knows of these services in this window."""
+
+
+class ChangeSource(Protocol):
+    """Commits and diffs, fetched when needed."""
+
+    async def commit(self, repository: str, sha: str) -> Commit | None:
+        """One commit with its diff; None if this source does not have the repository or the commit."""
+
+    async def between(self, repository: str, base: str, head: str) -> tuple[Commit, ...]:
+        """The commits after `base` up to `head`, newest first, with diffs; empty if unknown here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a deployer is asked to do; `key` is the idempotency key."""
+
+    service: str
+    environment: str
+    version: str
+    key: str
+
+
+class RunState(StrEnum):
+    """What a deployer says of a run; UNKNOWN: it never heard of the key."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A deployer's run; `output` are its last lines, unredacted."""
+
+    id: str
+    state: RunState
+    version: str = ""
+    link: str = ""
+    output: tuple[str, ...] = ()
+
+
+class Deployer(Protocol):
+    """Changes what runs. Every method raises Unavailable when the deployer cannot be asked.
+
+    `start` raises Unavailable also where nobody knows whether it started; any other BotError means that nothing was started.
+    """
+
+    @property
+    def idempotent(self) -> bool:
+        """It promises that a key starts one run only, so that `start` may be repeated when its outcome is unknown."""
+
+    async def current(self, service: str, environment: str) -> Version:
+        """What runs now, asked, not assumed."""
+
+    async def versions(self, service: str, environment: str) -> tuple[Version, ...]:
+        """What ran before, newest first, the current one included."""
+
+    async def start(self, order: Order) -> Run:
+        """Start it once per key; the same key again answers with the same run."""
+
+    async def status(self, order: Order) -> Run:
+        """What became of the order with this key; state UNKNOWN if it never arrived."""
+
+    def how_to_ask(self, order: Order) -> str:
+        """What a person can do to find out what became of an order: an imperative sentence without its full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnCall:
+    """Somebody whose turn it is, as a pager knows them; `until` is the end of their shift."""
+
+    name: str
+    email: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What somebody is woken for; `key` is the idempotency key, one per incident and person or rota that is woken.
+
+    `target` is the pager's own name of whom to wake (an escalation policy, a team); "" is the one in its settings.
+    """
+
+    key: str
+    title: str
+    severity: Severity
+    service: str
+    text: str = ""
+    link: str = ""
+    target: str = ""
+
+
+class Pager(Protocol):
+    """Knows who is on call, and wakes people. Every method raises Unavailable when the pager cannot be asked."""
+
+    async def on_call(self, schedule: str) -> tuple[OnCall, ...]:
+        """Whose turn it is now on a schedule, by its id or name; the first is asked first."""
+
+    async def page(self, page: Page) -> None:
+        """Wake somebody; the same key again while it is open wakes nobody twice."""
+
+    async def carry(self, key: str, deed: Deed, by: str) -> None:
+        """A page of ours was acknowledged or resolved here; the pager is told. A key that it does not know is no error."""
+
+
+class Responder(Protocol):
+    """Does at a vendor what people did here to the vendor's own alerts, so that both sides agree."""
+
+    deeds: frozenset[Deed]  # what the vendor knows how to do
+
+    async def carry(self, alert: Alert, deed: Deed, by: str, note: str, until: datetime | None = None) -> str:
+        """Do it to the vendor's alert, and return the vendor's id of what was made (a silence) or "". Twice is once.
+
+        Raises Unavailable if the vendor cannot be asked, NotFound if it does not know the alert any more.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class TicketDraft:
+    """A ticket to be opened; `key` is the idempotency key. `text` is plain Markdown."""
+
+    key: str
+    title: str
+    text: str
+    service: str
+    severity: Severity
+    link: str = ""
+
+
+class Tracker(Protocol):
+    """A ticket system. Every method raises Unavailable when it cannot be asked, NotFound where the ticket is gone."""
+
+    async def open(self, draft: TicketDraft) -> Ticket:
+        """Open it once per key; the same key again answers with the same ticket."""
+
+    async def get(self, ref: str) -> Ticket | None:
+        """One ticket by the tracker's id of it, or None."""
+
+    async def comment(self, ref: str, text: str, key: str) -> None:
+        """Add a comment once per key."""
+
+    async def move(self, ref: str, status: TicketStatus) -> None:
+        """Bring it to this status; it being there already is no error."""
+
+
+class Watcher(Protocol):
+    """A stream instead of a webhook. What it sees is kept like a webhook's delivery, before anything is made of it."""
+
+    async def watch(self, told: Callable[[Delivery], Awaitable[None]]) -> None:
+        """Tell of everything new until cancelled; broken connections are its own business. `told` returns once it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One vendor as a record of what it can do; absent means None.
+
+    The factories get the validated settings model; `configured` makes a webhook whose reading depends on them, in place of
+    `webhook`. `help` is one line for the docs: where the secret goes.
+    """
+
+    name: str
+    title: str
+    settings: type[BaseModel]
+    help: str = ""
+    webhook: Webhook | None = None
+    configured: Callable[[BaseModel], Webhook] | None = None
+    evidence: Callable[[BaseModel], EvidenceSource | None] | None = None
+    changes: Callable[[BaseModel], ChangeSource | None] | None = None
+    deployer: Callable[[Mapping[str, object]], Deployer] | None = None
+    pager: Callable[[BaseModel], Pager | None] | None = None
+    responder: Callable[[BaseModel], Responder | None] | None = None
+    tracker: Callable[[BaseModel], Tracker | None] | None = None
+    watcher: Callable[[BaseModel], Watcher | None] | None = None
