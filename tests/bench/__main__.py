@@ -1,7 +1,8 @@
-"""Measure and print: starts, memory, alert to card, intake, first word. Figures go into docs/benchmarks.md by hand.
+"""Measure and print: starts, memory, alert to card, first word, intake. Figures go into docs/benchmarks.md by hand.
 
     python -m tests.bench [--only start,cards,memory,words] [--cards 50] [--database sqlite|postgres] [--driver PATH]
                           [--model NAME --model-url URL]
+    python -m tests.bench --only ingest --driver PATH [--database sqlite|postgres] [--parts rates,flood,steady,curve] [--rounds 3]
 
 `--driver` is a load driver that speaks Alertmanager's webhook; without it the intake is not measured. PostgreSQL is a fresh
 server with fsync on. The first word is measured with the model that is named, else with a stand-in that answers at once.
@@ -15,32 +16,18 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
-from bot.commands.staging import clean_environment, free_port, staged, start_bot, start_workspace
+from bot.commands.staging import clean_environment, staged
 from bot.demo.standin.extract import extract
 from bot.demo.standin.server import standin
+from tests.bench.ingest import ingest
+from tests.bench.room import SECRET, Bench, bench, rss, say
 from tests.postgres import a_server
 
-SERVICE = "  - {{name: svc{n}, owner: team}}\n"
-TOML = """
-[incidents]
-settle_seconds = 3600
-[connectors.alertmanager]
-"""
-SECRET = "bench-secret"
 WHAT = ("start", "cards", "memory", "words")
-
-
-def say(line: str) -> None:
-    """Progress, on stderr."""
-    print(f"  {line}", file=sys.stderr, flush=True)
 
 
 async def warm_start() -> dict[str, float]:
@@ -50,45 +37,7 @@ async def warm_start() -> dict[str, float]:
         async with staged(Path(folder), 0, 1, say, clean_environment()) as stage:
             up = time.perf_counter() - began
             await asyncio.sleep(30)
-            return {"demo_up_s": round(up, 1), "bot_rss_mib": _rss(stage.process.pid)}
-
-
-def _rss(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return round(int(status.split("VmRSS:")[1].split()[0]) / 1024, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A bot alone with a workspace: where its alerts go in, where people read, its process."""
-
-    door: str
-    page: str
-    pid: int
-    log: Path
-    session: aiohttp.ClientSession
-
-
-@contextlib.asynccontextmanager
-async def bench(services: int, **settings: str) -> AsyncIterator[Bench]:
-    """A bot with so many services, its real embedder ready unless the settings want none."""
-    async with contextlib.AsyncExitStack() as stack:
-        folder, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
-        config = folder / "bot"
-        config.mkdir()
-        (config / "services.yaml").write_text("services:\n" + "".join(SERVICE.format(n=n) for n in range(services)))
-        (config / "routing.yaml").write_text('default: {channel: "#incidents"}\n')
-        (config / "policies.yaml").write_text("groups: {}\nrules: []\n")
-        runbooks = json.dumps([str(Path(__file__).parents[2] / "runbooks")])
-        (config / "tocsin.toml").write_text(f"[knowledge]\nrunbooks = {runbooks}\n{TOML}")
-        page, slack = await start_workspace(stack, free_port(), "", folder / "workspace.log", clean_environment())
-        own = {"TOCSIN_PORT": str(port), "TOCSIN_ALERTMANAGER_SECRET": SECRET, **settings}
-        bot = await start_bot(stack, config, folder / "bot.log", {**clean_environment(), **slack, **own})
-        session = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-        if "TOCSIN_KNOWLEDGE_EMBEDDER" not in settings:
-            say("waiting for the vectors")
-            await _until_vectors(folder / "bot.log")
-        yield Bench(f"http://127.0.0.1:{port}/webhooks/alertmanager", page, bot.pid, folder / "bot.log", session)
+            return {"demo_up_s": round(up, 1), "bot_rss_mib": rss(stage.process.pid)}
 
 
 async def alert_to_card(cards: int, driver: Path | None, database: str) -> dict[str, object]:
@@ -104,7 +53,7 @@ async def alert_to_card(cards: int, driver: Path | None, database: str) -> dict[
                 "cards": len(seconds),
                 "alert_to_card_p50_s": round(statistics.median(seconds), 2),
                 "alert_to_card_p95_s": round(sorted(seconds)[int(0.95 * len(seconds))], 2),
-                "bot_rss_mib": _rss(here.pid),
+                "bot_rss_mib": rss(here.pid),
             }
             if driver is not None:
                 result["intake"] = [await _load(driver, here.door, batch, total) for batch, total in ((1, 5000), (100, 20000))]
@@ -117,7 +66,7 @@ async def memory() -> dict[str, object]:
     for name, settings in (("words_only_rss_mib", {"TOCSIN_KNOWLEDGE_EMBEDDER": "none"}), ("embedder_rss_mib", {})):
         async with bench(5, **settings) as here:
             await asyncio.sleep(30)
-            found[name] = _rss(here.pid)
+            found[name] = rss(here.pid)
     return found
 
 
@@ -140,7 +89,7 @@ async def first_word(model: str, url: str, questions: int = 5) -> dict[str, obje
             "first_word_p50_s": round(statistics.median(first), 2),
             "answer_p50_s": round(statistics.median(whole), 2),
             "answer_characters": size,
-            "bot_rss_mib": _rss(here.pid),
+            "bot_rss_mib": rss(here.pid),
         }
 
 
@@ -178,13 +127,6 @@ async def _card(here: Bench, n: int) -> dict[str, Any]:
         await asyncio.sleep(0.05)
 
 
-async def _until_vectors(log: Path) -> None:
-    for _ in range(600):
-        if "incident:" in log.read_text():
-            return
-        await asyncio.sleep(0.5)
-
-
 async def _one(here: Bench, n: int) -> float:
     labels = {"alertname": "HighErrorRatio", "service": f"svc{n}", "severity": "critical", "environment": "production"}
     now = datetime.now(UTC).isoformat()
@@ -211,19 +153,24 @@ async def _load(driver: Path, door: str, batch: int, total: int) -> object:
 async def main() -> None:
     """Print one JSON object per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}")
+    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest")
     parser.add_argument("--cards", type=int, default=50)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--driver", type=Path)
     parser.add_argument("--model", default="")
     parser.add_argument("--model-url", default="")
+    parser.add_argument("--parts", default="rates,flood,steady,curve")
+    parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
+    if "ingest" in args.only and args.driver is None:
+        parser.error("--only ingest needs a --driver")
     for what in args.only.split(","):
         result = {
             "start": warm_start,
             "cards": lambda: alert_to_card(args.cards, args.driver, args.database),
             "memory": memory,
             "words": lambda: first_word(args.model, args.model_url),
+            "ingest": lambda: ingest(args.driver, args.database, args.parts.split(","), args.rounds),
         }[what]
         print(json.dumps(await result()), flush=True)
 
