@@ -1,7 +1,8 @@
-"""Any JSON webhook: alerts or changes by a mapping of JMESPath expressions in the settings.
+"""Any JSON webhook: alerts or changes by a mapping of JMESPath expressions, in the settings or shipped as a preset.
 
 The language of the expressions: https://jmespath.org/specification.html. A delivery names its source as
 /webhooks/generic?source=NAME; without one it is read by the plain mapping, whose expressions are the names of the fields.
+A source of the settings wins over a preset of its name. `service` and `environment` in the URL win over the payload's.
 """
 
 import json
@@ -15,11 +16,12 @@ from pydantic import BaseModel, Field
 from bot.domain.alert import Alert, unreadable
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import hmac_hex, proves
 from bot.domain.vocabulary import link, severity_of
-from bot.errors import BadPayload, BadSignature
-from bot.ports import Connector, Delivery, Parsed, WebhookSettings
-from connectors.generic.mapping import PLAIN, Source, entries_of, looked_up, translated
+from bot.errors import BadPayload
+from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+from connectors.generic.mapping import PLAIN, Source, entries_of, looked_up, skipped, translated
+from connectors.generic.presets import PRESETS
+from connectors.generic.proof import check
 
 NAME = "generic"
 MOST_LABELS = 100
@@ -40,17 +42,9 @@ class GenericWebhook:
     sources: Mapping[str, Source]
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
-        """Raise BadSignature unless the source's header proves a secret: an HMAC of the body, or the bearer token."""
-        source = self.sources.get(delivery.query.get("source", ""), PLAIN)
-        if source.hmac_header:
-            given = delivery.headers.get(source.hmac_header.lower(), "").strip().removeprefix("sha256=").lower()
-            good = proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body))
-        else:
-            scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-            good = scheme.lower() == "bearer" and proves(secrets, token.strip(), lambda secret: secret)
-        if not good:
-            wanted = f"The HMAC in {source.hmac_header}" if source.hmac_header else "The bearer token"
-            raise BadSignature(f"{wanted} is missing or wrong; it has to be made of TOCSIN_GENERIC_SECRET.")
+        """Raise BadSignature unless the delivery proves a secret in the way of its source."""
+        name = delivery.query.get("source", "")
+        check(delivery, self.sources.get(name) or PRESETS.get(name, PLAIN), secrets)
 
     def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002 - senders of no known kind have none
         """Deliveries have no ids: what is sent twice is told apart by what it says."""
@@ -74,6 +68,9 @@ class GenericWebhook:
         source = self._source(delivery.query.get("source", ""))
         for number, entry in enumerate(entries_of(read_json(delivery.body), source)):
             yield f"entry {number}, found by each = {source.each}"
+            if reason := skipped(entry.object(), source):
+                yield f"  skipped: {reason}"
+                continue
             for field, expression in source.mapping.expressions().items():
                 found = looked_up(entry, field, expression)
                 given = translated(source, field, found)
@@ -84,20 +81,27 @@ class GenericWebhook:
     def _source(self, name: str) -> Source:
         if not name:
             return PLAIN
-        source = self.sources.get(name)
+        source = self.sources.get(name) or PRESETS.get(name)
         if source is None:
-            there = ", ".join(sorted(self.sources)) or "none"
+            there = f"{', '.join(sorted(self.sources)) or 'none'}; presets: {', '.join(PRESETS)}"
             raise BadPayload(f"there is no source {name[:40]!r} in [connectors.generic.sources]; there are: {there}")
         return source
 
 
-def _event(name: str, source: Source, entry: Node, delivery: Delivery) -> Alert | Change | BadPayload:
+def _event(name: str, source: Source, entry: Node, delivery: Delivery) -> Alert | Change | Ignored | BadPayload:
     try:
-        fields = {f: translated(source, f, looked_up(entry.object(), f, e)) for f, e in source.mapping.expressions().items()}
+        if reason := skipped(entry.object(), source):
+            return Ignored(reason)
+        fields = {f: translated(source, f, looked_up(entry, f, e)) for f, e in source.mapping.expressions().items()}
         made = _alert if source.alert else _change
-        return made(name, _Fields(fields), delivery)
+        return made(name, _Fields(fields | _in_url(delivery)), delivery)
     except BadPayload as error:
         return error
+
+
+def _in_url(delivery: Delivery) -> dict[str, Node]:
+    """The fields that the URL sets, for senders that cannot be told what they watch."""
+    return {f: Node(delivery.query[f], f"?{f}") for f in ("service", "environment") if delivery.query.get(f, "").strip()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +132,16 @@ def _alert(name: str, fields: _Fields, delivery: Delivery) -> Alert:
         description=fields["description"].text().strip()[:8000],
         labels={key[:100]: value[:500] for key, value in islice(fields["labels"].texts().items(), MOST_LABELS)},
         group={key: value for key, value in identity.items() if value},
-        service_from="mapped field service" if service else "no field names one",
+        service_from=_found_in(fields["service"], service),
         runbook_url=fields.link("runbook_url"),
         link=fields.link("link"),
     )
+
+
+def _found_in(node: Node, service: str) -> str:
+    if not service:
+        return "no field names one"
+    return "the webhook's URL" if node.path.startswith("?") else "mapped field service"
 
 
 def _change(name: str, fields: _Fields, delivery: Delivery) -> Change:

@@ -1,7 +1,7 @@
 """How the settings map a payload of any shape: JMESPath expressions by field (https://jmespath.org/specification.html)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
@@ -69,28 +69,46 @@ class ChangeMapping(_Mapping):
     files: Expression = ""
 
 
+class Skip(BaseModel):
+    """Entries that are of no use: those for which `when` gives true, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    when: Expression
+    reason: str
+
+
 class Source(BaseModel):
     """How one sender's payloads are read: `each` finds the alerts or changes in a payload, `values` translates words.
 
-    `hmac_header` names a header with the HMAC-SHA256 of the body (hex, "sha256=" before it or not); without it the sender
-    shows the secret as a bearer token.
+    `prefixes` are taken off the front of a field, `skip` says which entries are ignored. `hmac_header` names a header with
+    the HMAC of the body (with "sha256=" before it or not); without it the sender shows the secret as a bearer token, or as
+    the parameter `token_query` of the URL, for senders that can do nothing else.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    title: str = ""
+    prove: str = ""  # how the sender is told the secret, for people
     each: Expression = "@"
     alert: AlertMapping | None = None
     change: ChangeMapping | None = None
     values: Mapping[str, Mapping[str, str]] = Field(default_factory=dict)
+    prefixes: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    skip: tuple[Skip, ...] = ()
     hmac_header: str = ""
+    hmac_algorithm: Literal["sha1", "sha256", "sha512"] = "sha256"
+    hmac_encoding: Literal["hex", "base64"] = "hex"
+    token_query: Literal["", "token", "secret"] = ""  # the door keeps no parameter of these names
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Source":
         if (self.alert is None) == (self.change is None):
             raise ValueError("it needs either a table `alert` or a table `change`, with at least a name or a service in it")
-        for field in self.values:
-            if field not in self.mapping.expressions():
-                raise ValueError(f"values.{field} translates a field that is not mapped")
+        for table, fields in (("values", self.values), ("prefixes", self.prefixes)):
+            for field in fields:
+                if field not in self.mapping.expressions():
+                    raise ValueError(f"{table}.{field} translates a field that is not mapped")
         return self
 
     @property
@@ -129,9 +147,17 @@ def looked_up(entry: Node, field: str, expression: str) -> Node:
         raise BadPayload(f"{expression!r} cannot be applied here: {said}", path=f"{entry.path}.{field}") from None
 
 
+def skipped(entry: Node, source: Source) -> str:
+    """Why an entry is of no use, or ""."""
+    return next((rule.reason for rule in source.skip if looked_up(entry, "skip", rule.when).value is True), "")
+
+
 def translated(source: Source, field: str, found: Node) -> Node:
     """The value by the source's own words for the field; as it is where there are none."""
     words = source.values.get(field, {})
+    for prefix in source.prefixes.get(field, ()):
+        if isinstance(found.value, str) and found.value.startswith(prefix):
+            found = Node(found.value[len(prefix) :], found.path)
     if isinstance(found.value, bool):
         return Node(words.get(str(found.value).lower(), str(found.value).lower()), found.path)
     return Node(words[found.text()], found.path) if found.text() in words else found
