@@ -24,7 +24,7 @@ parts:  ## real parts that tests drive: Chromium and Node.js by apt when root, e
 	@sh scripts/real_parts.sh
 
 test: setup  ## the quick suite
-	$(BIN)/python -m pytest -m "not slow and not shared_data" -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not shared_data" -q
 
 test-all: setup parts  ## the slow part of the suite: real processes killed, a real browser, evaluation data
 	$(BIN)/python -m pytest -m "slow or shared_data" -q
