@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bot.errors import BadSignature, Unavailable
+from bot.errors import BadPayload, BadSignature, Unavailable
 from bot.flows.desk import Desk
 from bot.intake.grouping import Full, Grouping
 from bot.intake.meters import Meters
 from bot.intake.screen import fault
-from bot.ports import Connector, Delivery, Webhook, WebhookSettings
+from bot.ports import Connector, Delivery, Greets, Reply, Webhook, WebhookSettings
 
 MOST_BYTES = 1024 * 1024
 MOST_WAITING = 20_000
@@ -64,6 +64,14 @@ class Refusal(Exception):
         self.headers = headers
 
 
+class Greeted(Exception):
+    """A request that was a handshake: there is a reply and nothing to keep."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
 def create_app(
     desk: Desk,
     doors: Mapping[str, Door],
@@ -83,6 +91,7 @@ def create_app(
     return Starlette(
         routes=[
             Route("/webhooks/{connector}", webhooks, methods=["POST"]),
+            Route("/webhooks/{connector}", webhooks.options, methods=["OPTIONS"]),
             Route("/healthz", house.healthz, methods=["GET"]),
             Route("/readyz", house.readyz, methods=["GET"]),
             Route("/metrics", house.metrics, methods=["GET"]),
@@ -100,6 +109,10 @@ class _Webhooks:
         self._refused = meters.deliveries
         self._accepted = {name: meters.deliveries.labels(name, "accepted") for name in doors}
         self._duplicate = {name: meters.deliveries.labels(name, "duplicate") for name in doors}
+        self._greeters: dict[str, Greets] = {}
+        for name, door in doors.items():
+            if isinstance(door.connector.webhook, Greets):
+                self._greeters[name] = door.connector.webhook
         self._most_bytes = limits.bytes
         self._grouping = grouping
 
@@ -113,6 +126,9 @@ class _Webhooks:
             self._refused.labels(known, refusal.outcome).inc()
             await _json(refusal.status, {"error": refusal.reason}, refusal.headers)(scope, receive, send)
             return
+        except Greeted as greeted:
+            await _response(greeted.reply)(scope, receive, send)
+            return
         (self._accepted if new else self._duplicate)[name].inc()
         await send(_START)
         await send(_NEW if new else _KNOWN)
@@ -123,6 +139,8 @@ class _Webhooks:
         query = dict(parse_qsl(raw.decode("latin-1"))) if (raw := scope["query_string"]) else {}
         body = await self._body(receive, headers.get("content-length", "0"))
         delivery = Delivery(name, headers, body, self._clock(), query)
+        if name in self._greeters and (reply := await self._greet(name, "POST", delivery)) is not None:
+            raise Greeted(reply)
         if self._secrets[name]:
             try:
                 webhook.verify(delivery, self._secrets[name])
@@ -138,6 +156,27 @@ class _Webhooks:
         except Unavailable:
             raise _again("database away", "The database does not answer. Please send it again.") from None
 
+    async def options(self, request: Request) -> Response:
+        """What a vendor asks before it delivers anything, where its connector knows the question; nothing is kept."""
+        name: str = request.path_params["connector"]
+        delivery = Delivery(name, dict(request.headers), b"", self._clock(), dict(request.query_params))
+        try:
+            self._webhook(name)
+            reply = await self._greet(name, "OPTIONS", delivery) if name in self._greeters else None
+        except Refusal as refusal:
+            return _json(refusal.status, {"error": refusal.reason}, refusal.headers)
+        return _response(reply or Reply(405, headers={"allow": "POST"}))
+
+    async def _greet(self, name: str, method: str, delivery: Delivery) -> Reply | None:
+        try:
+            return await self._greeters[name].greet(method, delivery, self._secrets[name])
+        except BadSignature:
+            raise Refusal(401, "bad signature", "The request does not prove who sent it.") from None
+        except BadPayload as error:
+            raise Refusal(400, "malformed", str(error)) from None
+        except Unavailable as error:
+            raise _again("vendor away", f"{error} Please send it again.") from None
+
     def _webhook(self, name: str) -> Webhook:
         door = self._doors.get(name)
         if door is None or door.connector.webhook is None:
@@ -148,7 +187,7 @@ class _Webhooks:
                 403,
                 "no secret",
                 f"No secret is configured for {name}. Set TOCSIN_{name.upper()}_SECRET, "
-                f"or allow_unsigned = true under [connectors.{name}].",
+                f"or allow_unsigned = true under [connectors.{name}]. {door.connector.help}",
             )
         return door.connector.webhook
 
@@ -207,6 +246,11 @@ def _kept(name: str) -> bool:
 
 def _harmless(pairs: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in pairs.items() if _kept(name)}
+
+
+def _response(reply: Reply) -> Response:
+    kind = "application/json" if reply.body[:1] == b"{" else "text/plain"
+    return Response(reply.body, reply.status, dict(reply.headers), kind)
 
 
 def _json(status: int, content: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:

@@ -65,6 +65,27 @@ class Webhook(Protocol):
         """The delivery in our words; pure. Raise BadPayload naming the path if it is not what the vendor documents."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a vendor is answered that asks something of us before it trusts us; a body is JSON or plain text."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Greets(Protocol):
+    """A webhook that a vendor shakes hands with first, or whose proof has to be fetched before it can be checked."""
+
+    async def greet(self, method: str, delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
+        """Called before `verify`, for POST and OPTIONS (which is never kept): the whole answer, or None to go on as usual.
+
+        `secrets` is empty where nothing proves a delivery. Raises BadSignature, BadPayload, or Unavailable if the vendor
+        could not be asked: it is told to send again.
+        """
+
+
 @runtime_checkable
 class Explains(Protocol):
     """A webhook that can tell how it reads a payload, which a mapping in the settings decides."""

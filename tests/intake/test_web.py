@@ -3,17 +3,18 @@
 import asyncio
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-from bot.errors import Unavailable
+from bot.errors import BadSignature, Unavailable
 from bot.intake.meters import Meters
 from bot.intake.web import Limits, create_app
-from bot.ports import Parcel, Transaction
+from bot.ports import Delivery, Parcel, Reply, Transaction
 from bot.storage.database import SqlDatabase
 from bot.storage.inbox import SqlInboxStore
 from tests.fakes import FakeClock
@@ -223,3 +224,51 @@ async def test_health_readiness_and_counters(database: SqlDatabase, clock: FakeC
     ):
         assert line in page
     assert "script" not in page
+
+
+class Greeter:
+    """A vendor that asks first: OPTIONS is answered, a POST that says hello is no delivery, one may need somebody who is away."""
+
+    async def greet(self, method: str, delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
+        if method == "OPTIONS":
+            return Reply(headers={"webhook-allowed-origin": delivery.headers["webhook-request-origin"]})
+        if delivery.body == b'{"hello":1}' and delivery.headers.get("authorization") != f"Bearer {secrets[0]}":
+            raise BadSignature("a stranger says hello")
+        if delivery.body == b'{"away":1}':
+            raise Unavailable("The vendor is away.")
+        return Reply(body=b'{"hello":"you"}') if delivery.body == b'{"hello":1}' else None
+
+    def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
+        doors()["plain"].connector.webhook.verify(delivery, secrets)  # type: ignore[union-attr]  # the plain one has a webhook
+
+    def delivery_id(self, _delivery: Delivery) -> str:
+        return ""
+
+    def parse(self, _delivery: Delivery) -> tuple[()]:
+        return ()
+
+
+async def test_a_vendor_that_asks_first_is_answered_and_nothing_of_it_is_kept(database: SqlDatabase, clock: FakeClock) -> None:
+    plain = doors()["plain"]
+    asking = {"plain": replace(plain, connector=replace(plain.connector, webhook=Greeter()))}
+    async with client(create_app(a_desk(database, clock), asking)) as http:
+        asked = await http.options("/webhooks/plain", headers={"webhook-request-origin": "events.example"})
+        hello = await http.post("/webhooks/plain", content=b'{"hello":1}', headers=PROOF)
+        stranger = await http.post("/webhooks/plain", content=b'{"hello":1}')
+        away = await http.post("/webhooks/plain", content=b'{"away":1}', headers=PROOF)
+        assert kept(database) == []
+        usual = await http.post("/webhooks/plain", content=b'{"alerts":["a"]}', headers=PROOF)
+    assert (asked.status_code, asked.headers["webhook-allowed-origin"]) == (200, "events.example")
+    assert (hello.status_code, hello.json()) == (200, {"hello": "you"})
+    assert stranger.status_code == 401
+    assert (away.status_code, away.headers["retry-after"]) == (503, "5")
+    assert usual.status_code == 202
+    assert len(kept(database)) == 1
+
+
+async def test_who_asks_a_vendor_that_has_no_questions_is_told_to_post(database: SqlDatabase, clock: FakeClock) -> None:
+    async with client(create_app(a_desk(database, clock), doors())) as http:
+        answer = await http.options("/webhooks/plain")
+        nobody = await http.options("/webhooks/nobody")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert nobody.status_code == 404
