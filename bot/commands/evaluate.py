@@ -1,4 +1,4 @@
-"""tocsin eval: how good search and diagnosis are, as one JSON object on stdout; progress goes to stderr."""
+"""tocsin eval: how good search, diagnosis and noise reduction are, as one JSON object on stdout; progress goes to stderr."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from bot.errors import BadSettings
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the commands."""
-    parser = commands.add_parser("eval", help="measure search and diagnosis on data of your own")
+    parser = commands.add_parser("eval", help="measure search, diagnosis and noise reduction on data of your own")
     verbs = parser.add_subparsers(dest="verb", required=True)
     retrieval = verbs.add_parser("retrieval", help="runbook search: hit@k, MRR, nDCG, false hits")
     retrieval.add_argument("--docs", type=Path, required=True)
@@ -39,6 +39,12 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     injections.add_argument("--wave", type=int, default=40, help="texts in one run of the bot (default 40)")
     injections.add_argument("--json", action="store_true", help="one JSON object on stdout")
     injections.set_defaults(run=runs(_injections))
+    noise = verbs.add_parser("noise", help="alerts into incidents: pairwise F1, compression, what was missed, delays")
+    noise.add_argument("--stream", type=Path, required=True, help="JSONL of deliveries: at, connector, payload")
+    noise.add_argument("--truth", type=Path, required=True, help="JSONL: eval_id, group or null, critical")
+    noise.add_argument("--services", type=Path, required=True, help="the catalogue, as services.yaml")
+    noise.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    noise.set_defaults(run=runs(_noise))
     redaction = verbs.add_parser("redaction", help="secrets and personal data: precision and recall of what is taken out")
     redaction.add_argument("--secrets", type=Path, help="JSONL with text or text_b64, and label")
     redaction.add_argument("--pii", type=Path, help="JSONL with full_text and spans")
@@ -111,6 +117,12 @@ async def _injections(args: argparse.Namespace) -> int:
     result, clean = await run_injections(args.cases, args.limit, args.wave, progress)
     _print(result, args.json)
     return 0 if clean else 1
+
+
+async def _noise(args: argparse.Namespace) -> int:
+    from bot.commands.replaying import run_noise  # slow: the bot's wiring
+
+    return _print(await run_noise(args.stream, args.truth, args.services, progress), args.json)
 
 
 def _redaction(args: argparse.Namespace) -> int:

@@ -1,0 +1,62 @@
+"""A bot of its own for a replay: assembled by the real wiring in a temporary folder, on a simulated clock."""
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+from bot.durable.work import DurableWork
+from bot.evals.noise import Seen, check, read_stream, read_truth, score
+from bot.evals.noise_replay import Clock, House, Listener, Register, Replay, Timetable
+from bot.intake.schedule import Every
+from bot.ports import IncidentStore
+from bot.settings import load
+from bot.wiring import build, handlers, jobs, told
+
+FOR_PEOPLE = frozenset({"digest", "remind", "sync_knowledge"})  # nobody is there to read or acknowledge
+QUIET = '[knowledge]\nembedder = "none"\nrunbooks = []\nincidents = []\n'
+
+
+async def run_noise(stream: Path, truth: Path, services: Path, progress: Callable[[str], None]) -> dict[str, object]:
+    """The figures of `tocsin eval noise`. Raises BadSettings that names file and line of what is wrong."""
+    sent, known = await asyncio.to_thread(read_stream, stream), await asyncio.to_thread(read_truth, truth)
+    check(sent, known, stream)
+    progress(f"{len(sent)} deliveries from {sent[0].at:%Y-%m-%d %H:%M} to {sent[-1].at:%Y-%m-%d %H:%M} UTC" if sent else "nothing")
+    with assembled(services, sent[0].at if sent else datetime.min) as replay:
+        seen: Seen = await replay.run(sent)
+    return score(seen, known)
+
+
+@contextmanager
+def assembled(services: Path, start: datetime) -> Iterator[Replay]:
+    """The real bot for this catalogue in a folder of its own, ready to replay; nothing of this process's settings is used."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-noise-") as name:
+        folder = Path(name)
+        shutil.copyfile(services, folder / "services.yaml")
+        (folder / "tocsin.toml").write_text(QUIET, encoding="utf-8")
+        settings = load({"SLACK_BOT_TOKEN": "nobody-listens"}, folder)  # the app wants one; the chat is the listener
+        clock = Clock(start)
+        work, channel, ids = Timetable(clock), Listener(clock), itertools.count(1)
+        bot = build(settings, channel)
+        register = Register(bot.desk.incidents)
+        desk = replace(
+            bot.desk,
+            work=work,
+            clock=clock,
+            new_id=lambda: f"replay-{next(ids):08}",
+            incidents=cast(IncidentStore, register),
+        )
+        done = handlers(desk, DurableWork(clock=lambda: clock().timestamp()), settings)
+        rounds: dict[str, timedelta] = {
+            job.name: job.when.span for job in jobs(settings) if isinstance(job.when, Every) and job.name not in FOR_PEOPLE
+        }
+        try:
+            yield Replay(House(desk, told(), bot.readers, done, rounds), clock, work, channel, register)
+        finally:
+            bot.db.close()
