@@ -88,6 +88,7 @@ class FakeChannel:
     whispers: list[tuple[Place, str, Shown]] = field(default_factory=list)
     channels: dict[str, str] = field(default_factory=dict)
     timezones: dict[str, str] = field(default_factory=dict)
+    emails: dict[str, str] = field(default_factory=dict)
     messages: dict[tuple[str, str], Said] = field(default_factory=dict)
     homes: dict[str, list[HomeView]] = field(default_factory=dict)
     down: bool = False
@@ -145,6 +146,11 @@ class FakeChannel:
         """`timezones[user]`, else UTC."""
         self._answer()
         return self.timezones.get(user, "UTC")
+
+    async def user_by_email(self, email: str) -> str:
+        """`emails[email]` if set."""
+        self._answer()
+        return self.emails.get(email, "")
 
     async def channel_id(self, name: str) -> str:
         """`channels[name]` if set, else "#name" becomes "C-NAME"; "#missing" is not there."""

@@ -16,6 +16,19 @@ class Deed(StrEnum):
     UNSILENCED = "unsilenced"
 
 
+PAGE = "tocsin:"  # how the keys of our own pages begin, so that a pager's news of them is never taken for an alert
+
+
+def page_key(incident_id: str, target: str) -> str:
+    """The idempotency key of a page: the same for one incident and one whom it wakes."""
+    return f"{PAGE}{incident_id}:{target}"
+
+
+def incident_of(key: str) -> str:
+    """The incident that a page of ours is about, "" for a key that is none of ours."""
+    return key.removeprefix(PAGE).partition(":")[0] if key.startswith(PAGE) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Handling:
     """Somebody handled something at a vendor.

@@ -45,6 +45,7 @@ class Member:
     hooks: tuple[str, ...] = ()  # what else it can be matched by: "node=n1", "alert=targetdown"
     connector: str = ""
     ref: str = ""  # the vendor's own id of its latest alert
+    silenced_until: datetime | None = None  # in the vendor's own tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,14 @@ class Incident:
     updated_at: datetime
     members: tuple[Member, ...] = ()
     channel: str = ""  # home channel, chosen when the first card is posted
-    on_call: tuple[str, ...] = ()
+    on_call: tuple[str, ...] = ()  # its owners until somebody acknowledges it
+    on_call_from: str = ""  # who said so, for people: "rota backend", "routing.yaml: pagerduty did not answer"
+    waiting_since: datetime | None = None  # since when nobody has it, by our clock: escalation counts from here
     acknowledged_by: str = ""
     resolved_at: datetime | None = None
     resolved_by: str = ""  # a person, or "alerts cleared", or "verified after <action>"
     silenced_until: datetime | None = None
+    silenced_by: str = ""  # a Slack user id, or the connector in which its alerts were silenced
     confirmed_cause: str = ""
     confirmed_by: str = ""
     opened_by: str = ""  # whoever opened it by hand, a Slack user id
@@ -112,7 +116,8 @@ class Incident:
         if to is Status.RESOLVED:
             return replace(changed, resolved_at=now, resolved_by=by)
         if to is Status.OPEN:
-            return replace(changed, resolved_at=None, resolved_by="")
+            had = "" if self.status is Status.ACKNOWLEDGED else self.acknowledged_by  # reopened, its people stay
+            return replace(changed, resolved_at=None, resolved_by="", acknowledged_by=had, waiting_since=now)
         return changed
 
 

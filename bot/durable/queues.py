@@ -37,6 +37,7 @@ DEFAULTS: Mapping[str, Queue] = MappingProxyType(
             Queue("model", cap=4, timeout=300, tries=2, patience=120),
             Queue("actions", cap=8, timeout=900),
             Queue("slack", cap=8, timeout=60, pace=1.0, longest_wait=60),
+            Queue("reach", cap=8, timeout=60, longest_wait=60, patience=6 * 3600),
             Queue("housekeeping", cap=2, timeout=1800),
         )
     }

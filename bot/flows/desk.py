@@ -26,7 +26,10 @@ from bot.ports import (
     Ledger,
     Model,
     Pager,
+    ReachStore,
     Responder,
+    Schedules,
+    SilenceSource,
     SwitchStore,
     TimelineStore,
     Tracker,
@@ -80,6 +83,7 @@ class Desk:
     journal: JournalStore
     cards: CardStore
     switches: SwitchStore
+    reach: ReachStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]
@@ -88,7 +92,9 @@ class Desk:
     change_sources: tuple[ChangeSource, ...] = ()
     deployers: Mapping[str, Deployer] = field(default_factory=dict)
     pagers: Mapping[str, Pager] = field(default_factory=dict)
+    schedules: Mapping[str, Schedules] = field(default_factory=dict)
     responders: Mapping[str, Responder] = field(default_factory=dict)
+    silence_sources: Mapping[str, SilenceSource] = field(default_factory=dict)
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
     model: Model | None = None
     budgets: Budgets = Budgets()

@@ -54,5 +54,8 @@ class Channel(Protocol):
     async def timezone(self, user: str) -> str:
         """The IANA name of a person's time zone, "UTC" where it is not known."""
 
+    async def user_by_email(self, email: str) -> str:
+        """The id of the person with this address, "" where there is none or the chat does not tell."""
+
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound."""

@@ -196,6 +196,36 @@ class SwitchStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """Somebody was to be reached about an incident, and what came of it; `key` names the one attempt, ever.
+
+    `how` is the outlet ("slack", "pagerduty", "email") and `target` whom; `page` is the key that the pager got ("" for none).
+    """
+
+    key: str
+    incident_id: str
+    at: datetime
+    how: str
+    target: str
+    state: str  # due | done | failed
+    page: str = ""
+    detail: str = ""  # for people
+
+
+class ReachStore(Protocol):
+    """Who was to be reached about which incident; one row per attempt, so that none is made twice."""
+
+    def get(self, tx: Transaction, key: str) -> Reached | None:
+        """One attempt."""
+
+    def put(self, tx: Transaction, reached: Reached) -> None:
+        """Insert or replace."""
+
+    def of(self, tx: Transaction, incident_id: str) -> tuple[Reached, ...]:
+        """All about one incident, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """A message of ours that is kept current. `shown` is the digest of what it shows; `pending` a refresh that is due."""
 

@@ -33,6 +33,13 @@ class Ignored:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Noted(Ignored):
+    """No change of its own, but a remark on one: the result of a check, kept as the build that it is beside its commit."""
+
+    build: Change
+
+
 Event = Alert | Change | Handling | Ticket | Ignored
 Parsed = tuple[Event, ...]
 
@@ -178,7 +185,7 @@ class OnCall:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What somebody is woken for; `key` is the idempotency key, one per incident and person or rota that is woken.
+    """What somebody is woken for; `key` is the idempotency key, made by `bot.domain.handling.page_key`.
 
     `target` is the pager's own name of whom to wake (an escalation policy, a team); "" is the one in its settings.
     """
@@ -192,17 +199,41 @@ class Page:
     target: str = ""
 
 
-class Pager(Protocol):
-    """Knows who is on call, and wakes people. Every method raises Unavailable when the pager cannot be asked."""
+class Schedules(Protocol):
+    """Knows whose turn it is."""
 
     async def on_call(self, schedule: str) -> tuple[OnCall, ...]:
-        """Whose turn it is now on a schedule, by its id or name; the first is asked first."""
+        """Whose turn it is now on a schedule, by its id or name; the first is asked first. Raises Unavailable or NotFound."""
+
+
+class Pager(Protocol):
+    """Wakes people. Every method raises Unavailable when the pager cannot be asked, NotFound for a target it does not know."""
 
     async def page(self, page: Page) -> None:
         """Wake somebody; the same key again while it is open wakes nobody twice."""
 
     async def carry(self, key: str, deed: Deed, by: str) -> None:
-        """A page of ours was acknowledged or resolved here; the pager is told. A key that it does not know is no error."""
+        """A page of ours was acknowledged or resolved here; the pager is told. A key or a deed that it does not know is no error.
+
+        The target is the last part of the key.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """An alert that is silenced in a vendor's own tool; `ref` is the vendor's id of the alert (`Alert.ref`)."""
+
+    ref: str
+    until: datetime
+    by: str = ""
+    note: str = ""
+
+
+class SilenceSource(Protocol):
+    """Can be asked which of its alerts are silenced; where the vendor tells of silences by itself it is a Handling."""
+
+    async def silenced(self) -> tuple[Silenced, ...]:
+        """Every alert that is silenced now, by whomever. Raises Unavailable."""
 
 
 class Responder(Protocol):
@@ -213,6 +244,7 @@ class Responder(Protocol):
     async def carry(self, alert: Alert, deed: Deed, by: str, note: str, until: datetime | None = None) -> str:
         """Do it to the vendor's alert, and return the vendor's id of what was made (a silence) or "". Twice is once.
 
+        `alert` is the latest of its problem; its labels are those that all firing instances of the problem share.
         Raises Unavailable if the vendor cannot be asked, NotFound if it does not know the alert any more.
         """
 
@@ -270,6 +302,8 @@ class Connector:
     changes: Callable[[BaseModel], ChangeSource | None] | None = None
     deployer: Callable[[Mapping[str, object]], Deployer] | None = None
     pager: Callable[[BaseModel], Pager | None] | None = None
+    schedules: Callable[[BaseModel], Schedules | None] | None = None
     responder: Callable[[BaseModel], Responder | None] | None = None
+    silences: Callable[[BaseModel], SilenceSource | None] | None = None
     tracker: Callable[[BaseModel], Tracker | None] | None = None
     watcher: Callable[[BaseModel], Watcher | None] | None = None

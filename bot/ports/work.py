@@ -46,4 +46,4 @@ class Work(Protocol):
 
 
 Handler = Callable[[Mapping[str, Scalar]], Awaitable[None]]
-QUEUES = ("investigate", "model", "actions", "slack", "housekeeping")
+QUEUES = ("investigate", "model", "actions", "slack", "reach", "housekeeping")

@@ -41,6 +41,7 @@ class SlackChannel:
         self._hosts = frozenset(link_hosts)
         self._ids: dict[str, str] = {}
         self._zones: dict[str, str] = {}
+        self._addresses: dict[str, str] = {}
         self._me: Record = {}
         self._now, self._sleep = now, sleep
         self._pauses = Pauses(now)
@@ -168,6 +169,16 @@ class SlackChannel:
                 body = {}
             self._zones[user] = text(body, "user", "tz") or "UTC"
         return self._zones[user]
+
+    async def user_by_email(self, email: str) -> str:
+        """The id of the person with this address, asked once; "" where there is none or the bot may not ask."""
+        if email not in self._addresses:
+            try:
+                body = await call("users.lookupByEmail", "a person on call", self._client.users_lookupByEmail(email=email))
+            except (NotAllowed, NotFound):
+                return ""
+            self._addresses[email] = text(body, "user", "id")
+        return self._addresses[email]
 
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound, which says what to do."""

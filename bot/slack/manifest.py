@@ -53,6 +53,7 @@ METHODS: Mapping[str, Need] = {
         ("channels:history", "groups:history", "im:history"), "reads a message that somebody pins, and finds lost answers"
     ),
     "users.info": Need(("users:read",), "reads a person's time zone, so that “today” is theirs"),
+    "users.lookupByEmail": Need(("users:read", "users:read.email"), "finds the person whom a pager or rota names as on call"),
     "views.open": Need((), "opens forms"),
     "views.publish": Need((), "shows the home page"),
     "views.update": Need((), "fills forms"),

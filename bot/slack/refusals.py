@@ -85,6 +85,8 @@ def _refusal(code: str, detail: str, method: str, where: str) -> BotError:
         return NotFound(f"{said} {advice}; for a private channel invite the bot in it: /invite @tocsin")
     if code in ("is_archived", "restricted_action"):
         return NotAllowed(f"{said} Unarchive the channel, let apps post there, or name another one in routing.yaml.")
+    if code in ("users_not_found", "user_not_found"):
+        return NotFound(f"{said} Nobody in this workspace has that address or id.")
     if code in GONE:
         return NotFound(f"{said} The message is gone or can no longer be changed.")
     if code in LAYOUT:

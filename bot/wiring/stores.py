@@ -17,6 +17,7 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.reach import SqlReachStore
 from bot.storage.switches import SqlSwitchStore
 
 T = TypeVar("T")
@@ -37,6 +38,7 @@ class Stores:
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
     switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
+    reach: SqlReachStore = field(default_factory=SqlReachStore)
 
 
 def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:

@@ -8,7 +8,19 @@ from pydantic import BaseModel, ValidationError
 
 from bot.errors import BadSettings
 from bot.intake.web import Door
-from bot.ports import ChangeSource, Connector, Deployer, EvidenceSource, Pager, Responder, Tracker, Watcher, WebhookSettings
+from bot.ports import (
+    ChangeSource,
+    Connector,
+    Deployer,
+    EvidenceSource,
+    Pager,
+    Responder,
+    Schedules,
+    SilenceSource,
+    Tracker,
+    Watcher,
+    WebhookSettings,
+)
 from bot.settings import Settings
 from connectors import CONNECTORS
 
@@ -25,7 +37,9 @@ class Vendors:
     deployers: Mapping[str, Deployer]
     readers: Mapping[str, Connector]  # all that can read a delivery, whichever way it came
     pagers: Mapping[str, Pager]
+    schedules: Mapping[str, Schedules]
     responders: Mapping[str, Responder]
+    silences: Mapping[str, SilenceSource]
     trackers: Mapping[str, Tracker]
     watchers: Mapping[str, Watcher]
 
@@ -47,7 +61,9 @@ def vendors(settings: Settings) -> Vendors:
         deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
         readers={n: c for n, c in known.items() if c.webhook},
         pagers=_made({n: c.pager for n, c in known.items()}, own, settings),
+        schedules=_made({n: c.schedules for n, c in known.items()}, own, settings),
         responders=_made({n: c.responder for n, c in known.items()}, own, settings),
+        silences=_made({n: c.silences for n, c in known.items()}, own, settings),
         trackers=_made({n: c.tracker for n, c in known.items()}, own, settings),
         watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
     )

@@ -26,6 +26,7 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.reach import SqlReachStore
 from bot.storage.switches import SqlSwitchStore
 from tests.fakes import FakeChannel, FakeClock, InMemoryWork
 
@@ -75,6 +76,7 @@ class Story:
             journal=SqlJournalStore(),
             cards=SqlCardStore(),
             switches=SqlSwitchStore(),
+            reach=SqlReachStore(),
             catalogue=lambda: self.catalogue,
             routing=Routing,
             policies=Policies,
