@@ -8,6 +8,7 @@ Everything here runs in linear time: repetitions have upper bounds and alternati
 
 import re
 from collections.abc import Callable
+from itertools import compress
 
 from bot.redact.randomness import HEX, entropy, is_random
 from bot.redact.shapes import PUBLISHED, SHAPES
@@ -15,7 +16,10 @@ from bot.redact.vendors import vendors_keys
 
 SECRET = "[SECRET]"  # noqa: S105 - what stands in place of a secret
 
-_BY_SHAPE = tuple((hint, re.compile(pattern)) for hint, pattern in SHAPES)
+_SHAPE_HINTS = tuple(hint for hint, _ in SHAPES)
+_SHAPES = tuple(re.compile(pattern) for _, pattern in SHAPES)
+_SHORTEST_SHAPE = 19  # characters of the shortest one, sk_ and sixteen more; none has a blank in it
+_SHORTEST_RANDOM = 32
 
 _PEM_HEAD = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _PEM_TAIL = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -106,24 +110,31 @@ def redact(text: str) -> str:
     if not text:
         return text
     text = _without_pem(text)
-    low = text.lower()
-    for hint, pattern in _BY_SHAPE:
-        if hint in low:
-            text = pattern.sub(_unless_placeholder, text)
+    long = [word for word in text.split() if len(word) >= _SHORTEST_SHAPE]
+    if long:
+        text = _without_shapes(text, " ".join(long).lower())
     text = vendors_keys(text, SECRET)
-    text = _URL.sub(_replacing(_url_password), text)
-    text = _SCHEME.sub(_replacing(_header_value), text)
-    text = _SIGNED.sub(_replacing(_header_value), text)
-    if "cookie" in low:
-        text = _COOKIES.sub(lambda m: _COOKIE.sub(_replacing(_cookie), m.group()), text)
-    text = _CURL_USER.sub(_replacing(_typed_password), text)
-    text = _BUNDLER.sub(_replacing(_url_password), text)
-    text = _ARGUMENT.sub(_replacing(_typed_password), text)
-    text = _SHORT_OPTION.sub(_replacing(_option_value), text)
-    if "digest" in low:
-        text = _DIGEST.sub(_replacing(_header_value), text)
-    text = _ASSIGNED.sub(_assigned, text)
-    return _RANDOM.sub(_unless_named, text)
+    low = _folded(text)
+    for hints, pattern, replacement in _BY_SURROUNDINGS:
+        if any(map(low.__contains__, hints)):
+            before, text = text, pattern.sub(replacement, text)
+            low = low if text == before else _folded(text)
+    if any(len(word) >= _SHORTEST_RANDOM for word in long):
+        text = _RANDOM.sub(_unless_named, text)
+    return text
+
+
+def _folded(text: str) -> str:
+    """In lower case, so that a hint is found wherever a pattern that ignores case could begin."""
+    low = text.lower()
+    return low if low.isascii() else low.replace("\u0131", "i").replace("i\u0307", "i").replace("\u017f", "s")
+
+
+def _without_shapes(text: str, long: str) -> str:
+    """`long` are the words that are long enough for a shape, in lower case."""
+    for pattern in compress(_SHAPES, map(long.__contains__, _SHAPE_HINTS)):
+        text = pattern.sub(_unless_placeholder, text)
+    return text
 
 
 def _without_pem(text: str) -> str:
@@ -235,3 +246,22 @@ def _looks_secret(value: str, *, plain: bool) -> bool:
     digits = any(ch.isdigit() for ch in value)
     mixed = value.lower() != value and value.upper() != value
     return entropy(value) >= (3.0 if digits else 3.6 if mixed else 4.0)
+
+
+# What must occur in the text, in lower case, for the pattern to be worth a look; most texts hold none of it.
+_BY_SURROUNDINGS: tuple[tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (("@",), _URL, _replacing(_url_password)),
+    (("bearer", "basic", "apikey", "token"), _SCHEME, _replacing(_header_value)),
+    (("sig=", "signature="), _SIGNED, _replacing(_header_value)),
+    (("cookie",), _COOKIES, lambda match: _COOKIE.sub(_replacing(_cookie), match.group())),
+    (("-u",), _CURL_USER, _replacing(_typed_password)),
+    (("bundle_",), _BUNDLER, _replacing(_url_password)),
+    (("passw", "passphrase", "token", "secret", "key"), _ARGUMENT, _replacing(_typed_password)),
+    (("mysql", "mariadb", "mongo", "sshpass", "login", "redis-cli", "ldap"), _SHORT_OPTION, _replacing(_option_value)),
+    (("digest",), _DIGEST, _replacing(_header_value)),
+    (
+        ("passw", "passphrase", "pwd", "secret", "token", "key", "access", "auth", "credential", "sonar"),
+        _ASSIGNED,
+        _assigned,
+    ),
+)

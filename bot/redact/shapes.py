@@ -2,7 +2,7 @@
 
 # Shapes that are secrets wherever they stand. (hint in lower case that must occur in the text, pattern)
 SHAPES: tuple[tuple[str, str], ...] = (
-    ("a", r"\b(?:AKIA|ASIA|ABIA|ACCA|A3T[0-9A-Z])[0-9A-Z]{16}\b"),
+    *((hint, r"\b(?:AKIA|ASIA|ABIA|ACCA|A3T[0-9A-Z])[0-9A-Z]{16}\b") for hint in ("akia", "asia", "abia", "acca", "a3t")),
     ("ltai", r"\bLTAI[0-9A-Za-z]{20}\b"),
     ("absk", r"\bABSK[A-Za-z0-9+/]{100,200}={0,2}"),
     ("bedrock-api-key-", r"\bbedrock-api-key-[A-Za-z0-9+/=]{20,2000}"),

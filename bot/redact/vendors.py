@@ -1,6 +1,7 @@
 """Keys without a shape of their own: known by the vendor's name in front of them and by their documented length."""
 
 import re
+from itertools import compress
 
 from bot.redact.randomness import entropy
 
@@ -103,15 +104,15 @@ def _pattern(vendor: str, value: str) -> re.Pattern[str]:
     return re.compile(_NAMED.format(before=before, vendor=spelt.get(vendor, vendor), value=f"(?:{value})"), re.IGNORECASE)
 
 
-_PATTERNS = tuple((vendor, _pattern(vendor, value)) for vendor, value in _VENDORS)
+_SQUEEZED = tuple(vendor.replace("_", "") for vendor, _ in _VENDORS)
+_PATTERNS = tuple(_pattern(vendor, value) for vendor, value in _VENDORS)
 
 
 def vendors_keys(text: str, replacement: str) -> str:
     """The text with the keys that stand behind their vendor's name replaced."""
     squeezed = text.lower().replace("-", "").replace("_", "")
-    for vendor, pattern in _PATTERNS:
-        if vendor.replace("_", "") in squeezed:
-            text = pattern.sub(lambda match: _replaced(match, replacement), text)
+    for pattern in compress(_PATTERNS, map(squeezed.__contains__, _SQUEEZED)):
+        text = pattern.sub(lambda match: _replaced(match, replacement), text)
     return text
 
 
