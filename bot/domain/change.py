@@ -1,6 +1,7 @@
 """Something that somebody shipped: what kind, which service, which version."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -35,7 +36,8 @@ class Change:
     """One change, as its vendor reported it; `id` is stable, so that a later report of it replaces this one.
 
     `services` may be empty for a commit until its files are matched with the catalogue. `files` and `parents` may be
-    empty where the vendor does not say; a ChangeSource has the diff.
+    empty where the vendor does not say; a ChangeSource has the diff. `checks` are the results of checks of its commit by
+    name, True where one passed: a build says its own, and whatever shipped the commit has those of all builds when it is read.
     """
 
     id: str
@@ -52,6 +54,14 @@ class Change:
     author: str = ""
     url: str = ""
     files: tuple[str, ...] = ()
+    checks: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def failing_checks(self) -> str:
+        """What to say of the checks that failed, "with failing checks: lint, unit tests"; "" where none is known to have."""
+        failed = [name for name, passed in self.checks.items() if not passed]
+        more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+        return f"with failing checks: {', '.join(failed[:3])}{more}" if failed else ""
 
     @property
     def shipped(self) -> bool:

@@ -53,6 +53,7 @@ def _placed(tx: Transaction, change: Change, catalogue: Catalogue, desk: Desk) -
         author=redact(clean(change.author)),
         url=redact(clean(change.url)),
         files=tuple(clean(file) for file in change.files),
+        checks={redact(clean(name)): passed for name, passed in change.checks.items()},
     )
 
 
@@ -99,4 +100,5 @@ def sentence(change: Change) -> str:
     where = f" to {change.environment}" if change.environment else ""
     who = f" by {change.author}" if change.author else ""
     which = f" ({change.commit[:7]})" if change.commit else ""
-    return f"{what} {WORDS[change.status]}{where}{who}{which}"
+    checks = f", {change.failing_checks}" if change.failing_checks else ""
+    return f"{what} {WORDS[change.status]}{where}{who}{which}{checks}"

@@ -17,7 +17,7 @@ from bot.domain.ticket import Ticket
 from bot.errors import BadPayload, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.intake.meters import Meters
-from bot.ports import Connector, Database, Event, Ignored, InboxStore, Parcel, Parsed, Transaction
+from bot.ports import Connector, Database, Event, Ignored, InboxStore, Noted, Parcel, Parsed, Transaction
 from bot.redact import redact
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ class _Read:
             self.handlings.append(event)
         elif isinstance(event, Ticket):
             self.tickets.append(event)
+        elif isinstance(event, Noted):
+            self.changes.append(event.build)
 
 
 class Drain:

@@ -86,6 +86,7 @@ def what_changed(changes: Sequence[Change], services: Sequence[str], since: date
         mark = notes.cite(f"{c.connector}: {c.kind.value} of {', '.join(c.services)} {c.version} at {c.at:%H:%M:%S} UTC", c.url)
         commit = f" ({c.commit[:7]})" if c.commit else ""
         status = "" if c.status.value == "succeeded" else f", {c.status.value}"
+        status += f", {quote(c.failing_checks, 200)}" if c.failing_checks else ""
         names = ", ".join(c.services) or c.repository
         lines.append(
             f"- {c.at:%H:%M:%S} {names} {c.version}{commit}: {quote(c.title)}, by {quote(c.author, 40) or '?'}{status} {mark}"

@@ -253,10 +253,11 @@ def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: lis
     """Time gives no points; shipping after the first deviation, or very long ago, takes some."""
     if shipment.at is None:
         return
-    version = shipment.change.version if shipment.change else ""
+    version, checks = (shipment.change.version, shipment.change.failing_checks) if shipment.change else ("", "")
+    remark = f"; shipped {plain(checks, 160)}" if checks else ""
     cite = exhibits.cite(
         EvidenceKind.CHANGE,
-        f"{'/'.join(shipment.services) or 'a change'} {version}: {plain(shipment.title, 120)}",
+        f"{'/'.join(shipment.services) or 'a change'} {version}: {plain(shipment.title, 120)}{remark}",
         shipment.change.connector if shipment.change else "commit",
         at=shipment.at,
         service=shipment.services[0] if shipment.services else "",
@@ -269,3 +270,5 @@ def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: lis
         facts.append(Fact(f"{when}, more than a day later", -1.0, (cite,), "long_ago"))
     else:
         facts.append(Fact(when, 0.0, (cite,), "shipped"))
+    if checks:
+        facts.append(Fact(f"shipped {plain(checks, 160)}", 0.0, (cite,), "failing_checks"))

@@ -1,18 +1,19 @@
 """What was shipped; a later report of a change replaces an earlier one, never the other way round."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Column, String, Table, Text, insert, select, update
 
-from bot.domain.change import Change, ChangeStatus
+from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
 from bot.storage.columns import Key
 from bot.storage.database import UtcDateTime, metadata, sql
 
 PROGRESS = {ChangeStatus.PENDING: 0, ChangeStatus.RUNNING: 1, ChangeStatus.FAILED: 2, ChangeStatus.SUCCEEDED: 2}
+MOST_SHAS = 500  # in one question to the database
 
 changes = Table(
     "changes",
@@ -22,6 +23,7 @@ changes = Table(
     Column("kind", String(20), nullable=False),
     Column("status", String(20), nullable=False),
     Column("body", Text, nullable=False),
+    Column("sha", String(64), index=True),  # of its commit; of changes before 3/6 nobody wrote it down
 )
 
 
@@ -31,7 +33,7 @@ class SqlChangeStore:
     def save(self, tx: Transaction, kept: Iterable[Change]) -> None:
         """Insert or replace by id; an older report never overwrites a newer status, nor an empty field a known one."""
         for change in kept:
-            before = self.get(tx, change.id)
+            before = _kept(tx, change.id)
             if before is None:
                 sql(tx).execute(insert(changes).values(id=change.id, **_columns(change)))
             elif (now := merged(before, change)) != before:
@@ -40,12 +42,38 @@ class SqlChangeStore:
     def between(self, tx: Transaction, start: datetime, end: datetime) -> tuple[Change, ...]:
         """The changes of a span of time, oldest first, both ends included."""
         found = select(changes.c.body).where(changes.c.at >= start, changes.c.at <= end).order_by(changes.c.at, changes.c.id)
-        return tuple(load(Change, body) for body in sql(tx).execute(found).scalars())
+        return _checked(tx, [load(Change, body) for body in sql(tx).execute(found).scalars()])
 
     def get(self, tx: Transaction, id: str) -> Change | None:
         """One change."""
-        body = sql(tx).execute(select(changes.c.body).where(changes.c.id == id)).scalar_one_or_none()
-        return None if body is None else load(Change, body)
+        kept = _kept(tx, id)
+        return _checked(tx, [kept])[0] if kept else None
+
+
+def _kept(tx: Transaction, id: str) -> Change | None:
+    body = sql(tx).execute(select(changes.c.body).where(changes.c.id == id)).scalar_one_or_none()
+    return None if body is None else load(Change, body)
+
+
+def _checked(tx: Transaction, found: Sequence[Change]) -> tuple[Change, ...]:
+    """The changes, those that shipped a commit with what is known of its checks; of one check the last result counts."""
+    shas = sorted({c.commit[:64] for c in found if c.commit and c.kind is not ChangeKind.BUILD})
+    results: dict[str, dict[str, bool]] = {}
+    for start in range(0, len(shas), MOST_SHAS):
+        builds = select(changes.c.body).where(
+            changes.c.sha.in_(shas[start : start + MOST_SHAS]), changes.c.kind == ChangeKind.BUILD.value
+        )
+        for body in sql(tx).execute(builds.order_by(changes.c.at, changes.c.id)).scalars():
+            build = load(Change, body)
+            results.setdefault(_which(build), {}).update(build.checks)
+    return tuple(
+        replace(c, checks=results[_which(c)]) if c.kind is not ChangeKind.BUILD and _which(c) in results else c for c in found
+    )
+
+
+def _which(change: Change) -> str:
+    """Its commit: a whole SHA is the same commit whatever a vendor calls the repository."""
+    return change.commit if len(change.commit) >= 40 else f"{change.repository}@{change.commit}"
 
 
 def merged(before: Change, report: Change) -> Change:
@@ -62,8 +90,15 @@ def merged(before: Change, report: Change) -> Change:
         author=first.author or second.author,
         url=first.url or second.url,
         files=first.files or second.files,
+        checks=first.checks or second.checks,
     )
 
 
 def _columns(change: Change) -> dict[str, object]:
-    return {"at": change.at, "kind": change.kind.value, "status": change.status.value, "body": dump(change)}
+    return {
+        "at": change.at,
+        "kind": change.kind.value,
+        "status": change.status.value,
+        "sha": change.commit[:64],
+        "body": dump(change),
+    }

@@ -78,4 +78,5 @@ def _change(change: Change, near: datetime) -> str:
     commit = f" ({code(change.commit[:7])})" if change.commit else ""
     author = f" by {escape(change.author, 60)}" if change.author else ""
     what = f"{where} {escape(change.version, 40)}".strip()
-    return f'• {clock(change.at, near)}  {change.kind.value} {what}, "{escape(change.title, 120)}"{commit}{author}'
+    checks = f", {escape(change.failing_checks, 200)}" if change.failing_checks else ""
+    return f'• {clock(change.at, near)}  {change.kind.value} {what}, "{escape(change.title, 120)}"{commit}{author}{checks}'

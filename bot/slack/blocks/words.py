@@ -67,8 +67,9 @@ def fact(reason: Fact, limit: int = 200) -> str:
 
 
 def strongest(facts: Sequence[Fact], most: int = 3) -> list[Fact]:
-    """The facts that speak for a candidate, the weightiest first."""
-    return sorted((f for f in facts if f.points > 0), key=lambda f: -f.points)[:most]
+    """The facts that speak for a candidate, the weightiest first; then that it shipped although its checks had failed."""
+    found = sorted((f for f in facts if f.points > 0), key=lambda f: -f.points)[:most]
+    return [*found, *(f for f in facts if f.rule == "failing_checks" and f not in found)]
 
 
 def suspect(candidate: Candidate, near: datetime) -> str:

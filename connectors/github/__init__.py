@@ -1,4 +1,4 @@
-"""GitHub: commits, deployments, releases and workflow runs by webhook.
+"""GitHub: commits, deployments, releases, workflow runs and the results of checks by webhook; diffs by REST.
 
 Format: https://docs.github.com/en/webhooks/webhook-events-and-payloads. Signed with HMAC-SHA256 over the raw body; every
 delivery has an id, which a redelivery keeps.
@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import parse_qs
 
+from pydantic import BaseModel
+
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
-from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+from bot.ports import ChangeSource, Connector, Delivery, Ignored, Noted, Parsed
+from connectors.github.source import GitHubCommits, GitHubSettings
 
 NAME = "github"
 MOST_FILES = 300  # of one commit; no diff is read from here
@@ -26,11 +29,12 @@ STATES = {
     "failure": ChangeStatus.FAILED,
     "error": ChangeStatus.FAILED,
 }
+CHECKED = {"success": True} | dict.fromkeys(("failure", "timed_out", "startup_failure", "error"), False)  # others do not judge
 CONCLUSIONS_FAILED = frozenset({"failure", "timed_out", "cancelled", "startup_failure", "action_required", "stale"})
 
 
 class GitHubWebhook:
-    """Five kinds of events in, changes out; everything else is ignored with its reason."""
+    """Five kinds of events in, changes out; results of checks are noted beside them, everything else is ignored."""
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
@@ -179,19 +183,59 @@ def _workflow_run(payload: Node, received_at: datetime) -> Iterator[Change | Ign
     status = ChangeStatus.RUNNING if run["status"].text() == "in_progress" else ChangeStatus.PENDING
     if conclusion:
         status = ChangeStatus.FAILED if conclusion in CONCLUSIONS_FAILED else ChangeStatus.SUCCEEDED
-    sha = run["head_sha"].text()[:64]
+    sha, name = run["head_sha"].text()[:64], run["name"].text("workflow")
     yield Change(
         id=f"{NAME}:workflow_run:{repository}:{run['id'].needed()[:30]}",
         connector=NAME,
         kind=ChangeKind.BUILD,
         status=status,
         at=run["updated_at"].time() or received_at,
-        title=line(f"{run['name'].text('workflow')} #{run['run_number'].text('?')} {conclusion}".strip()),
+        title=line(f"{name} #{run['run_number'].text('?')} {conclusion}".strip()),
         commit=sha,
         repository=repository,
         author=run["actor"]["login"].text()[:100],
         url=link(run["html_url"].text()),
+        checks={line(name, 60): CHECKED[conclusion]} if conclusion in CHECKED else {},
     )
+
+
+def _check_run(payload: Node, received_at: datetime) -> Iterator[Noted | Ignored]:
+    run = payload["check_run"].object()
+    name, result = run["name"].needed(), run["conclusion"].text()
+    at = run["completed_at"].time() or received_at
+    yield _noted(payload, "check_run", name, result, run["head_sha"].needed(), at, run["html_url"].text())
+
+
+def _check_suite(payload: Node, received_at: datetime) -> Iterator[Noted | Ignored]:
+    suite = payload["check_suite"].object()
+    name, result = suite["app"]["name"].text("checks"), suite["conclusion"].text()
+    at = suite["updated_at"].time() or received_at
+    yield _noted(payload, "check_suite", name, result, suite["head_sha"].needed(), at)
+
+
+def _status(payload: Node, received_at: datetime) -> Iterator[Noted | Ignored]:
+    name, at = payload["context"].text("default"), payload["updated_at"].time() or received_at
+    yield _noted(payload, "status", name, payload["state"].needed(), payload["sha"].needed(), at, payload["target_url"].text())
+
+
+def _noted(payload: Node, event: str, name: str, result: str, sha: str, at: datetime, url: str = "") -> Noted | Ignored:
+    """The result of a check, beside its commit; a check that has not ended or does not judge is ignored."""
+    name, repository = line(name, 60), _repository(payload)
+    if result not in CHECKED:
+        return Ignored(f"{event}: {name} {result[:40] or 'has not ended'}".strip())
+    build = Change(
+        id=f"{NAME}:check:{repository}:{sha[:64]}:{name}",
+        connector=NAME,
+        kind=ChangeKind.BUILD,
+        status=ChangeStatus.SUCCEEDED if CHECKED[result] else ChangeStatus.FAILED,
+        at=at,
+        title=f"{name} {result}",
+        commit=sha[:64],
+        repository=repository,
+        url=link(url),
+        checks={name: CHECKED[result]},
+    )
+    return Noted(f"{event}: {name} {result} of {sha[:7]}, noted beside the commit", build)
 
 
 _EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = {
@@ -200,12 +244,22 @@ _EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = 
     "deployment_status": _deployment_status,
     "release": _release,
     "workflow_run": _workflow_run,
+    "check_run": _check_run,
+    "check_suite": _check_suite,
+    "status": _status,
 }
+
+
+def _source(settings: BaseModel) -> ChangeSource | None:
+    return GitHubCommits(settings) if isinstance(settings, GitHubSettings) and settings.token else None
+
 
 CONNECTOR = Connector(
     name=NAME,
     title="GitHub",
-    settings=WebhookSettings,
-    help="TOCSIN_GITHUB_SECRET is the webhook's secret: repository or organisation › Settings › Webhooks",
+    settings=GitHubSettings,
+    help="TOCSIN_GITHUB_SECRET is the webhook's secret: repository or organisation › Settings › Webhooks; "
+    "TOCSIN_GITHUB_TOKEN reads commits and diffs",
     webhook=GitHubWebhook(),
+    changes=_source,
 )
