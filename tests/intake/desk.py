@@ -3,7 +3,7 @@
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from typing import Any, cast
 
@@ -31,28 +31,16 @@ class _Absent:
 def a_desk(db: Database, clock: Clock) -> Desk:
     """A desk whose inbox is real; everything else says so when touched."""
     absent = cast(Any, _Absent())
-    return Desk(
-        db=db,
-        work=InMemoryWork(),
-        clock=clock,
-        new_id=lambda: "id",
-        channel=FakeChannel(),
-        inbox=SqlInboxStore(),
-        alerts=absent,
-        incidents=absent,
-        timeline=absent,
-        changes=absent,
-        diagnoses=absent,
-        actions=absent,
-        ledger=absent,
-        journal=absent,
-        cards=absent,
-        switches=absent,
-        catalogue=absent,
-        routing=absent,
-        policies=absent,
-        library=absent,
-    )
+    given: dict[str, Any] = {
+        "db": db,
+        "work": InMemoryWork(),
+        "clock": clock,
+        "new_id": lambda: "id",
+        "channel": FakeChannel(),
+        "inbox": SqlInboxStore(),
+    }
+    needed = (f.name for f in fields(Desk) if f.default is MISSING and f.default_factory is MISSING)
+    return Desk(**{**dict.fromkeys(needed, absent), **given})
 
 
 class PlainWebhook:
