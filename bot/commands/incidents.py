@@ -22,7 +22,9 @@ NEWEST = 15  # timeline entries shown
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = commands.add_parser("incidents", help="open incidents, or one with its evidence, without the chat")
-    parser.add_argument("incident", nargs="?", default="", metavar="INC-n", help="this one, whole")
+    parser.add_argument(
+        "incident", nargs="?", default="", metavar="INC-n", help="this one, whole; `unmatched`: alerts without a service"
+    )
     parser.add_argument("--all", action="store_true", help="the newest of any status")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.set_defaults(run=_run)
@@ -33,6 +35,8 @@ def _run(args: argparse.Namespace) -> int:
 
     from bot.wiring import ask, utc_now  # slow: only commands that need the bot pay for it
 
+    if args.incident == "unmatched":
+        return _unmatched(args)
     found = ask(args.config, lambda stores, tx: _read(stores, tx, args))
     if args.json:
         rows = [{"incident": i, "diagnosis": d, "actions": a, "timeline": t} for i, d, a, t in found]
@@ -40,6 +44,30 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     lines = whole(*found[0], utc_now()) if args.incident else listing([(i, d) for i, d, _, _ in found], utc_now())
     print("\n".join(clean(line) for line in lines))
+    return 0
+
+
+def _unmatched(args: argparse.Namespace) -> int:
+    """What nobody could attribute, and what people said of such."""
+    import msgspec  # slow, as below
+
+    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
+    from bot.wiring import ask, rules
+
+    known = rules(load_settings(args.config))[0].current.services
+    rows, said = ask(args.config, lambda stores, tx: (
+        stores.attributions.unmatched(tx, known.keys(), 100), stores.attributions.mappings(tx)
+    ))  # fmt: skip
+    if args.json:
+        print(msgspec.json.format(msgspec.json.encode({"unmatched": rows, "mappings": said}), indent=2).decode())
+        return 0
+    for row in rows:
+        print(clean(f"{row.events:>7}  {row.label}={row.value}  {', '.join(row.names[:5])}"))
+        print(clean(" " * 9 + ", ".join(f"{k}={v}" for k, v in sorted(row.labels.items()))[:200]))
+    if not rows:
+        print("Every alert that came in lately has a service of services.yaml.")
+    for mapping in said:
+        print(clean(f"{mapping.label}={mapping.value} is {mapping.service} ({mapping.by}, {mapping.at:%Y-%m-%d})"))
     return 0
 
 

@@ -53,6 +53,7 @@ class Alert:
     link: str = ""
     readable: bool = True  # False: no parser understood the payload
     ref: str = ""  # the vendor's own id of it, by which it can be acknowledged there
+    called: str = ""  # its own word for the service, where a person mapped that to `service`; the word stays its identity
 
 
 def fingerprint(alert: Alert) -> str:
@@ -61,7 +62,7 @@ def fingerprint(alert: Alert) -> str:
     Time, value and pod name are left out: they change while the problem stays.
     """
     group = sorted((k, v) for k, v in alert.group.items() if k not in ("pod", "instance", "container", "node"))
-    return _digest(alert.connector, alert.name, alert.service, alert.environment, *(f"{k}={v}" for k, v in group))
+    return _digest(alert.connector, alert.name, alert.called or alert.service, alert.environment, *(f"{k}={v}" for k, v in group))
 
 
 def instance_key(alert: Alert) -> str:

@@ -29,6 +29,8 @@ class Deed(StrEnum):
     CAUSE_OTHER = "cause_other"
     ANSWER_USEFUL = "answer_useful"
     ANSWER_NOT_USEFUL = "answer_not_useful"
+    SERVICE_MAP = "service_map"
+    SERVICE_UNMAP = "service_unmap"
 
 
 class More(StrEnum):
@@ -83,7 +85,7 @@ class Press:
 
     `value` is the id the button carried: of an incident, an action or an interaction. `choice` is set for
     INCIDENT_MORE: TIMELINE, CATCHUP or EXPLAIN. `text` is what the person wrote in the modal (the other cause, the
-    reason for resolving or silencing), plain text; `span` how long to be silent ("2h"), `cause` the cause that a person
+    reason for resolving or silencing) or chose (a service), plain text; `span` how long to be silent ("2h"), `cause` the cause that a person
     names while resolving.
     """
 

@@ -71,9 +71,28 @@ class ServiceGraph:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All services that people described, and how they depend on each other."""
+    """All services that people described, and how they depend on each other; every question costs one look."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
+    _named: Mapping[str, Service] = field(init=False, repr=False, compare=False)
+    _spelt: Mapping[str, Service | None] = field(init=False, repr=False, compare=False)
+    _shipped: Mapping[str, tuple[Service, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named: dict[str, Service] = dict(self.services)
+        spelt: dict[str, Service | None] = {}
+        shipped: dict[str, tuple[Service, ...]] = {}
+        for service in self.services.values():
+            for alias in service.aliases:
+                named.setdefault(alias, service)
+            if service.repository:
+                key = repository_name(service.repository)
+                shipped[key] = (*shipped.get(key, ()), service)
+        for name, service in named.items():
+            key = _spelling(name)
+            spelt[key] = service if spelt.get(key, service) is service else None  # two services: it says nothing
+        for name, index in (("_named", named), ("_spelt", spelt), ("_shipped", shipped)):
+            object.__setattr__(self, name, index)
 
     @property
     def graph(self) -> ServiceGraph:
@@ -82,9 +101,15 @@ class Catalogue:
 
     def resolve(self, name: str) -> Service | None:
         """The service of this name or alias, or None."""
-        if name in self.services:
-            return self.services[name]
-        return next((s for s in self.services.values() if name in s.aliases), None)
+        return self._named.get(name)
+
+    def spelt(self, name: str) -> Service | None:
+        """The one service of this name or alias in another spelling: other case, "_" or "." for "-"."""
+        return self._spelt.get(_spelling(name))
+
+    def of_repository(self, repository: str) -> tuple[Service, ...]:
+        """The services of a repository, as `repository_name` writes it."""
+        return self._shipped.get(repository, ())
 
     def get(self, name: str) -> Service:
         """The service of this name or alias; one nobody described is created on sight."""
@@ -98,3 +123,15 @@ class Catalogue:
             for s in self.services.values()
             if s.repository == repository and any(f == p or f.startswith(p.rstrip("/") + "/") for f in files for p in s.paths)
         )
+
+
+def repository_name(url: str) -> str:
+    """How a repository is told apart, "acme/cart", whether its URL or its name is given."""
+    bare = url.strip().lower().removesuffix("/").removesuffix(".git")
+    if "://" in bare:
+        return bare.partition("://")[2].partition("/")[2]
+    return bare.partition(":")[2] if bare.startswith("git@") else bare
+
+
+def _spelling(name: str) -> str:
+    return name.lower().replace("_", "-").replace(".", "-")

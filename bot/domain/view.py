@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.action import Action, ActionKind
+from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.change import Change
 from bot.domain.document import Found
 from bot.domain.evidence import Diagnosis, Thought
@@ -153,6 +154,16 @@ class ThoughtView:
 
 
 @dataclass(frozen=True, slots=True)
+class UnmatchedView:
+    """Alerts that no service was found for, what people said of such, and the services that one can choose."""
+
+    rows: tuple[Unmatched, ...]
+    mappings: tuple[ServiceMapping, ...]
+    services: tuple[str, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class HomeView:
     """A person's home page; never a message.
 
@@ -208,4 +219,5 @@ Shown = (
     | NoteView
     | EvidenceView
     | ThoughtView
+    | UnmatchedView
 )

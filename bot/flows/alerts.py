@@ -1,23 +1,30 @@
-"""Alerts came in: judged, placed into incidents, written once; people hear of what changed."""
+"""Alerts came in: judged, placed into incidents, written once; people hear of what changed and is no noise."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 
 from bot.domain.alert import Alert
-from bot.domain.incident import Entry, Incident
+from bot.domain.incident import Entry, Incident, Status
 from bot.flows.announce import announce
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
+from bot.flows.noise import Quiet, release_at
 from bot.flows.settling import settle_later
 from bot.incidents.bundles import Joined, arrival
 from bot.incidents.correlate import place
-from bot.incidents.dedup import Event, News, identified, tell
+from bot.incidents.dedup import Event, News, identified, released, tell
 from bot.incidents.membership import after, home_of, looks_different, opened, reopened
+from bot.incidents.noise.storm import joined as joined_by
+from bot.incidents.noise.storm import titled
 from bot.incidents.tidy import tidied
 from bot.incidents.timeline import told
-from bot.ports import Problem, Sighting, Transaction
+from bot.ports import Problem, Scalar, Sighting, Transaction
+
+MOST_RELEASED = 500  # in one transaction
+from bot.topology.attribution import Attribution
 
 
 @dataclass(slots=True)
@@ -34,17 +41,67 @@ def on_alerts(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     """Every alert of the batch is kept with its verdict and its incident; whatever people would see differently is shown."""
     now, catalogue = desk.clock(), desk.catalogue()
     resolve = cache(catalogue.resolve)
-    events = identified(tidied(alert, resolve, desk.default_environment) for alert in batch)
+    owned = Attribution(catalogue, desk.attributions.mappings(tx))
+    events = identified(owned.of(tidied(alert, resolve, desk.default_environment)) for alert in batch)
     known = desk.alerts.known(tx, {(event.fingerprint, event.instance) for event in events})
     incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen)}
     news = tell(events, _heard(known, events, incidents), now)
-    touched = _gathered(tx, news, incidents, now, desk)
-    owners = {one.fingerprint: id for id, t in touched.items() for one in t.news}
+    quiet = Quiet(tx, news, incidents, now, desk)
+    quiet.take()
+    touched = _gathered(tx, news, incidents, now, desk, quiet)
+    owners = _owners(touched)
     desk.alerts.save(tx, (one.problem(now, owners.get(fp, one.incident_id)) for fp, one in news.items()))
-    desk.alerts.seen(tx, _sightings(news.values(), owners))
+    desk.alerts.seen(tx, _sightings(news.values(), owners, quiet))
+    quiet.keep(owners)
+    _write(tx, touched.values(), now, desk)
+
+
+async def release(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """Holds that ended: what still fires and nothing else keeps back becomes an incident or joins one. Twice is once."""
+    at = datetime.fromisoformat(str(args["at"]))
+    await desk.db.write(lambda tx: _release(tx, at, desk))
+
+
+def _release(tx: Transaction, at: datetime, desk: Desk) -> None:
+    desk.noise.line(tx)
+    now = desk.clock()
+    if now < at:  # the clock of the work is ahead of ours
+        return release_at(tx, at + (at - now), desk, ":late")
+    due = desk.noise.due(tx, now, MOST_RELEASED)
+    if not due:
+        return None
+    known = desk.alerts.known(tx, {(s.fingerprint, s.hold.instance) for s in due if s.hold})
+    news = {s.fingerprint: released(known[s.fingerprint], s.hold, now) for s in due if s.hold and _fires(known, s.fingerprint)}
+    incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen)}
+    quiet = Quiet(tx, news, incidents, now, desk)
+    quiet.again(due)
+    freed = {fp: one for fp, one in news.items() if fp not in quiet.held}
+    owners = _owners(touched := _gathered(tx, freed, incidents, now, desk, quiet))
+    freed = {fp: one for fp, one in freed.items() if fp in owners}
+    desk.alerts.save(tx, (replace(known[fp], incident_id=owners[fp], firing={}, cleared={}) for fp in freed))
+    desk.alerts.seen(
+        tx, [Sighting(e.alert, fp, e.instance, "released", owners[fp]) for fp, n in freed.items() for e, _ in n.events]
+    )
+    quiet.keep(owners)
+    _write(tx, touched.values(), now, desk)
+    if len(due) == MOST_RELEASED:
+        release_at(tx, now, desk, f":{desk.new_id()}")
+    return None
+
+
+def _fires(known: Mapping[str, Problem], fingerprint: str) -> bool:
+    return fingerprint in known and known[fingerprint].count > 0
+
+
+def _owners(touched: Mapping[str, Touched]) -> dict[str, str]:
+    return {one.fingerprint: id for id, t in touched.items() for one in t.news}
+
+
+def _write(tx: Transaction, touched: Iterable[Touched], now: datetime, desk: Desk) -> None:
     entries: list[Entry] = []
-    for one in touched.values():
-        incident = desk.incidents.save(tx, after(one.start, one.joined, one.news, now, catalogue))
+    for one in touched:
+        changed = after(one.start, one.joined, one.news, now, desk.catalogue())
+        incident = desk.incidents.save(tx, titled(changed) if changed.storm else changed)
         entries += told(one.before, incident, one.joined, now)
         _follow(tx, one, incident, desk)
     desk.timeline.add(tx, entries)
@@ -64,22 +121,42 @@ def _heard(known: Mapping[str, Problem], events: Iterable[Event], incidents: Map
 
 
 def _gathered(
-    tx: Transaction, news: Mapping[str, News], incidents: Mapping[str, Incident], now: datetime, desk: Desk
+    tx: Transaction, news: Mapping[str, News], incidents: Mapping[str, Incident], now: datetime, desk: Desk, quiet: Quiet
 ) -> dict[str, Touched]:
     """The incidents that the news belongs to, by id: those that have it, those that it joins, those that it opens."""
     touched: dict[str, Touched] = {}
     homeless: list[News] = []
     for one in news.values():
         home = home_of(one, incidents)
+        if one.fingerprint in quiet.held:
+            continue
         if home is not None:
-            mine = touched.setdefault(home.id, Touched(home, home))
-            mine.news.append(one)
-            if one.begins and not mine.start.live:
-                mine.start = reopened(home, now)
+            touched.setdefault(home.id, Touched(home, home)).news.append(one)
         elif one.begins:
             homeless.append(one)
-    if not homeless:
-        return touched
+    for id, mine in list(touched.items()):
+        home = mine.start
+        if not home.live and any(one.begins for one in mine.news):
+            if quiet.keeps_closed(home, mine.news):
+                del touched[id]
+            else:
+                mine.start = reopened(home, now)
+    if homeless:
+        _place(tx, homeless, touched, incidents, now, desk, quiet)
+    return touched
+
+
+def _place(
+    tx: Transaction,
+    homeless: Sequence[News],
+    touched: dict[str, Touched],
+    incidents: Mapping[str, Incident],
+    now: datetime,
+    desk: Desk,
+    quiet: Quiet,
+) -> None:
+    """Those without a home join an incident or open one, unless all that would open it is held, or a storm takes them."""
+    news = {one.fingerprint: one for one in homeless}
     arrivals = [arrival(one.fingerprint, one.begins[0], desk.catalogue(), now) for one in homeless]
     present = [touched[i.id].start if i.id in touched else i for i in incidents.values()]
     placing = place(arrivals, present, desk.catalogue(), desk.limits.correlate)
@@ -87,16 +164,41 @@ def _gathered(
         mine = touched.setdefault(id, Touched(incidents[id], incidents[id]))
         mine.joined = joined
         mine.news += [news[j.arrival.fingerprint] for j in joined]
-    number = desk.incidents.next_number(tx) if placing.opens else 0
-    for place_in_line, joined in enumerate(placing.opens):
-        fresh = opened(desk.new_id(), number + place_in_line, joined, now)
-        touched[fresh.id] = Touched(None, fresh, joined, [news[j.arrival.fingerprint] for j in joined])
-    return touched
+    opens = [group for group in placing.opens if quiet.passes(group)]
+    begins = Counter(one.arrival.alert.environment for some in (*placing.joins.values(), *opens) for one in some)
+    folded: dict[str, list[Joined]] = {}
+    number = desk.incidents.next_number(tx) if opens else 0
+    for group in opens:
+        environment = group[0].arrival.alert.environment
+        storm = quiet.storm(environment, begins[environment])
+        if quiet.folds(group, storm):
+            folded.setdefault(environment, []).extend(joined_by(group, storm, desk.quiet))
+            continue
+        fresh = opened(desk.new_id(), number, group, now)
+        number += 1
+        touched[fresh.id] = Touched(None, fresh, group, [news[j.arrival.fingerprint] for j in group])
+    for environment, taken in folded.items():
+        home = incidents.get(quiet.storm(environment, 0).incident_id)
+        if home is not None and home.status is not Status.CLOSED:
+            mine = touched.setdefault(home.id, Touched(home, home if home.live else reopened(home, now)))
+        else:
+            fresh = replace(opened(desk.new_id(), number, taken, now), storm=True)
+            number += 1
+            mine = touched[fresh.id] = Touched(None, fresh)
+        mine.joined = (*mine.joined, *taken)
+        mine.news += [news[j.arrival.fingerprint] for j in taken]
+        quiet.stormed(environment, mine.start.id)
 
 
-def _sightings(news: Iterable[News], owners: Mapping[str, str]) -> list[Sighting]:
+def _sightings(news: Iterable[News], owners: Mapping[str, str], quiet: Quiet) -> list[Sighting]:
     return [
-        Sighting(event.alert, event.fingerprint, event.instance, verdict.value, owners.get(one.fingerprint, ""))
+        Sighting(
+            event.alert,
+            event.fingerprint,
+            event.instance,
+            quiet.verdict(event.fingerprint, verdict),
+            owners.get(one.fingerprint) or quiet.owner(one.fingerprint),
+        )
         for one in news
         for event, verdict in one.events
     ]

@@ -14,7 +14,9 @@ from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
+from bot.flows import ticketing
 from bot.flows.announce import announce
+from bot.flows.attribution import list_unmatched
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
@@ -27,7 +29,7 @@ from bot.ports import Transaction
 from bot.redact import redact
 
 USAGE = {
-    "incident": "/incident list | show | ack | resolve | silence | catchup | timeline [INC-n] [reason or 30m, 2h, 1d]",
+    "incident": "/incident list | show | ack | resolve | silence | catchup | timeline | ticket [INC-n] [reason or 30m, 2h, 1d] | unmatched",
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
     "runbook": "/runbook <question>",
@@ -59,6 +61,8 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
     verb, *rest = request.words or ("list",)
     if verb == "list":
         return await list_incidents("all" in rest, desk)
+    if verb == "unmatched":
+        return await list_unmatched(desk)
     verbs: dict[str, Callable[[Transaction, Incident, Person, str, Desk], Shown]] = {
         "show": lambda tx, i, _p, _t, d: incident_view(tx, i, d),
         "ack": lambda tx, i, p, _t, d: acknowledge(tx, i, p, d),
@@ -66,9 +70,10 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         "silence": lambda tx, i, p, t, d: silence(tx, i, p, parse_span(t), d),
         "timeline": lambda tx, i, _p, _t, d: TimelineView(i, d.timeline.of(tx, i.id)),
         "catchup": lambda tx, i, _p, _t, d: catch_up(tx, i, d),
+        "ticket": lambda tx, i, p, t, d: ticketing.ask(tx, i, p, t, d),
     }
     if verb not in verbs:
-        near = difflib.get_close_matches(verb, ["list", *verbs], n=1)
+        near = difflib.get_close_matches(verb, ["list", "unmatched", *verbs], n=1)
         hint = f" Did you mean `/incident {near[0]}`?" if near else ""
         return NoteView(f"I do not know `/incident {verb[:40]}`.{hint}\n{USAGE['incident']}")
     named = next((w for w in rest if re.fullmatch(r"(?i)inc-\d+", w)), "")

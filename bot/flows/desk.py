@@ -1,16 +1,21 @@
 """The desk: everything a story may reach for."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.actions.policy import Policies
+from bot.domain.alert import Severity
+from bot.domain.noise import NoiseLimits
 from bot.domain.service import Catalogue
+from bot.incidents.noise.rules import NoiseRules
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
 from bot.ports import (
     ActionStore,
     AlertStore,
+    AttributionStore,
     CardStore,
     ChangeSource,
     ChangeStore,
@@ -25,12 +30,14 @@ from bot.ports import (
     JournalStore,
     Ledger,
     Model,
+    NoiseStore,
     Pager,
     ReachStore,
     Responder,
     Schedules,
     SilenceSource,
     SwitchStore,
+    TicketStore,
     TimelineStore,
     Tracker,
     Work,
@@ -64,6 +71,16 @@ class Budgets:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticketing:
+    """Which tracker gets a ticket, from which severity on by itself, and how many reports of users are a signal."""
+
+    tracker: str = ""  # a connector's name; "" is none
+    open_at: Severity | None = None  # None: when a person asks for one
+    reports: int = 3
+    window: timedelta = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """Stores, chat, clock and rules, picked in `bot.wiring`; tests pass their own."""
 
@@ -74,6 +91,7 @@ class Desk:
     channel: Channel
     inbox: InboxStore
     alerts: AlertStore
+    attributions: AttributionStore
     incidents: IncidentStore
     timeline: TimelineStore
     changes: ChangeStore
@@ -83,6 +101,8 @@ class Desk:
     journal: JournalStore
     cards: CardStore
     switches: SwitchStore
+    noise: NoiseStore
+    tickets: TicketStore
     reach: ReachStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
@@ -98,6 +118,12 @@ class Desk:
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
     model: Model | None = None
     budgets: Budgets = Budgets()
+    ticketing: Ticketing = Ticketing()
     limits: Limits = Limits()
+    quiet: NoiseLimits = NoiseLimits()
+    noise_rules: Callable[[], NoiseRules] = NoiseRules
+    decided: Counter[str] = field(
+        default_factory=Counter
+    )  # noise decisions of this process, by "<kind> acted" or "<kind> shadow"
     default_environment: str = "production"
     code_version: str = ""

@@ -7,10 +7,13 @@ from typing import Protocol
 
 from bot.domain.action import Action
 from bot.domain.alert import Alert
+from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.change import Change
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Entry, Incident
 from bot.domain.interaction import Feedback, Interaction, LedgerEntry, Spent
+from bot.domain.noise import Decision, Kind, NoiseState, Outcome, Silence, Source, Storm
+from bot.domain.ticket import TicketStatus
 from bot.domain.view import Place
 from bot.ports.vendors import Delivery
 from bot.ports.work import Transaction
@@ -194,6 +197,9 @@ class SwitchStore(Protocol):
     def turn(self, tx: Transaction, name: str, position: str, by: str, at: datetime) -> None:
         """Turn it."""
 
+    def like(self, tx: Transaction, prefix: str) -> Mapping[str, str]:
+        """The positions of all switches whose name begins so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reached:
@@ -300,3 +306,116 @@ class AlertStore(Protocol):
 
     def events(self, tx: Transaction, incident_id: str, limit: int = 500) -> tuple[Alert, ...]:
         """The alert events of an incident, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTicket:
+    """A ticket as we know it; `incident_id` is "" for a user's report, `told` marks what of the incident it was told."""
+
+    connector: str
+    ref: str
+    title: str
+    status: TicketStatus
+    opened_at: datetime
+    service: str = ""
+    incident_id: str = ""
+    url: str = ""
+    told: tuple[str, ...] = ()
+
+
+class TicketStore(Protocol):
+    """Tickets and the incidents that they belong to."""
+
+    def get(self, tx: Transaction, connector: str, ref: str) -> KeptTicket | None:
+        """One ticket, or None."""
+
+    def save(self, tx: Transaction, ticket: KeptTicket) -> None:
+        """Insert or replace."""
+
+    def of_incident(self, tx: Transaction, incident_id: str) -> tuple[KeptTicket, ...]:
+        """The tickets of one incident, oldest first."""
+
+    def reports(self, tx: Transaction, service: str, since: datetime) -> int:
+        """How many tickets about a service were opened since a time and belong to no incident."""
+
+
+class NoiseStore(Protocol):
+    """What is known of the noise of each problem, every decision, silences, inhibiting sources, storms."""
+
+    def line(self, tx: Transaction) -> None:
+        """From here until this transaction ends no replica drains the inbox: incidents and problems stand still."""
+
+    def states(self, tx: Transaction, fingerprints: Collection[str]) -> Mapping[str, NoiseState]:
+        """What is known of the noise of these problems."""
+
+    def keep(self, tx: Transaction, kept: Iterable[NoiseState], at: datetime) -> None:
+        """Insert or replace states."""
+
+    def due(self, tx: Transaction, at: datetime, limit: int) -> tuple[NoiseState, ...]:
+        """Problems whose hold ends by then, the earliest first."""
+
+    def held(self, tx: Transaction, limit: int = 500) -> tuple[NoiseState, ...]:
+        """Problems that fire and that people are not told of now."""
+
+    def look_now(self, tx: Transaction, kinds: Collection[Kind], at: datetime) -> int:
+        """Have holds of these kinds looked at again at once; how many there are."""
+
+    def every(self, tx: Transaction) -> Iterator[NoiseState]:
+        """All states."""
+
+    def decide(self, tx: Transaction, made: Sequence[Decision]) -> None:
+        """Keep decisions."""
+
+    def turned_out(self, tx: Transaction, ids: Collection[str], at: datetime, outcome: Outcome | None = None) -> None:
+        """How these decisions turned out; without a word: outlasted if `at` lies after their hold, else cleared."""
+
+    def decided(
+        self, tx: Transaction, since: datetime | None = None, fingerprint: str = "", limit: int = 10_000
+    ) -> tuple[Decision, ...]:
+        """Decisions, of one problem or all, the newest first."""
+
+    def put_down_to(self, tx: Transaction, incident_id: str) -> int:
+        """How many alerts are or were held because this incident explains them."""
+
+    def silences(self, tx: Transaction, since: datetime) -> tuple[Silence, ...]:
+        """Silences that end after this, the oldest first."""
+
+    def silence(self, tx: Transaction, silence: Silence) -> Silence:
+        """Keep a silence; a new one (id "") gets the next id. Raises Outrun if somebody was faster."""
+
+    def find_silence(self, tx: Transaction, id: str) -> Silence | None:
+        """The silence of this id, "SIL-4"."""
+
+    def fire(self, tx: Transaction, firing: Sequence[Source]) -> None:
+        """These alerts fire and inhibit others."""
+
+    def clear(self, tx: Transaction, instances: Collection[str]) -> None:
+        """These instances fire no more."""
+
+    def sources(self, tx: Transaction, values: Collection[tuple[str, str]], since: datetime) -> Mapping[tuple[str, str], Source]:
+        """The sources of these (rule, equal values) that were seen since then, one of each."""
+
+    def storms(self, tx: Transaction, environments: Collection[str]) -> Mapping[str, Storm]:
+        """What is brewing in these environments."""
+
+    def brew(self, tx: Transaction, kept: Iterable[Storm]) -> None:
+        """Insert or replace storms."""
+
+    def reset(self, tx: Transaction, fingerprint: str = "") -> int:
+        """Delete what was learned, of one problem or all; problems that are held now stay. How many there were."""
+
+
+class AttributionStore(Protocol):
+    """What people said about whose alerts are whose, and what nobody could attribute."""
+
+    def mappings(self, tx: Transaction) -> tuple[ServiceMapping, ...]:
+        """All that people said, the latest first."""
+
+    def put(self, tx: Transaction, mapping: ServiceMapping) -> None:
+        """Keep it in place of what was said of the same label and value before."""
+
+    def drop(self, tx: Transaction, label: str, value: str) -> bool:
+        """Forget it; False if there was none."""
+
+    def unmatched(self, tx: Transaction, known: Collection[str], limit: int = 20) -> tuple[Unmatched, ...]:
+        """What the newest alerts without one of the `known` services have in common, the most frequent first."""

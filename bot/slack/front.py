@@ -37,6 +37,7 @@ class Stories:
     check_order: Callable[[ChangeRequest, Desk], Mapping[str, str]]
     on_order: Callable[[ChangeRequest, Desk], Awaitable[Shown]]
     on_opening: Callable[[Opening, Desk], Awaitable[Shown]]
+    on_mapping: Callable[[Press, Desk], Awaitable[Shown | None]]
     on_pin: Callable[[Pin, Desk], Awaitable[Shown | None]]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.action import ActionKind
-from bot.domain.request import CommandRequest
+from bot.domain.request import CommandRequest, Deed
 from bot.domain.view import NoteView, Place, Shown
 from bot.slack.filled import change_request, version_block
 from bot.slack.forms import order_modal, suggestions
@@ -41,7 +41,7 @@ def register(app: AsyncApp, front: Front) -> None:
         await front.serve(front.stories.on_order(asked, front.desk), front.whisper(Place(asked.channel), asked.person))
 
     app.action(FORM_SERVICE)(on_choice)
-    for action in (FORM_SERVICE, OPEN_SERVICE):
+    for action in (FORM_SERVICE, OPEN_SERVICE, Deed.SERVICE_MAP.value):
         app.options(action)(on_typing)
     for callback in (MODAL_DEPLOY, MODAL_ROLLBACK):
         app.view(callback)(on_submission)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from bot.domain.request import CommandRequest, Deed, More, Person, Press, Question
 from bot.domain.view import Place
 from bot.slack.payload import Record, record, records, text
-from bot.slack.vocabulary import CAUSE_BLOCK, INPUT_BLOCK, SPAN_BLOCK
+from bot.slack.vocabulary import CAUSE_BLOCK, INPUT_BLOCK, MAPPED_BLOCK, SPAN_BLOCK
 
 LONGEST = 3000
 _INCIDENT = re.compile(r"\bINC-(\d{1,9})\b", re.IGNORECASE)
@@ -62,11 +62,14 @@ def press(body: Record) -> Press | None:
         return None
     deed, choice = Deed(name), None
     if deed is Deed.INCIDENT_MORE:
-        chosen, _, value = text(action, "selected_option", "value").partition(":")
-        if chosen not in list(More):
+        entry, _, value = text(action, "selected_option", "value").partition(":")
+        if entry not in list(More):
             return None
-        choice = More(chosen)
+        choice = More(entry)
         deed = {More.RESOLVE: Deed.INCIDENT_RESOLVE, More.SILENCE: Deed.INCIDENT_SILENCE}.get(choice, deed)
+    chosen = ""
+    if deed is Deed.SERVICE_MAP:
+        chosen, value = text(action, "selected_option", "value"), text(action, "block_id").removeprefix(MAPPED_BLOCK)
     person = person_of(body)
     return Press(
         person=person,
@@ -76,6 +79,7 @@ def press(body: Record) -> Press | None:
         trigger_id=text(body, "trigger_id"),
         id=f"{person.id}:{text(action, 'action_ts') or text(body, 'trigger_id')}",
         choice=choice if deed is Deed.INCIDENT_MORE else None,
+        text=chosen,
     )
 
 

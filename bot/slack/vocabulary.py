@@ -19,6 +19,8 @@ LABELS: Mapping[Deed, str] = {
     Deed.CAUSE_OTHER: "Something else…",
     Deed.ANSWER_USEFUL: "Useful",
     Deed.ANSWER_NOT_USEFUL: "Not useful",
+    Deed.SERVICE_MAP: "This is …",
+    Deed.SERVICE_UNMAP: "Undo",
 }
 MENU: Mapping[More, str] = {
     More.TIMELINE: "Timeline",
@@ -52,5 +54,6 @@ SEVERITY_BLOCK = "severity"
 TITLE_BLOCK = "title"
 FORM_SERVICE = "form_service"  # the service of a deploy or rollback: choosing one fills the other fields
 OPEN_SERVICE = "open_service"
+MAPPED_BLOCK = "unmatched:"  # then label=value
 PREVIOUS = "(previous)"  # no version can be called so
 INPUT_ACTION = "text"

@@ -19,6 +19,7 @@ from bot.actions.policy import Policies, policies_file
 from bot.domain.service import Catalogue
 from bot.durable.work import DurableWork
 from bot.flows.desk import Desk
+from bot.incidents.noise.rules import noise_file
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.web import Door
 from bot.investigation.model.telemetry import Telemetry
@@ -96,6 +97,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
     Raises BadSettings for any wrong value before anything is started.
     """
     catalogue, routing, policies = rules(settings)
+    noise = noise_file(settings.path("noise.yaml"), settings.zone)
     able = vendors(settings)
     model, telemetry = model_of(settings), telemetry_of(settings)
     stores = Stores()
@@ -111,6 +113,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         channel=channel,
         inbox=stores.inbox,
         alerts=stores.alerts,
+        attributions=stores.attributions,
         incidents=stores.incidents,
         timeline=stores.timeline,
         changes=stores.changes,
@@ -120,6 +123,8 @@ def build(settings: Settings, channel: Channel) -> Bot:
         journal=stores.journal,
         cards=stores.cards,
         switches=stores.switches,
+        noise=stores.noise,
+        tickets=stores.tickets,
         reach=stores.reach,
         catalogue=lambda: catalogue.current,
         routing=lambda: routing.current,
@@ -135,7 +140,10 @@ def build(settings: Settings, channel: Channel) -> Bot:
         trackers=able.trackers,
         model=telemetry.traced(model) if telemetry and model else model,
         budgets=settings.budgets,
+        ticketing=settings.ticketing,
         limits=settings.limits,
+        quiet=settings.quiet,
+        noise_rules=lambda: noise.current,
         default_environment=settings.environment,
         code_version=__version__,
     )

@@ -9,6 +9,7 @@ from bot.ports import Transaction
 from bot.settings import load_settings
 from bot.storage.actions import SqlActionStore
 from bot.storage.alerts import SqlAlertStore
+from bot.storage.attribution import SqlAttributionStore
 from bot.storage.cards import SqlCardStore
 from bot.storage.changes import SqlChangeStore
 from bot.storage.database import SqlDatabase
@@ -17,8 +18,10 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.noise import SqlNoiseStore
 from bot.storage.reach import SqlReachStore
 from bot.storage.switches import SqlSwitchStore
+from bot.storage.tickets import SqlTicketStore
 
 T = TypeVar("T")
 
@@ -29,6 +32,7 @@ class Stores:
 
     inbox: SqlInboxStore = field(default_factory=SqlInboxStore)
     alerts: SqlAlertStore = field(default_factory=SqlAlertStore)
+    attributions: SqlAttributionStore = field(default_factory=SqlAttributionStore)
     incidents: SqlIncidentStore = field(default_factory=SqlIncidentStore)
     timeline: SqlTimelineStore = field(default_factory=SqlTimelineStore)
     changes: SqlChangeStore = field(default_factory=SqlChangeStore)
@@ -38,6 +42,8 @@ class Stores:
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
     switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
+    noise: SqlNoiseStore = field(default_factory=SqlNoiseStore)
+    tickets: SqlTicketStore = field(default_factory=SqlTicketStore)
     reach: SqlReachStore = field(default_factory=SqlReachStore)
 
 

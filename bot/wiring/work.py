@@ -9,6 +9,7 @@ from bot.durable.work import DurableWork
 from bot.flows import (
     announce,
     approval,
+    attribution,
     command,
     execution,
     feedback,
@@ -23,8 +24,10 @@ from bot.flows import (
     settling,
     suggestions,
     thinking,
+    ticketing,
+    tickets,
 )
-from bot.flows.alerts import on_alerts
+from bot.flows.alerts import on_alerts, release
 from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
 from bot.flows.handling import on_handlings
@@ -37,6 +40,7 @@ from bot.slack.front import Stories as SlackStories
 from bot.storage import inbox as inbox_store
 from bot.storage import journal as journal_store
 from bot.storage.alerts import SqlAlertStore
+from bot.storage.noise import SqlNoiseStore
 
 
 def stories() -> SlackStories:
@@ -54,6 +58,7 @@ def stories() -> SlackStories:
         check_order=ordering.check_order,
         on_order=ordering.on_order,
         on_opening=manual.open_by_hand,
+        on_mapping=attribution.on_press,
         on_pin=pin.on_pin,
     )
 
@@ -90,6 +95,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         inbox_store.prune: timedelta(days=keep.raw_days),
         SqlAlertStore().forget: timedelta(days=keep.alert_days),
         journal_store.prune: timedelta(days=keep.journal_days),
+        SqlNoiseStore().forget: timedelta(days=keep.alert_days),
         work.purge: timedelta(days=1),
     }
     return {
@@ -97,8 +103,11 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "first_card": _for(announce.first_card, desk),
         "investigate": _for(investigation.investigate, desk),
         "think": _for(thinking.think, desk),
+        "keep_ticket": _for(ticketing.keep_ticket, desk),
+        "reports_quiet": _for(tickets.reports_quiet, desk),
         "answer": _for(question.answer, desk),
         "settle": _for(settling.settle, desk),
+        "release": _for(release, desk),
         "execute": _for(execution.execute, desk),
         "verify_action": _for(execution.verify, desk),
         "expire_action": _for(execution.expire, desk),

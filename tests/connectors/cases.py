@@ -31,13 +31,25 @@ def _github(delivery: Delivery, secret: str) -> Mapping[str, str]:
     return {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
 
 
+def _pagerduty(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"x-pagerduty-signature": "v1=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
+
+
+def _jira(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"x-hub-signature": "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
+
+
 SIGNERS: Mapping[str, Signer] = {  # how each vendor proves itself
     "alertmanager": _bearer,
     "change": _bearer,
     "generic": _bearer,
     "github": _github,
+    "jira": _jira,
+    "opsgenie": _bearer,
+    "pagerduty": _pagerduty,
+    "servicenow": _bearer,
 }
-COVERS_BODY = frozenset({"github"})  # whose proof depends on the body
+COVERS_BODY = frozenset({"github", "jira", "pagerduty"})  # whose proof depends on the body
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,9 @@ def outcome(webhook: Webhook, delivery: Delivery) -> object:
         events = webhook.parse(delivery)
     except BadPayload as error:
         return {"BadPayload": str(error)}
-    found: object = json.loads(msgspec.json.encode([{type(event).__name__: event} for event in events]))
+    found: list[dict[str, dict[str, object]]] = json.loads(msgspec.json.encode([{type(e).__name__: e} for e in events]))
+    for event in found:  # what people map a service to is no vendor's word
+        event.get("Alert", {}).pop("called", None)
     return found
 
 

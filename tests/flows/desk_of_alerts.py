@@ -16,18 +16,8 @@ from bot.flows.desk import Desk
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
 from bot.ports import Transaction
-from bot.storage.actions import SqlActionStore
-from bot.storage.alerts import SqlAlertStore
-from bot.storage.cards import SqlCardStore
-from bot.storage.changes import SqlChangeStore
 from bot.storage.database import SqlDatabase
-from bot.storage.diagnoses import SqlDiagnosisStore
-from bot.storage.inbox import SqlInboxStore
-from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
-from bot.storage.journal import SqlJournalStore
-from bot.storage.ledger import SqlLedger
-from bot.storage.reach import SqlReachStore
-from bot.storage.switches import SqlSwitchStore
+from bot.wiring import Stores
 from tests.fakes import FakeChannel, FakeClock, InMemoryWork
 
 SHOP = Catalogue(
@@ -58,25 +48,14 @@ class Story:
     catalogue: Catalogue = SHOP
 
     def __post_init__(self) -> None:
-        ids = count(1)
+        ids, stores = count(1), Stores()
         self.desk = Desk(
             db=self.database,
             work=self.work,
             clock=self.clock,
             new_id=lambda: f"id-{next(ids):06}",
             channel=FakeChannel(),
-            inbox=SqlInboxStore(),
-            alerts=SqlAlertStore(),
-            incidents=SqlIncidentStore(),
-            timeline=SqlTimelineStore(),
-            changes=SqlChangeStore(),
-            diagnoses=SqlDiagnosisStore(),
-            actions=SqlActionStore(),
-            ledger=SqlLedger(),
-            journal=SqlJournalStore(),
-            cards=SqlCardStore(),
-            switches=SqlSwitchStore(),
-            reach=SqlReachStore(),
+            **{name: getattr(stores, name) for name in stores.__slots__},
             catalogue=lambda: self.catalogue,
             routing=Routing,
             policies=Policies,

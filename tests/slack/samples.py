@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, Risk
 from bot.domain.alert import Severity
+from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.document import Document, DocumentKind, Found, Tier
 from bot.domain.evidence import (
@@ -41,6 +42,7 @@ from bot.domain.view import (
     Shown,
     ThoughtView,
     TimelineView,
+    UnmatchedView,
 )
 
 HOSTS = ("runbooks.example.com", "github.com")
@@ -312,5 +314,20 @@ VIEWS = {
     "thought": ThoughtView("INC-42", THOUGHT),
     "thought_overturns": ThoughtView("INC-42", replace(THOUGHT, stance=Stance.OVERTURNS, named="operational", cost_known=False)),
     "thought_failed": ThoughtView("INC-42", replace(THOUGHT, failure="the model openai:gpt-x took too long")),
+}
+VIEWS = {
+    **VIEWS,
+    "unmatched": UnmatchedView(
+        (
+            Unmatched("service", "billing", ("HighErrorRate", "Latency"), 1204, OPENED, {"app": "billing", "team": "pay"}),
+            Unmatched(
+                "namespace", "infra", ("DiskFull",), 1, OPENED, {"namespace": "infra", "node": "<n1>"}, "no label names one"
+            ),
+        ),
+        (ServiceMapping("job", "node", "payments", "U0ANNA", OPENED),),
+        ("cart", "payments"),
+        NOW,
+    ),
+    "unmatched_none": UnmatchedView((), (), ("cart",), NOW),
 }
 HOME = HomeView((ACKED,), (ACKED, INCIDENT), (ACTION,), (RUNNING,), NOW)

@@ -90,6 +90,9 @@ class Remembering:
     async def on_opening(self, asked: Opening, desk: Desk) -> Shown:
         return await self._on("opening", asked)
 
+    async def on_mapping(self, press: Press, desk: Desk) -> Shown | None:
+        return await self._on("mapping", press)
+
     async def on_pin(self, asked: Pin, desk: Desk) -> Shown | None:
         shown = await self._on("pin", asked)
         return shown if asked.asked else None

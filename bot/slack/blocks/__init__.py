@@ -18,6 +18,7 @@ from bot.domain.view import (
     Shown,
     ThoughtView,
     TimelineView,
+    UnmatchedView,
 )
 from bot.slack.blocks.action import render_action
 from bot.slack.blocks.answer import render_answer
@@ -28,6 +29,7 @@ from bot.slack.blocks.kit import Block, Message
 from bot.slack.blocks.lists import render_catchup, render_digest, render_list, render_timeline
 from bot.slack.blocks.notes import render_confirm, render_note, render_pointer, render_runbooks
 from bot.slack.blocks.thought import render_thought
+from bot.slack.blocks.unmatched import render_unmatched
 
 __all__ = ["Block", "Message", "render", "render_home"]
 
@@ -61,5 +63,7 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_evidence(view, hosts)
         case ThoughtView():
             return render_thought(view, hosts)
+        case UnmatchedView():
+            return render_unmatched(view)
         case _:
             assert_never(view)

@@ -1,0 +1,149 @@
+"""Whose alert it is: the catalogue's names, what people mapped, Kubernetes' way of naming, and repositories, in this order.
+
+A name that merely looks like a service is used only if the catalogue knows that service; else the label's own word stays.
+How Kubernetes names pods: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ and the suffixes that
+`k8s.io/apimachinery/pkg/util/rand` makes, whose letters spell no words.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from bot.domain.alert import Alert
+from bot.domain.attribution import ALERT, NAMELESS, SERVICE, ServiceMapping
+from bot.domain.service import Catalogue, Service, repository_name
+from bot.domain.vocabulary import SERVICE_LABELS, first
+
+WORKLOADS = tuple(label for label in SERVICE_LABELS if label not in ("job", "namespace"))
+POD_LABELS = ("pod", "pod_name", "kubernetes_pod_name", "k8s_pod_name", "exported_pod")
+OWNER_LABELS = ("workload", "owner_name", "deployment", "statefulset", "daemonset", "k8s_deployment_name", "cronjob")
+SET_LABELS = ("replicaset", "k8s_replicaset_name")
+JOB_LABELS = ("job_name", "k8s_job_name")
+NAMESPACE_LABELS = ("namespace", "kubernetes_namespace", "k8s_namespace_name", "exported_namespace")
+REPOSITORY_LABELS = ("repository", "repo", "git_repository", "repository_url", "vcs_repository", "source_repository")
+PATH_LABELS = ("repository_path", "git_path", "path")
+IMAGE_LABELS = ("image", "container_image", "image_name", "image_spec", "container_image_name")
+_WORD = "[bcdfghjklmnpqrstvwxz2456789]"
+_POD = tuple(
+    re.compile(rf"^(.+)-{ending}$")
+    for ending in (rf"[0-9bcdfghjklmnpqrstvwxz]{{6,10}}-{_WORD}{{5}}", rf"\d{{8,10}}-{_WORD}{{5}}", rf"{_WORD}{{5}}", r"\d{1,4}")
+)
+_SET = (re.compile(r"^(.+)-[0-9bcdfghjklmnpqrstvwxz]{6,10}$"),)
+_JOB = (re.compile(r"^(.+)-\d{8,10}$"),)
+
+
+class Attribution:
+    """Finds the service of alerts, by one catalogue and by what people mapped."""
+
+    def __init__(self, catalogue: Catalogue, mappings: Iterable[ServiceMapping] = ()) -> None:
+        self._catalogue = catalogue
+        self._mapped: dict[str, dict[str, str]] = {}
+        for mapping in mappings:
+            self._mapped.setdefault(mapping.label, {})[mapping.value] = mapping.service
+
+    def of(self, alert: Alert) -> Alert:
+        """The alert with its service and how that was found; the very same alert where its own word is all there is."""
+        if self._catalogue.resolve(alert.service) is not None or not alert.readable:
+            return alert
+        mapped = self._by_people(alert)
+        if mapped is not None:
+            service, why = mapped
+            return replace(alert, service=service, service_from=why[:200], called=alert.service)
+        found = next(self._found(alert), None)
+        if found is None:
+            return alert
+        known, why = found
+        if alert.service not in NAMELESS:
+            why = f"{why}; {alert.service_from} says {alert.service}, which is in no catalogue"
+        return replace(alert, service=known.name, service_from=why[:200])
+
+    def _by_people(self, alert: Alert) -> tuple[str, str] | None:
+        for label, services in self._mapped.items():
+            value = said(alert, label)
+            if value in services:
+                service = services[value]
+                known = self._catalogue.resolve(service)
+                return known.name if known else service, f"somebody said that {label}={value} is {service}"
+        return None
+
+    def _found(self, alert: Alert) -> Iterator[tuple[Service, str]]:
+        yield from self._by_labels(alert)
+        yield from self._by_kubernetes(alert.labels)
+        yield from self._by_repository(alert.labels)
+
+    def _by_labels(self, alert: Alert) -> Iterator[tuple[Service, str]]:
+        if known := self._catalogue.spelt(alert.service):
+            yield known, f"{alert.service_from}, written {alert.service}"
+        for label in WORKLOADS:
+            value = alert.labels.get(label, "")
+            if value and (known := self._known(value)):
+                yield known, f"label {label}"
+
+    def _by_kubernetes(self, labels: Mapping[str, str]) -> Iterator[tuple[Service, str]]:
+        namespace = first(labels, NAMESPACE_LABELS)[1]
+        environment = labels.get("environment", "") or labels.get("env", "")
+        kinds = ((OWNER_LABELS, ()), (SET_LABELS, _SET), (JOB_LABELS, _JOB), (POD_LABELS, _POD))
+        for keys, endings in kinds:
+            label, name = first(labels, keys)
+            for base in _bases(name, endings) if name else ():
+                for form in _forms(base, namespace, environment):
+                    if known := self._known(form):
+                        yield known, f"label {label}: {name} belongs to {form}"
+
+    def _by_repository(self, labels: Mapping[str, str]) -> Iterator[tuple[Service, str]]:
+        label, repository = first(labels, REPOSITORY_LABELS)
+        if repository and (known := self._shipped(repository, first(labels, PATH_LABELS)[1])):
+            yield known, f"label {label}: {repository} is its repository"
+        label, image = first(labels, IMAGE_LABELS)
+        if image:
+            bare = re.sub(r":[\w.-]+$", "", image.removeprefix("docker-pullable://").partition("@")[0])
+            known = self._known(bare.rpartition("/")[2]) or self._shipped("/".join(bare.split("/")[-2:]), "")
+            if known:
+                yield known, f"label {label}: {bare} is its image"
+
+    def _known(self, name: str) -> Service | None:
+        return self._catalogue.resolve(name) or self._catalogue.spelt(name)
+
+    def _shipped(self, repository: str, path: str) -> Service | None:
+        """The one service of a repository, or the one whose paths hold this path."""
+        services = self._catalogue.of_repository(repository_name(repository))
+        if len(services) > 1 and path:
+            services = tuple(s for s in services if any(path == p or path.startswith(p.rstrip("/") + "/") for p in s.paths))
+        return services[0] if len(services) == 1 else None
+
+
+def said(alert: Alert, label: str) -> str:
+    """What an alert says under a label: a real one, the word for its service, or its name."""
+    if label == SERVICE:
+        return alert.called or alert.service
+    return alert.name if label == ALERT else alert.labels.get(label, "")
+
+
+def in_common(alert: Alert) -> tuple[str, str]:
+    """What an alert can best be told by, for a mapping: its word for the service, else where it runs, else its name."""
+    if alert.service not in NAMELESS:
+        return SERVICE, alert.service
+    keys = ("namespace", "job", "project", "team", "host", "hostname", "node", "instance", "cluster")
+    label, value = first(alert.labels, keys)
+    return (label, value) if label and len(value) <= 200 else (ALERT, alert.name)
+
+
+def _bases(name: str, endings: Iterable[re.Pattern[str]]) -> Iterator[str]:
+    """What a name is made from: itself first, then without what Kubernetes adds to it."""
+    yield name
+    for ending in endings:
+        if match := ending.match(name):
+            yield match[1]
+
+
+def _forms(base: str, namespace: str, environment: str) -> Iterator[str]:
+    """How a catalogue may write it, with or without the namespace and the environment."""
+    yield base
+    if namespace:
+        yield f"{namespace}/{base}"
+        yield f"{namespace}-{base}"
+    for added in (namespace, environment):
+        if added and base.startswith(f"{added}-"):
+            yield base[len(added) + 1 :]
+        if added and base.endswith(f"-{added}"):
+            yield base[: -len(added) - 1]
