@@ -1,6 +1,7 @@
 """Problems of one service that follow each other in time, and what else they can be matched by."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -8,7 +9,11 @@ from bot.domain.alert import Alert
 from bot.domain.service import Catalogue
 
 NAMELESS = frozenset({"", "unknown"})
-PLACES = ("node", "nodename", "kubernetes_node", "host", "hostname", "rack", "volume", "database", "datname", "queue", "topic")
+MACHINES = ("node", "nodename", "kubernetes_node", "host", "hostname")  # as different senders call the same thing
+PLACES = (
+    *("rack", "volume", "persistentvolume", "database", "datname", "db_instance", "dbinstance_identifier"),
+    *("queue", "topic", "bucket", "load_balancer"),
+)
 GENERIC = frozenset({"alertname", "severity", "priority", "receiver", "environment", "env", "stage", "team", "owner"})
 
 
@@ -57,12 +62,21 @@ class Bundle:
     alone: bool  # unreadable: nothing to link it by
     hooks: dict[str, Span] = field(default_factory=dict)
 
+    @property
+    def fingerprints(self) -> set[str]:
+        """Of all its problems."""
+        return {one.fingerprint for one in self.arrivals}
 
-def hooks_of(alert: Alert, catalogue: Catalogue) -> tuple[str, ...]:
-    """What an alert can be matched by besides its service: where it runs; if nobody described its service, name and group."""
+
+def hooks_of(alert: Alert, catalogue: Catalogue, changes: Iterable[str] = ()) -> tuple[str, ...]:
+    """What an alert can be matched by besides its service: where it runs, what changed; if nobody described its service,
+    name and group."""
     if not alert.readable:
         return ()
-    found = [f"{key}={alert.labels[key]}" for key in PLACES if alert.labels.get(key)]
+    machines = [alert.labels[key] for key in MACHINES if alert.labels.get(key)] or _machine(alert.labels.get("instance", ""))
+    found = [f"node={machine}" for machine in dict.fromkeys(machines)]
+    found += [f"{key}={alert.labels[key]}" for key in PLACES if alert.labels.get(key)]
+    found += [f"change={change}" for change in changes]
     if catalogue.resolve(alert.service) is None:
         found.append(f"alert={alert.name}")
         group = {k: v for k, v in alert.group.items() if k not in GENERIC and v}
@@ -71,13 +85,25 @@ def hooks_of(alert: Alert, catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(hook[:200] for hook in found)
 
 
-def arrival(fingerprint: str, alert: Alert, catalogue: Catalogue, now: datetime) -> Arrival:
-    """The arrival of a problem."""
-    return Arrival(fingerprint, alert, min(alert.started_at, now), hooks_of(alert, catalogue))
+def _machine(instance: str) -> list[str]:
+    """The machine that `instance` names (host:port), where it is a name: addresses of pods name no machine."""
+    host = instance.rpartition(":")[0] or instance
+    return [host] if host and not re.fullmatch(r"[\d.]+|\[?[0-9a-fA-F:]+\]?", host) else []
 
 
-def bundled(arrivals: Iterable[Arrival], window: timedelta) -> list[Bundle]:
-    """The bundles of a batch, ordered by what they are; the order of the arrivals changes nothing."""
+def arrival(
+    fingerprint: str, alert: Alert, catalogue: Catalogue, now: datetime, touching: Mapping[str, Iterable[str]] | None = None
+) -> Arrival:
+    """The arrival of a problem; `touching` are the recent changes of each service, in words."""
+    changes = (touching or {}).get(alert.service, ())
+    return Arrival(fingerprint, alert, min(alert.started_at, now), hooks_of(alert, catalogue, changes))
+
+
+def bundled(arrivals: Iterable[Arrival], window: timedelta, judged: Container[str] = ()) -> list[Bundle]:
+    """The bundles of a batch, ordered by what they are; the order of the arrivals changes nothing.
+
+    A problem that a person once put somewhere (`judged`, fingerprints) is a bundle of its own.
+    """
     bundles: list[Bundle] = []
     latest: dict[tuple[str, ...], Bundle] = {}
     for one in sorted(arrivals, key=lambda a: (a.at, a.fingerprint)):
@@ -85,6 +111,8 @@ def bundled(arrivals: Iterable[Arrival], window: timedelta) -> list[Bundle]:
         key: tuple[str, ...] = (alert.environment, alert.service)
         if alert.service in NAMELESS or not alert.readable:
             key = (*key, alert.connector, alert.name)
+        if one.fingerprint in judged:
+            key = (*key, one.fingerprint)
         bundle = latest.get(key)
         if bundle is None or one.at - bundle.span.last > window:
             bundle = Bundle(alert.service, alert.environment, Span(one.at, one.at), [], not alert.readable)

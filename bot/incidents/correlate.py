@@ -1,26 +1,29 @@
-"""Which problems are one incident: by service, call graph, time, labels and text, each with its reason.
+"""Which problems are one incident: by service, call graph, time, labels, changes, text and what people said, each with its reason.
 
 Problems are first bundled by service and time; bundles are then linked to live incidents and to each other, and the
-strongest links win. Everything is found through indexes and sorted by what the problems are, so the cost grows with the
-batch alone, and the order of a batch changes nothing. Incidents that are closed are not asked, environments never mix.
+strongest links win. A link by calls counts only where the trouble of both sides begins in one place (`roots`). Everything
+is found through indexes and sorted by what the problems are, so the cost grows with the batch alone, and the order of a
+batch changes nothing. Incidents that are closed are not asked, environments never mix.
 """
 
 import heapq
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
 from bot.domain.alert import UNREADABLE
+from bot.domain.belonging import Belongings
 from bot.domain.incident import Incident
 from bot.domain.service import Catalogue
+from bot.incidents import weights
 from bot.incidents.bundles import NAMELESS, Arrival, Bundle, Joined, Span, apart, bundled, members
-from bot.incidents.kinship import Kin, Kinship
+from bot.incidents.kinship import Kin, Kinship, kin, kinship_of
+from bot.incidents.roots import Ground, fits, ground, ground_of
+from bot.incidents.weights import FADE, OVER
 
-SAME, NAMED, PLACE, TOLD = 1.0, 0.7, 0.5, 0.4  # weights beside those of kinship: same service, named in the text, ...
-FADE = 0.3  # a link at the window's end weighs this much less than one at the same moment
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,}")
 
 
@@ -34,187 +37,274 @@ class Placing:
 
 @dataclass(frozen=True, slots=True)
 class _Link:
+    """Why two things may be one; `free`: whatever their roots are."""
+
     weight: float
     gap: timedelta
     reason: str
+    free: bool = False
 
 
-def place(arrivals: Iterable[Arrival], incidents: Iterable[Incident], catalogue: Catalogue, window: timedelta) -> Placing:
-    """The place of every arrival; incidents that are not live are passed over."""
-    kinship = Kinship(catalogue)
-    bundles = bundled(arrivals, window)
-    edges = _edges(bundles, kinship, window)
+@dataclass(slots=True)
+class _Home:
+    """A live incident as correlation sees it: when each service and each hook had news, and what fires."""
+
+    incident: Incident
+    ground: Ground
+    hooks: dict[str, Span]
+    firing: frozenset[str]  # services and hooks with a problem that fires
+
+
+@dataclass(slots=True)
+class _Table:
+    """What one placing works on; `edges[n]` are the links of bundle n to others, at most one of each sort."""
+
+    bundles: list[Bundle]
+    kinship: Kinship
+    window: timedelta
+    said: Belongings
+    edges: dict[int, dict[tuple[int, bool], _Link]] = field(default_factory=dict)
+
+    def link(self, relation: Kin, a: Span, b: Span, *, free: bool = False, over: bool = False) -> _Link | None:
+        """A link by this relation if both lie near enough in time; what is over is linked for a shorter time."""
+        gap, window = a.gap(b), self.window * relation.share * (OVER if over else 1.0)
+        if gap > window:
+            return None
+        faded = relation.weight * (1 - FADE * (gap / window if window else 0))
+        return _Link(faded, gap, f"{relation.sentence}, {apart(gap)}", free)
+
+    def parted(self, a: Ground, b: Ground) -> bool:
+        """Somebody said that a problem of one has nothing to do with a problem of the other."""
+        few, many = (a, b) if len(a.problems) < len(b.problems) else (b, a)
+        return bool(self.said.apart) and any(self.said.apart.get(one, frozenset()) & many.problems for one in few.problems)
+
+    def fits(self, a: Ground, at_a: str, b: Ground, at_b: str, link: _Link) -> bool:
+        """The link makes them one."""
+        if self.parted(a, b):
+            return False
+        return link.free or fits(a, at_a, b, at_b, self.kinship, self.window)
+
+
+def place(
+    arrivals: Iterable[Arrival],
+    incidents: Iterable[Incident],
+    catalogue: Catalogue,
+    window: timedelta,
+    said: Belongings | None = None,
+) -> Placing:
+    """The place of every arrival; incidents that are not live are passed over. `said` is what people judged before."""
+    kinship, opinions = kinship_of(catalogue), said or Belongings()
+    table = _Table(bundled(arrivals, window, opinions.judged), kinship, window, opinions)
+    table.edges = _edges(table)
     live = sorted((i for i in incidents if i.live), key=lambda i: (i.opened_at, i.number, i.id))
-    homes = _homes(bundles, edges, live, kinship, window)
+    places = {(bundle.environment) for bundle in table.bundles}
+    homes = [_home(incident, kinship) for incident in live if incident.environment in places]
+    settled = _settled(table, homes)
     joins: dict[str, list[Joined]] = {}
-    for number, (home, reason) in sorted(homes.items()):
-        joins.setdefault(live[home].id, []).extend(members(bundles[number], reason))
-    opens = tuple(_opened(group, bundles, edges, kinship) for group in _groups(bundles, edges, homes))
+    for number, (home, reason) in sorted(settled.items()):
+        joins.setdefault(homes[home].incident.id, []).extend(members(table.bundles[number], reason))
+    opens = tuple(_opened(group, table) for group in _groups(table, settled))
     return Placing({id: tuple(joined) for id, joined in joins.items()}, opens)
 
 
 # --- links ------------------------------------------------------------------------------------------------------
 
 
-def _link(weight: float, a: Span, b: Span, window: timedelta, sentence: str) -> _Link | None:
-    gap = a.gap(b)
-    if gap > window:
-        return None
-    faded = weight * (1 - FADE * (gap / window if window else 0))
-    return _Link(faded, gap, f"{sentence}, {apart(gap)}")
+def _relatives(bundle: Bundle, kinship: Kinship, present: Mapping[str, object]) -> Iterator[tuple[str, Kin, bool]]:
+    """The services among `present` that this bundle is related to, and whether whatever their roots are.
 
-
-def _relatives(bundle: Bundle, kinship: Kinship, present: Mapping[str, object]) -> Iterator[tuple[str, Kin]]:
-    """The services among `present` that this bundle is related to: its own, those of the graph, those that its text names."""
+    Its own, those of the graph, those that its text names.
+    """
     if bundle.service not in NAMELESS:
-        yield bundle.service, Kin(SAME, f"also {bundle.service}")
-        for name, kin in kinship.of(bundle.service).items():
+        yield bundle.service, kin(weights.SAME, f"also {bundle.service}"), False
+        for name, relation in kinship.wide(bundle.service).items():
             if name in present:
-                yield name, kin
+                yield name, relation, False
     for one in bundle.arrivals[:5]:
         for word in {*_WORD.findall(one.alert.summary), *_WORD.findall(one.alert.description[:1000])}:
             if word in present and word != bundle.service and kinship.knows(word):
-                yield word, Kin(NAMED, f"the alert {one.alert.name} names {word}")
+                yield word, kin(weights.NAMED, f"the alert {one.alert.name} names {word}"), True
 
 
-def _hook_sentence(hook: str) -> tuple[float, float, str]:
-    """Weight, share of the window, sentence."""
+def _hook(hook: str) -> Kin:
+    """What it means that two have this in common."""
     key, _, value = hook.partition("=")
     if key == "alert":
-        return TOLD, 0.2, f"the same alert {value}"
+        return kin(weights.ALIKE, f"the same alert {value}")
     if key == "group":
-        return TOLD, 1 / 3, f"grouped together by its sender ({value})"
-    return PLACE, 1 / 3, f"the same {key} {value}"
+        return kin(weights.TOLD, f"grouped together by its sender ({value})")
+    if key == "change":
+        return kin(weights.CHANGED, f"both touched by {value}")
+    return kin(weights.PLACE, f"the same {key} {value}")
 
 
-def _edges(bundles: list[Bundle], kinship: Kinship, window: timedelta) -> dict[int, dict[int, _Link]]:
-    """The strongest link between each two bundles that are linked, both ways."""
-    edges: dict[int, dict[int, _Link]] = {number: {} for number in range(len(bundles))}
+def _edges(table: _Table) -> dict[int, dict[tuple[int, bool], _Link]]:
+    """The strongest links between each two bundles that are linked, both ways."""
+    bundles = table.bundles
+    edges: dict[int, dict[tuple[int, bool], _Link]] = {number: {} for number in range(len(bundles))}
 
     def join(a: int, b: int, link: _Link | None) -> None:
-        if link is not None and a != b and (b not in edges[a] or edges[a][b].weight < link.weight):
-            edges[a][b] = edges[b][a] = link
+        if link is None or a == b:
+            return
+        known = edges[a].get((b, link.free))
+        if known is None or known.weight < link.weight:
+            edges[a][b, link.free] = edges[b][a, link.free] = link
 
     by_service: dict[str, dict[str, list[int]]] = {}
     by_hook: dict[tuple[str, str], list[int]] = {}
-    for number, bundle in enumerate(bundles):
-        if not bundle.alone:
-            by_service.setdefault(bundle.environment, {}).setdefault(bundle.service, []).append(number)
-            for hook in bundle.hooks:
-                by_hook.setdefault((bundle.environment, hook), []).append(number)
-    for number, bundle in enumerate(bundles):
-        here = {} if bundle.alone else by_service[bundle.environment]
-        for name, kin in _relatives(bundle, kinship, here):
-            for other in here.get(name, ()):
-                link = _link(kin.weight, bundle.span, bundles[other].span, window * kin.share, kin.sentence)
-                join(number, other, link)
-    for (_, hook), numbers in by_hook.items():
-        weight, share, sentence = _hook_sentence(hook)
-        in_time = sorted(numbers, key=lambda n: (bundles[n].hooks[hook].first, n))
-        for a, b in pairwise(in_time):
-            join(a, b, _link(weight, bundles[a].hooks[hook], bundles[b].hooks[hook], window * share, sentence))
-    return edges
-
-
-def _homes(
-    bundles: list[Bundle],
-    edges: Mapping[int, Mapping[int, _Link]],
-    live: Sequence[Incident],
-    kinship: Kinship,
-    window: timedelta,
-) -> dict[int, tuple[int, str]]:
-    """The incident (its place in `live`) and the reason of every bundle that has one, strongest links first.
-
-    A bundle that is linked to a bundle with a home follows it there.
-    """
-    queue: list[tuple[float, timedelta, int, int, str]] = []
-    for number, home, link in _home_links(bundles, live, kinship, window):
-        heapq.heappush(queue, (-link.weight, link.gap, home, number, link.reason))
-    homes: dict[int, tuple[int, str]] = {}
-    while queue:
-        _, _, home, number, reason = heapq.heappop(queue)
-        if number in homes:
-            continue
-        homes[number] = (home, reason)
-        for other, link in edges[number].items():
-            if other not in homes:
-                heapq.heappush(queue, (-link.weight, link.gap, home, other, link.reason))
-    return homes
-
-
-def _home_links(
-    bundles: list[Bundle], live: Sequence[Incident], kinship: Kinship, window: timedelta
-) -> Iterator[tuple[int, int, _Link]]:
-    services: dict[str, dict[str, list[tuple[int, Span]]]] = {}
-    hooks: dict[tuple[str, str], list[tuple[int, Span]]] = {}
-    for home, incident in enumerate(live):
-        by_service, by_hook = _spans(incident)
-        for name, span in by_service.items():
-            services.setdefault(incident.environment, {}).setdefault(name, []).append((home, span))
-        for hook, span in by_hook.items():
-            hooks.setdefault((incident.environment, hook), []).append((home, span))
+    by_problem: dict[str, int] = {}
     for number, bundle in enumerate(bundles):
         if bundle.alone:
             continue
+        by_service.setdefault(bundle.environment, {}).setdefault(bundle.service, []).append(number)
+        for hook in bundle.hooks:
+            by_hook.setdefault((bundle.environment, hook), []).append(number)
+        by_problem |= dict.fromkeys(bundle.fingerprints & table.said.judged, number)
+    for number, bundle in enumerate(bundles):
+        here = {} if bundle.alone else by_service[bundle.environment]
+        for name, relation, free in _relatives(bundle, table.kinship, here):
+            for other in here.get(name, ()):
+                join(number, other, table.link(relation, bundle.span, bundles[other].span, free=free))
+    for (_, hook), numbers in by_hook.items():
+        in_time = sorted(numbers, key=lambda n: (bundles[n].hooks[hook].first, n))
+        for a, b in pairwise(in_time):
+            join(a, b, table.link(_hook(hook), bundles[a].hooks[hook], bundles[b].hooks[hook], free=True))
+    for problem, number in by_problem.items():
+        for friend in table.said.together.get(problem, ()):
+            other = by_problem.get(friend, number)
+            if bundles[number].environment == bundles[other].environment:
+                join(number, other, table.link(_SAID, bundles[number].span, bundles[other].span, free=True))
+    return edges
+
+
+_SAID = kin(weights.SAID, "people put these two together before")
+
+
+# --- live incidents ---------------------------------------------------------------------------------------------
+
+
+def _settled(table: _Table, homes: list[_Home]) -> dict[int, tuple[int, str]]:
+    """The home (its place in `homes`) and the reason of every bundle that has one, strongest links first.
+
+    A bundle that is linked to a bundle with a home follows it there.
+    """
+    bundles = table.bundles
+    queue: list[tuple[float, timedelta, int, int, bool, str, str]] = []
+    for number, home, there, link in _home_links(table, homes):
+        heapq.heappush(queue, (-link.weight, link.gap, home, number, link.free, there, link.reason))
+    settled: dict[int, tuple[int, str]] = {}
+    while queue:
+        weight, gap, home, number, free, there, reason = heapq.heappop(queue)
+        base, mine = homes[home].ground, ground(bundles[number])
+        if number in settled or not table.fits(mine, bundles[number].service, base, there, _Link(-weight, gap, reason, free)):
+            continue
+        settled[number] = (home, reason)
+        base.take(mine, table.kinship)
+        for (other, free_too), link in table.edges[number].items():
+            if other not in settled:
+                here = bundles[number].service
+                heapq.heappush(queue, (-link.weight, link.gap, home, other, free_too, here, link.reason))
+    return settled
+
+
+def _home_links(table: _Table, homes: Sequence[_Home]) -> Iterator[tuple[int, int, str, _Link]]:
+    """Bundle, home, the service there that the link leads to ("": none), link."""
+    services: dict[str, dict[str, list[tuple[int, Span]]]] = {}
+    hooks: dict[tuple[str, str], list[tuple[int, Span]]] = {}
+    problems: dict[tuple[str, str], list[int]] = {}
+    for number, home in enumerate(homes):
+        where = home.incident.environment
+        for name, span in home.ground.services.items():
+            services.setdefault(where, {}).setdefault(name, []).append((number, Span(span.first, span.last)))
+        for hook, span in home.hooks.items():
+            hooks.setdefault((where, hook), []).append((number, span))
+        for problem in home.ground.problems & table.said.known:
+            problems.setdefault((where, problem), []).append(number)
+    for number, bundle in enumerate(table.bundles):
+        if bundle.alone:
+            continue
         here = services.get(bundle.environment, {})
-        for name, kin in _relatives(bundle, kinship, here):
+        for name, relation, free in _relatives(bundle, table.kinship, here):
             for home, span in here.get(name, ()):
-                if link := _link(kin.weight, bundle.span, span, window * kin.share, kin.sentence):
-                    yield number, home, link
+                over = name not in homes[home].firing
+                if link := table.link(relation, bundle.span, span, free=free, over=over):
+                    yield number, home, name, link
         for hook, own in bundle.hooks.items():
-            weight, share, sentence = _hook_sentence(hook)
             for home, span in hooks.get((bundle.environment, hook), ()):
-                if link := _link(weight, own, span, window * share, sentence):
-                    yield number, home, link
+                over = hook not in homes[home].firing
+                if link := table.link(_hook(hook), own, span, free=True, over=over):
+                    yield number, home, "", link
+        for problem in sorted(bundle.fingerprints & table.said.judged):
+            for friend in sorted(table.said.together.get(problem, ())):
+                for home in problems.get((bundle.environment, friend), ()):
+                    yield number, home, "", _Link(_SAID.weight, timedelta(0), _SAID.sentence, free=True)
 
 
-def _spans(incident: Incident) -> tuple[dict[str, Span], dict[str, Span]]:
+def _home(incident: Incident, kinship: Kinship) -> _Home:
     services: dict[str, Span] = {}
     hooks: dict[str, Span] = {}
+    firing: set[str] = set()
     if not incident.members:  # opened by hand: no alert yet tells when it began
         services[incident.service] = Span(incident.opened_at, incident.opened_at)
+        firing.add(incident.service)
     for member in incident.members:
+        at = member.joined_at
         if member.service not in NAMELESS and member.name != UNREADABLE:
-            services.setdefault(member.service, Span(member.joined_at, member.joined_at)).cover(member.joined_at)
+            services.setdefault(member.service, Span(at, at)).cover(at)
+            firing |= {member.service} if member.firing else set()
         for hook in member.hooks:
-            hooks.setdefault(hook, Span(member.joined_at, member.joined_at)).cover(member.joined_at)
-    return services, hooks
+            hooks.setdefault(hook, Span(at, at)).cover(at)
+        if member.firing:
+            firing.update(member.hooks)
+    problems = (member.fingerprint for member in incident.members)
+    base = ground_of(services, problems, kinship, firing & services.keys())
+    return _Home(incident, base, hooks, frozenset(firing))
 
 
 # --- new incidents ----------------------------------------------------------------------------------------------
 
 
-def _groups(bundles: list[Bundle], edges: Mapping[int, Mapping[int, _Link]], homes: Mapping[int, object]) -> Iterator[list[int]]:
-    seen = set(homes)
-    for start in range(len(bundles)):
-        if start in seen:
+def _groups(table: _Table, settled: Mapping[int, object]) -> Iterator[list[int]]:
+    """Bundles without a home, put together along their links, the strongest first, as long as their roots allow it."""
+    free = [number for number in range(len(table.bundles)) if number not in settled]
+    head = {number: number for number in free}
+    grounds = {number: ground(table.bundles[number]) for number in free}
+    parts: dict[int, list[int]] = {number: [number] for number in free}
+    links = (
+        (-link.weight, link.gap, number, other, link)
+        for number in free
+        for (other, _), link in table.edges[number].items()
+        if number < other and other in head
+    )
+    for _, _, number, other, link in sorted(links, key=lambda one: one[:4]):
+        a, b = head[number], head[other]
+        here, there = table.bundles[number].service, table.bundles[other].service
+        if a == b or not table.fits(grounds[a], here, grounds[b], there, link):
             continue
-        group, todo = [], [start]
-        seen.add(start)
-        while todo:
-            number = todo.pop()
-            group.append(number)
-            fresh = [n for n in edges[number] if n not in seen]
-            seen.update(fresh)
-            todo += fresh
-        yield sorted(group)
+        if len(parts[a]) < len(parts[b]):
+            a, b = b, a
+        grounds[a].take(grounds.pop(b), table.kinship)
+        for moved in parts[b]:
+            head[moved] = a
+        parts[a] += parts.pop(b)
+    yield from sorted(sorted(group) for group in parts.values())
 
 
-def _opened(
-    group: list[int], bundles: list[Bundle], edges: Mapping[int, Mapping[int, _Link]], kinship: Kinship
-) -> tuple[Joined, ...]:
+def _opened(group: list[int], table: _Table) -> tuple[Joined, ...]:
     """The members of a new incident; it begins with the service that the others depend on, else the worst and first."""
-    needed = Counter(name for n in group for name, kin in kinship.of(bundles[n].service).items() if kin.needed)
+    bundles, mine = table.bundles, set(group)
+    needed = Counter(name for n in group for name, one in table.kinship.of(bundles[n].service).items() if one.needed)
     worst = {n: min(a.alert.severity.rank for a in bundles[n].arrivals) for n in group}
     lead = min(group, key=lambda n: (-needed[bundles[n].service], worst[n], n))
     joined: list[Joined] = []
-    queue, seen = [(-2.0, timedelta(0), lead, "it opened the incident")], set[int]()
+    queue, seen = [(-3.0, timedelta(0), lead, "it opened the incident")], set[int]()
     while queue:
         _, _, number, reason = heapq.heappop(queue)
         if number in seen:
             continue
         seen.add(number)
         joined += members(bundles[number], reason)
-        for other, link in edges[number].items():
-            heapq.heappush(queue, (-link.weight, link.gap, other, link.reason))
+        for (other, _), link in table.edges[number].items():
+            if other in mine:
+                heapq.heappush(queue, (-link.weight, link.gap, other, link.reason))
     return tuple(joined)

@@ -1,12 +1,13 @@
 """How two services are related, in a sentence for people, and how much that weighs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from bot.domain.service import Catalogue
+from bot.incidents import weights
+from bot.incidents.weights import CROWDED, DEEP, Tie
 
-CALLS, THROUGH, SHARED = 0.9, 0.75, 0.55
-CROWDED = 8  # what more services than this depend on says little about two of them
+CALLS, THROUGH, SHARED = weights.CALLS.weight, weights.THROUGH.weight, weights.SHARED.weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,45 +23,96 @@ class Kin:
     needed: bool = False
 
 
+def kin(tie: Tie, sentence: str, *, needed: bool = False) -> Kin:
+    """A relation with the weight and the time of its kind."""
+    return Kin(tie.weight, sentence, tie.share, needed)
+
+
 class Kinship:
-    """The relations of a catalogue within two hops of calls; computed per service when asked for."""
+    """The relations of a catalogue within a few hops of calls; computed per service when asked for."""
 
     def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
         self._calls: dict[str, tuple[str, ...]] = {s.name: s.depends_on for s in catalogue.services.values()}
         self._callers: dict[str, list[str]] = {}
         for name, callees in self._calls.items():
             for callee in callees:
                 self._callers.setdefault(callee, []).append(name)
         self._kin: dict[str, dict[str, Kin]] = {}
+        self._wide: dict[str, dict[str, Kin]] = {}
+        self._below: dict[str, frozenset[str]] = {}
 
     def knows(self, service: str) -> bool:
         """Somebody described this service."""
         return service in self._calls
 
     def of(self, service: str) -> Mapping[str, Kin]:
-        """Every service related to this one, the strongest relation to each."""
+        """Every service related to this one within two hops, the strongest relation to each."""
         if service not in self._kin:
             self._kin[service] = self._find(service) if self.knows(service) else {}
         return self._kin[service]
 
+    def wide(self, service: str) -> Mapping[str, Kin]:
+        """Those of `of`, and what lies three calls away."""
+        if service not in self._wide:
+            self._wide[service] = self._far(service) | dict(self.of(service)) if self.knows(service) else {}
+        return self._wide[service]
+
+    def below(self, service: str) -> Set[str]:
+        """All that a service depends on within `weights.DEEP` calls, without itself."""
+        if service not in self._below:
+            seen, ring = {service}, [service]
+            for _ in range(DEEP):
+                ring = [callee for here in ring for callee in self._calls.get(here, ()) if callee not in seen]
+                seen.update(ring)
+            self._below[service] = frozenset(seen - {service})
+        return self._below[service]
+
+    def in_line(self, a: str, b: str) -> bool:
+        """They are the same, or one depends on the other: trouble of one explains trouble of the other."""
+        return a == b or a in self.below(b) or b in self.below(a)
+
     def _find(self, here: str) -> dict[str, Kin]:
         found: dict[str, Kin] = {}
 
-        def keep(name: str, kin: Kin) -> None:
-            if name != here and (name not in found or found[name].weight < kin.weight):
-                found[name] = kin
+        def keep(name: str, relation: Kin) -> None:
+            if name != here and (name not in found or found[name].weight < relation.weight):
+                found[name] = relation
 
         callees, callers = self._calls.get(here, ()), self._callers.get(here, ())
         for near in callees:
-            keep(near, Kin(CALLS, f"{here} calls {near}", needed=True))
+            keep(near, kin(weights.CALLS, f"{here} calls {near}", needed=True))
             for far in self._calls.get(near, ()):
-                keep(far, Kin(THROUGH, f"{here} calls {far} through {near}", needed=True))
+                keep(far, kin(weights.THROUGH, f"{here} calls {far} through {near}", needed=True))
         for near in callers:
-            keep(near, Kin(CALLS, f"{near} calls {here}"))
+            keep(near, kin(weights.CALLS, f"{near} calls {here}"))
             for far in self._callers.get(near, ()):
-                keep(far, Kin(THROUGH, f"{far} calls {here} through {near}"))
+                keep(far, kin(weights.THROUGH, f"{far} calls {here} through {near}"))
         for shared in callees:
             others = self._callers.get(shared, ())
             for other in others if len(others) <= CROWDED else ():
-                keep(other, Kin(SHARED, f"{' and '.join(sorted((here, other)))} both call {shared}", 1 / 3))
+                keep(other, kin(weights.SHARED, f"{' and '.join(sorted((here, other)))} both call {shared}"))
         return found
+
+    def _far(self, here: str) -> dict[str, Kin]:
+        found: dict[str, Kin] = {}
+        for near in self._calls.get(here, ()):
+            for between in self._calls.get(near, ()):
+                for far in self._calls.get(between, ()):
+                    found.setdefault(far, kin(weights.FAR, f"{here} calls {far} through {near} and {between}", needed=True))
+        for near in self._callers.get(here, ()):
+            for between in self._callers.get(near, ()):
+                for far in self._callers.get(between, ()):
+                    found.setdefault(far, kin(weights.FAR, f"{far} calls {here} through {between} and {near}"))
+        found.pop(here, None)
+        return found
+
+
+_latest: list[Kinship] = []
+
+
+def kinship_of(catalogue: Catalogue) -> Kinship:
+    """The relations of this catalogue; those of the latest one asked for are remembered."""
+    if not _latest or _latest[0].catalogue is not catalogue:
+        _latest[:] = [Kinship(catalogue)]
+    return _latest[0]
