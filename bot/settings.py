@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from bot.domain.alert import Severity
+from bot.domain.noise import NoiseLimits
 from bot.errors import BadSettings
-from bot.flows.desk import Budgets, Limits
+from bot.flows.desk import Budgets, Limits, Ticketing
 
 _SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
 _VENDORS = (*_SLACK, "OPENAI_API_KEY", "ANTHROPIC_API_KEY")  # names that others gave
@@ -74,11 +76,33 @@ class IncidentSettings(Section):
     remind_hours: float = Field(4, gt=0)
 
 
+class NoiseSettings(Section):
+    """How patient noise reduction is; see docs/noise.md."""
+
+    longest_hold_seconds: float = Field(300, gt=0)
+    transient_samples: int = Field(5, ge=2)
+    transient_share: float = Field(0.85, gt=0, lt=1)
+    transient_half_life_days: float = Field(14, gt=0)
+    flap_window_minutes: float = Field(60, gt=0)
+    flap_changes: float = Field(6, ge=2)
+    storm_window_minutes: float = Field(5, gt=0)
+    storm_problems: int = Field(30, ge=2)
+
+
 class IntakeSettings(Section):
     """What the webhook door accepts."""
 
     max_body_bytes: int = Field(1 << 20, gt=0)
     max_waiting: int = Field(20_000, gt=0)
+
+
+class TicketSettings(Section):
+    """Which tracker gets a ticket, and how many reports of users about one service are a signal."""
+
+    tracker: str = ""  # a connector such as "jira"; "" is none
+    open_at: Severity | None = None  # None: when a person asks for one
+    reports: int = Field(3, ge=2)
+    window_minutes: float = Field(30, gt=0)
 
 
 class RetentionSettings(Section):
@@ -132,6 +156,8 @@ class Settings(Section):
     knowledge: KnowledgeSettings = KnowledgeSettings()
     incidents: IncidentSettings = IncidentSettings()
     intake: IntakeSettings = IntakeSettings()
+    noise: NoiseSettings = NoiseSettings()
+    tickets: TicketSettings = TicketSettings()
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
@@ -180,6 +206,27 @@ class Settings(Section):
             think=timedelta(seconds=self.model_timeout_seconds),
             reply=timedelta(seconds=self.model_timeout_seconds),
             window=timedelta(minutes=i.window_minutes),
+        )
+
+    @property
+    def ticketing(self) -> Ticketing:
+        """What becomes a ticket, in the form that the stories use."""
+        t = self.tickets
+        return Ticketing(t.tracker, t.open_at, t.reports, timedelta(minutes=t.window_minutes))
+
+    @property
+    def quiet(self) -> NoiseLimits:
+        """How patient noise reduction is, in the form that the stories use."""
+        n = self.noise
+        return NoiseLimits(
+            longest_hold=n.longest_hold_seconds,
+            transient_samples=n.transient_samples,
+            transient_share=n.transient_share,
+            transient_half_life_days=n.transient_half_life_days,
+            flap_window=60 * n.flap_window_minutes,
+            flap_changes=n.flap_changes,
+            storm_window=60 * n.storm_window_minutes,
+            storm_problems=n.storm_problems,
         )
 
     @property

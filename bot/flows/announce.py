@@ -15,6 +15,7 @@ from bot.domain.incident import Incident
 from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
 from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
+from bot.flows.following import follow
 from bot.flows.homepage import stir
 from bot.flows.showing import build, digest, pointer_channels
 from bot.investigation.thought import unread
@@ -25,6 +26,7 @@ STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for ag
 
 def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
     """The card of this incident is brought up to date; the first one waits a moment for the first diagnosis."""
+    follow(tx, incident, desk)
     seen = desk.cards.get(tx, f"card:{incident.id}")
     if seen is None and desk.diagnoses.latest(tx, incident.id) is None:
         later = desk.clock() + desk.limits.first_card

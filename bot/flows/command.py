@@ -29,7 +29,8 @@ from bot.ports import Transaction
 from bot.redact import redact
 
 USAGE = {
-    "incident": "/incident list | show | ack | resolve | silence | catchup | timeline | ticket [INC-n] [reason or 30m, 2h, 1d] | unmatched",
+    "incident": "/incident list | show | ack | resolve | silence | catchup | timeline | ticket [INC-n] "
+    "[reason or 30m, 2h, 1d] | unmatched",
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
     "runbook": "/runbook <question>",

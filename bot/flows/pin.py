@@ -6,6 +6,7 @@ from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.request import Pin
 from bot.domain.view import NoteView, Place, Said, Shown
 from bot.flows.desk import Desk
+from bot.flows.following import follow
 from bot.ports import Scalar, Transaction
 from bot.redact import redact
 
@@ -63,4 +64,5 @@ def _keep(tx: Transaction, said: Said, by: str, desk: Desk) -> None:
     words = " ".join(redact(said.text).split())[:QUOTED] or "a message without words"
     text = f"pinned: @{said.by} said “{words}”"
     desk.timeline.add(tx, [Entry(incident.id, said.at, EntryKind.NOTE, text, by)])
+    follow(tx, incident, desk)
     desk.ledger.append(tx, desk.clock(), by, "pinned", mark, {"incident": incident.key, "said_by": said.by})

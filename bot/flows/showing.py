@@ -121,7 +121,7 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
         may_propose=rollback_target(tx, incident, diagnosis, actions, desk),
         as_of=desk.clock(),
         looking=diagnosis is None,
-        notices=(notice(tx, incident, diagnosis, desk),),
+        notices=(notice(tx, incident, diagnosis, desk), *(f"ticket {t.ref}" for t in desk.tickets.of_incident(tx, incident.id))),
     )
 
 

@@ -6,6 +6,7 @@ delivery has an id, which a redelivery keeps.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qs
 
@@ -16,8 +17,9 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
-from bot.ports import ChangeSource, Connector, Delivery, Ignored, Noted, Parsed
+from bot.ports import ChangeSource, Connector, Delivery, Ignored, Noted, Parsed, Tracker
 from connectors.github.source import GitHubCommits, GitHubSettings
+from connectors.github.tickets import GitHubIssues, issue_events
 
 NAME = "github"
 MOST_FILES = 300  # of one commit; no diff is read from here
@@ -33,8 +35,14 @@ CHECKED = {"success": True} | dict.fromkeys(("failure", "timed_out", "startup_fa
 CONCLUSIONS_FAILED = frozenset({"failure", "timed_out", "cancelled", "startup_failure", "action_required", "stale"})
 
 
+@dataclass(frozen=True, slots=True)
 class GitHubWebhook:
-    """Five kinds of events in, changes out; results of checks are noted beside them, everything else is ignored."""
+    """Five kinds of events in, changes out; results of checks are noted beside them, everything else is ignored.
+
+    The issues of the repository `tickets` are tickets.
+    """
+
+    tickets: str = ""
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
@@ -53,6 +61,8 @@ class GitHubWebhook:
             raise BadPayload("the header X-GitHub-Event is missing", path="$headers")
         payload = read_json(_body(delivery)).object()
         read = _EVENTS.get(event)
+        if event in ("issues", "issue_comment") and self.tickets and payload["repository"]["full_name"].text() == self.tickets:
+            return tuple(issue_events(payload, delivery.received_at))
         if read is None:
             return (Ignored(event[:60]),)
         return tuple(read(payload, delivery.received_at))
@@ -250,6 +260,16 @@ _EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = 
 }
 
 
+def _configured(settings: BaseModel) -> GitHubWebhook:
+    return GitHubWebhook(settings.tickets if isinstance(settings, GitHubSettings) else "")
+
+
+def _tracker(settings: BaseModel) -> Tracker | None:
+    if not isinstance(settings, GitHubSettings) or not (settings.token and settings.tickets):
+        return None
+    return GitHubIssues(settings)
+
+
 def _source(settings: BaseModel) -> ChangeSource | None:
     return GitHubCommits(settings) if isinstance(settings, GitHubSettings) and settings.token else None
 
@@ -261,5 +281,7 @@ CONNECTOR = Connector(
     help="TOCSIN_GITHUB_SECRET is the webhook's secret: repository or organisation › Settings › Webhooks; "
     "TOCSIN_GITHUB_TOKEN reads commits and diffs",
     webhook=GitHubWebhook(),
+    configured=_configured,
     changes=_source,
+    tracker=_tracker,
 )

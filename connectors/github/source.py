@@ -19,6 +19,7 @@ class GitHubSettings(WebhookSettings):
     token: SecretStr | None = None
     api_url: str = Field("https://api.github.com", pattern=r"^https?://[^\s@]+$")
     timeout_seconds: float = Field(4.0, gt=0)
+    tickets: str = Field("", pattern=r"^([\w.-]+/[\w.-]+)?$")  # a repository whose issues are tickets; "" is none
 
 
 class GitHubCommits:

@@ -1,0 +1,108 @@
+"""A vendor's JSON API, asked politely: bounded in time and size, every failure an error of ours that holds no secret."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from bot.domain.payload import Node, read_json
+from bot.errors import BadPayload, NotAllowed, NotFound, Unavailable
+
+MOST_BYTES = 20 * 1024 * 1024
+LONGEST_PAUSE = 3600.0  # seconds; a vendor that asks for more is asked again after this
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class Rest:
+    """One vendor's API below `base`. `title` names the vendor in errors, `headers` prove who asks."""
+
+    def __init__(
+        self,
+        title: str,
+        base: str,
+        headers: Mapping[str, str],
+        *,
+        auth: tuple[str, str] | None = None,
+        timeout: float = 10.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._title = title
+        self._base = base.rstrip("/")
+        self._headers = {"accept": "application/json", **headers}
+        self._auth = auth
+        self._timeout = timeout
+        self._transport = transport
+
+    async def get(self, path: str, **params: str) -> Node:
+        """The JSON at this path."""
+        return await self.send("GET", path, params=params)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Node:
+        """The JSON of the answer; a Node of None where there is none.
+
+        Raises Unavailable (with `retry_after` where told) if asking again can help, NotFound for 404 and 410, NotAllowed for
+        401 and 403, BadPayload for every other refusal.
+        """
+        try:
+            async with httpx.AsyncClient(
+                headers={**self._headers, **(headers or {})},
+                auth=self._auth,
+                timeout=self._timeout,
+                transport=self._transport,
+                trust_env=False,
+            ) as client:
+                async with client.stream(method, self._base + path, params=params, json=body) as answer:
+                    content = await self._read(answer)
+        except httpx.TimeoutException:
+            raise Unavailable(f"{self._title} did not answer within {self._timeout:g} s.") from None
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self._title} cannot be reached ({type(error).__name__}).") from None
+        self._judge(answer, method, path)
+        return read_json(content) if content.strip() else Node(None)
+
+    async def _read(self, answer: httpx.Response) -> bytes:
+        chunks, size = [], 0
+        async for chunk in answer.aiter_bytes():
+            size += len(chunk)
+            if size > MOST_BYTES:
+                raise BadPayload(f"the answer of {self._title} is larger than 20 MB")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def _judge(self, answer: httpx.Response, method: str, path: str) -> None:
+        status, asked = answer.status_code, f"{method} {path[:80]}"
+        if status < 300:
+            return
+        if status in BUSY:
+            raise Unavailable(
+                f"{self._title} answered {status} to {asked}.", retry_after=_pause(answer.headers.get("retry-after", ""))
+            )
+        if status in (401, 403):
+            raise NotAllowed(
+                f"{self._title} refuses us ({status} to {asked}): the token in the settings is wrong or may do too little."
+            )
+        if status in (404, 410):
+            raise NotFound(f"{self._title} has nothing at {asked} ({status}).")
+        raise BadPayload(f"{self._title} answered {status} to {asked}")
+
+
+def _pause(told: str) -> float | None:
+    """Retry-After in seconds, whether it is written as seconds or as a date; None where it is neither."""
+    if told.strip().isdecimal():
+        return min(float(told), LONGEST_PAUSE)
+    try:
+        at = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    if at.tzinfo is None:
+        return None
+    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_PAUSE)
