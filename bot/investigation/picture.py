@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from bot.signals.templates import Growth, growth
 
 SLACK = timedelta(seconds=3)  # logs may tell of trouble this long before samples do
 CALM = timedelta(seconds=8)  # the least time before the trouble that log lines are compared with
+FAINT = 0.2  # a deviation below this share of the loudest does not say when it began
 GROWN = 3.0  # a template that comes this many times as often has grown
 TELEMETRY_KINDS = frozenset({EvidenceKind.METRIC, EvidenceKind.LOG, EvidenceKind.TRACE})
 SUFFERS = frozenset({Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT, Kind.REJECTED, Kind.QUEUE})
@@ -96,7 +97,7 @@ def paint(case: Case) -> Picture:
         *_span_signs(case, first, grown),
     )
     affected = _affected(case, bad, grown, first)
-    earliest = min([onset, *(d.onset for d in bad)])
+    earliest = min([onset, *(d.onset for d in _one_story(bad, onset))])
     step = min((d.step for d in found), default=timedelta(minutes=1))
     return Picture(signs, found, steps(case.series), grown, onset, earliest, step, first, affected, graph)
 
@@ -119,9 +120,25 @@ def _cancelled(text: str) -> bool:
     return bool(re.search(r"(?i)cancel", text))
 
 
+def _standing(bad: Sequence[Deviation], alert_at: datetime) -> list[Deviation]:
+    """The clear ones that lasted until the alert, which tells of what holds at that moment; if none did, all clear ones."""
+    return _clear([d for d in bad if d.stands(alert_at)] or bad)
+
+
+def _one_story(bad: Sequence[Deviation], onset: datetime) -> list[Deviation]:
+    """The clear ones that were not over, and well over, before it began to hurt."""
+    return _clear([d for d in bad if d.until is None or d.until >= onset - max(3 * d.step, SLACK)])
+
+
+def _clear(bad: Sequence[Deviation]) -> list[Deviation]:
+    """Those that are not faint beside the loudest: noise that happens to be a little louder than before dates nothing."""
+    loudest = max((abs(d.score) for d in bad), default=0.0)
+    return [d for d in bad if abs(d.score) >= FAINT * loudest]
+
+
 def _begins(case: Case, bad: list[Deviation]) -> datetime:
     """A little before the alerting services (or any) began to deviate; without numbers, the end of the first quarter."""
-    own = [d for d in bad if d.service in case.services] or bad
+    own = _standing([d for d in bad if d.service in case.services] or bad, case.alert_at)
     if not own:
         return _first_quarter(case)
     first = min(own, key=lambda d: d.onset)
@@ -153,7 +170,8 @@ def _notable(g: Growth) -> bool:
 def _onset(case: Case, bad: list[Deviation], grown: tuple[Growth, ...]) -> datetime:
     """The earlier of the alerting services' own onset and their first new warning or error line."""
     alerting = frozenset(case.services)
-    times = [d.onset for d in bad if d.service in alerting and d.onset <= case.alert_at]
+    own = [d for d in bad if d.service in alerting and d.onset <= case.alert_at]
+    times = [d.onset for d in _standing(own, case.alert_at)]
     times += [g.first for g in grown if g.first and g.negative and g.new and g.service in alerting and g.during >= 2]
     return min([case.alert_at, *times])
 

@@ -16,13 +16,17 @@ NEAR = timedelta(minutes=3)  # the peak lies this close to the alert
 GAP_POINTS = 2  # a walk back forgives this many quiet points
 GAP_TIME = timedelta(seconds=3)  # or this much quiet time, whichever is more
 OVER = timedelta(seconds=10)  # what ended this long before the alert (or three samples, if more) is another story
+STANDS = timedelta(seconds=1)  # what is back in its range for longer than this (or two samples) does not stand any more
 FEWEST = 4  # points of a baseline
 LONG = 12  # points of a quarter that can be compared with the next ones
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One metric that left its normal range: from `baseline` to `peak`, since `onset`. `score` is in baseline scales, signed."""
+    """One metric that left its normal range: from `baseline` to `peak`, since `onset`. `score` is in baseline scales, signed.
+
+    `until` is when it was last out of its range.
+    """
 
     service: str
     metric: str
@@ -32,6 +36,11 @@ class Deviation:
     onset: datetime
     step: timedelta  # the time between samples
     labels: Mapping[str, str] = field(default_factory=dict)
+    until: datetime | None = None  # None: not known, it may go on
+
+    def stands(self, at: datetime) -> bool:
+        """It was out of its range then, or until just before."""
+        return self.onset <= at and (self.until is None or self.until >= at - max(GAP_POINTS * self.step, STANDS))
 
     @property
     def rising(self) -> bool:
@@ -67,10 +76,12 @@ def deviation(series: Series, alert_at: datetime, *, healthy_until: datetime | N
     values = np.array([v for _, v in points], dtype=float)
     middle, scale = _normal(_calmest(values, quiet, given=healthy_until is not None), values, share=is_share(series.metric))
     scores = (values - middle) / scale
-    peak = _peak(points, scores, alert_at, bad_direction(series.metric))
-    if peak is None:
+    found = _peak(points, scores, alert_at, bad_direction(series.metric))
+    if found is None:
         return None
-    start = _walk_back(points, scores * np.sign(scores[peak]), peak)
+    peak, last = found
+    signed = scores * np.sign(scores[peak])
+    start = _walk_back(points, signed, peak)
     return Deviation(
         series.service,
         series.metric,
@@ -80,6 +91,7 @@ def deviation(series: Series, alert_at: datetime, *, healthy_until: datetime | N
         points[start][0],
         _step(points),
         series.labels,
+        points[last][0],
     )
 
 
@@ -113,8 +125,8 @@ def _calmest(values: np.ndarray, quiet: int, *, given: bool) -> np.ndarray:
     return quarters[best] if spreads[best] < spreads[0] / 3 else first
 
 
-def _peak(points: Sequence[tuple[datetime, float]], scores: np.ndarray, alert_at: datetime, bad: int) -> int | None:
-    """The highest point of the excursion nearest to the alert, in the bad direction if there is one, else in any."""
+def _peak(points: Sequence[tuple[datetime, float]], scores: np.ndarray, alert_at: datetime, bad: int) -> tuple[int, int] | None:
+    """The highest and the last point of the excursion nearest to the alert, in the bad direction if there is one, else in any."""
     near = [i for i, (t, _) in enumerate(points) if abs(t - alert_at) <= NEAR]
     high = [i for i in near if bad and scores[i] * bad >= PEAK] or [i for i in near if abs(scores[i]) >= PEAK]
     if not high:
@@ -124,20 +136,33 @@ def _peak(points: Sequence[tuple[datetime, float]], scores: np.ndarray, alert_at
     peak = last = at = inside
     while at + 1 < len(points) and at - last < forgiven + 1 and points[at + 1][0] <= alert_at + NEAR:
         at += 1
+        if _hole(points, at):
+            break
         if signed[at] > STAY:
             last = at
             peak = at if signed[at] > signed[peak] else peak
-    return peak if points[last][0] >= alert_at - max(3 * _step(points), OVER) else None
+    return (peak, last) if points[last][0] >= alert_at - max(3 * _step(points), OVER) else None
 
 
 def _forgiven(points: Sequence[tuple[datetime, float]]) -> int:
     return max(GAP_POINTS, int(GAP_TIME / _step(points))) if len(points) > 1 else GAP_POINTS
 
 
+def _hole(points: Sequence[tuple[datetime, float]], at: int) -> bool:
+    """More is missing before this point than a walk forgives: what was on the other side is another story.
+
+    Measured against the samples around it, as old ones lie further apart than new ones.
+    """
+    around = range(max(1, at - 1), min(len(points), at + 2))
+    near = [points[i][0] - points[i - 1][0] for i in around if i != at]
+    gap = points[at][0] - points[at - 1][0]
+    return bool(near) and gap > max((GAP_POINTS + 1) * max(near), GAP_TIME)
+
+
 def _walk_back(points: Sequence[tuple[datetime, float]], signed: np.ndarray, peak: int) -> int:
     start, at = peak, peak
     forgiven = _forgiven(points)
-    while at > 0 and start - at < forgiven + 1:
+    while at > 0 and start - at < forgiven + 1 and not _hole(points, at):
         at -= 1
         if signed[at] > STAY:
             start = at

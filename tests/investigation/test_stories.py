@@ -215,3 +215,29 @@ def test_taking_a_change_back_is_not_blamed_for_what_fails_afterwards() -> None:
     assert reasons[revert[1].sha] == "only puts back what ran before"
     alone = diagnose(replace(two, changes=(*two.changes, revert[0]), commits={**two.commits, revert[1].sha: revert[1]}))
     assert revert[1].sha not in {c.commit for c in alone.ruled_out}
+
+
+def test_a_cache_that_is_filled_anew_shortly_before_does_not_date_the_trouble() -> None:
+    """A passing wait on the alerting service, over before the alert, is older than the guilty change and not its trouble."""
+    refill = series("web", "outbound_latency_p95_seconds", lambda t: 0.39 if 5.5 <= t < 13.5 else 0.005, 40, target="stock")
+    found = diagnose(_with(story_1(), refill))
+    assert found.verdict is Verdict.CONVICTED
+    assert found.cause is not None
+    assert found.cause.commit == GUILTY[1].sha
+    assert found.onset is not None
+    assert abs((found.onset - at(18)).total_seconds()) <= 1.5
+
+
+def test_noise_that_grew_a_little_does_not_date_what_is_far_louder() -> None:
+    faint = series("orders", "outbound_latency_p95_seconds", rises(0.146, 0.21, 5.5), 40, noise=0.005, target="stock")
+    found = diagnose(_with(story_1(), faint))
+    assert found.verdict is Verdict.CONVICTED
+    assert found.cause is not None
+    assert found.cause.commit == GUILTY[1].sha
+    assert found.onset is not None
+    assert abs((found.onset - at(18)).total_seconds()) <= 1.5
+
+
+def _with(case: Case, more: Series) -> Case:
+    reading = case.readings[0]
+    return replace(case, readings=(replace(reading, series=(*reading.series, more)),))

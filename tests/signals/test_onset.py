@@ -117,3 +117,29 @@ def test_an_outage_in_the_first_quarter_is_no_baseline() -> None:
     found = deviation(series(level, 250, SECOND, "queue_depth"), START + 240 * SECOND)
     assert found is not None
     assert found.onset == START + 230 * SECOND
+
+
+def test_what_lies_beyond_a_hole_in_the_samples_is_another_story() -> None:
+    """Where an earlier incident was cut out, its beginning and what came after it stand side by side."""
+    whole = series(lambda i: 0.3 if 90 <= i < 100 or i >= 150 else 0.01, 180, SECOND)
+    cut = Series(whole.service, whole.metric, tuple(p for i, p in enumerate(whole.points) if not 100 <= i < 150))
+    found = deviation(cut, START + 165 * SECOND)
+    assert found is not None
+    assert found.onset == START + 150 * SECOND
+
+
+def test_samples_that_lie_further_apart_the_older_they_are_have_no_hole() -> None:
+    old = [(START + 15 * i * SECOND, 0.3 if i >= 15 else 0.01) for i in range(20)]
+    new = [(START + (300 + i) * SECOND, 0.3) for i in range(60)]
+    found = deviation(Series("cart", "http_request_error_ratio", (*old, *new)), START + 330 * SECOND)
+    assert found is not None
+    assert found.onset == START + 15 * 15 * SECOND
+
+
+def test_a_deviation_stands_as_long_as_it_is_out_of_its_range() -> None:
+    short = deviation(series(lambda i: 0.5 if 40 <= i < 46 else 0.01, 60, SECOND), START + 52 * SECOND)
+    assert short is not None
+    assert short.until == START + 45 * SECOND
+    assert not short.stands(START + 39 * SECOND)
+    assert short.stands(START + 47 * SECOND)
+    assert not short.stands(START + 48 * SECOND)
