@@ -74,6 +74,7 @@ class Incident:
     confirmed_cause: str = ""
     confirmed_by: str = ""
     opened_by: str = ""  # whoever opened it by hand, a Slack user id
+    storm: bool = False  # it takes whatever begins while many problems begin at once
     version: int = 0  # raised by every write; stale writes are refused
 
     @property

@@ -22,9 +22,9 @@ from bot.incidents.noise.storm import titled
 from bot.incidents.tidy import tidied
 from bot.incidents.timeline import told
 from bot.ports import Problem, Scalar, Sighting, Transaction
+from bot.topology.attribution import Attribution
 
 MOST_RELEASED = 500  # in one transaction
-from bot.topology.attribution import Attribution
 
 
 @dataclass(slots=True)
@@ -77,7 +77,6 @@ def _release(tx: Transaction, at: datetime, desk: Desk) -> None:
     quiet.again(due)
     freed = {fp: one for fp, one in news.items() if fp not in quiet.held}
     owners = _owners(touched := _gathered(tx, freed, incidents, now, desk, quiet))
-    freed = {fp: one for fp, one in freed.items() if fp in owners}
     desk.alerts.save(tx, (replace(known[fp], incident_id=owners[fp], firing={}, cleared={}) for fp in freed))
     desk.alerts.seen(
         tx, [Sighting(e.alert, fp, e.instance, "released", owners[fp]) for fp, n in freed.items() for e, _ in n.events]
@@ -137,7 +136,7 @@ def _gathered(
     for id, mine in list(touched.items()):
         home = mine.start
         if not home.live and any(one.begins for one in mine.news):
-            if quiet.keeps_closed(home, mine.news):
+            if quiet.keeps_closed(mine.news):
                 del touched[id]
             else:
                 mine.start = reopened(home, now)
@@ -166,19 +165,19 @@ def _place(
         mine.news += [news[j.arrival.fingerprint] for j in joined]
     opens = [group for group in placing.opens if quiet.passes(group)]
     begins = Counter(one.arrival.alert.environment for some in (*placing.joins.values(), *opens) for one in some)
+    weather = {environment: quiet.storm(environment, count) for environment, count in begins.items()}
     folded: dict[str, list[Joined]] = {}
     number = desk.incidents.next_number(tx) if opens else 0
     for group in opens:
         environment = group[0].arrival.alert.environment
-        storm = quiet.storm(environment, begins[environment])
-        if quiet.folds(group, storm):
-            folded.setdefault(environment, []).extend(joined_by(group, storm, desk.quiet))
+        if quiet.folds(group, weather[environment]):
+            folded.setdefault(environment, []).extend(joined_by(group, weather[environment], desk.quiet))
             continue
         fresh = opened(desk.new_id(), number, group, now)
         number += 1
         touched[fresh.id] = Touched(None, fresh, group, [news[j.arrival.fingerprint] for j in group])
     for environment, taken in folded.items():
-        home = incidents.get(quiet.storm(environment, 0).incident_id)
+        home = incidents.get(weather[environment].incident_id)
         if home is not None and home.status is not Status.CLOSED:
             mine = touched.setdefault(home.id, Touched(home, home if home.live else reopened(home, now)))
         else:

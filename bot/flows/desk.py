@@ -120,7 +120,7 @@ class Desk:
     budgets: Budgets = Budgets()
     ticketing: Ticketing = Ticketing()
     limits: Limits = Limits()
-    quiet: NoiseLimits = NoiseLimits()
+    quiet: NoiseLimits = field(default_factory=NoiseLimits)
     noise_rules: Callable[[], NoiseRules] = NoiseRules
     decided: Counter[str] = field(
         default_factory=Counter

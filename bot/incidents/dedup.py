@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.alert import Alert, Severity, fingerprint, instance_key
+from bot.domain.noise import Hold
 from bot.ports import Problem
 
 LATE = timedelta(minutes=2)  # redundant senders deliver copies of an alert for about this long after its end
@@ -146,3 +147,11 @@ def tell(events: Sequence[Event], known: Mapping[str, Problem], now: datetime) -
             news = told[event.fingerprint] = News(event, known.get(event.fingerprint))
         news.take(event, now)
     return told
+
+
+def released(problem: Problem, hold: Hold, now: datetime) -> News:
+    """A problem that was held and still fires, as the news that it would have been; its instances stay as they are kept."""
+    event = Event(hold.alert, problem.fingerprint, hold.instance)
+    news = News(event, replace(problem, count=problem.count - 1, events=problem.events - 1, firing={}, cleared={}))
+    news.take(event, now)
+    return news

@@ -1,5 +1,6 @@
 """Switches that people turn while the bot runs."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Column, String, Table, select
@@ -29,3 +30,8 @@ class SqlSwitchStore:
     def turn(self, tx: Transaction, name: str, position: str, by: str, at: datetime) -> None:
         """Turn it; of two at the same moment one wins whole."""
         upsert(tx, switches, [{"name": name, "position": position, "turned_by": by, "turned_at": at}])
+
+    def like(self, tx: Transaction, prefix: str) -> Mapping[str, str]:
+        """The positions of all switches whose name begins so."""
+        found = select(switches.c.name, switches.c.position).where(switches.c.name.startswith(prefix, autoescape=True))
+        return {name: position for name, position in sql(tx).execute(found)}

@@ -32,6 +32,7 @@ from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
 from bot.storage.reach import SqlReachStore
+from bot.storage.noise import SqlNoiseStore
 from bot.storage.switches import SqlSwitchStore
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork, an_incident
 
@@ -171,6 +172,7 @@ def a_desk(database: SqlDatabase, clock: Callable[[], Any], deployer: Any, **mor
         journal=SqlJournalStore(),
         cards=SqlCardStore(),
         switches=SqlSwitchStore(),
+        noise=SqlNoiseStore(),
             reach=SqlReachStore(),
         catalogue=lambda: CATALOGUE,
         routing=lambda: Routing(),
