@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from bot.domain.alert import Alert, fingerprint, instance_key
 from bot.domain.change import Change, ChangeKind
+from bot.domain.handling import Handling
+from bot.domain.ticket import Ticket
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored
 from connectors import CONNECTORS
@@ -42,7 +44,7 @@ def test_every_vendor_has_a_setup_page_and_can_do_something(connector: Connector
     page = REPOSITORY / "docs" / "connectors" / f"{connector.name}.md"
     assert page.exists(), f"write {page.relative_to(REPOSITORY)}: how it is set up, what of it was tested"
     assert connector.title in page.read_text()
-    assert any((connector.webhook, connector.evidence, connector.changes, connector.deployer))
+    assert any((connector.webhook, connector.evidence, connector.changes, connector.deployer, connector.pager))
 
 
 @by_vendor
@@ -77,8 +79,8 @@ def test_events_carry_their_vendor_and_times_with_a_zone(case: Case) -> None:
     if isinstance(outcome(case.webhook, case.delivery), dict):
         return
     for event in case.webhook.parse(case.delivery):
-        assert isinstance(event, Alert | Change | Ignored)
-        if isinstance(event, Alert | Change):
+        assert isinstance(event, Alert | Change | Handling | Ignored | Ticket)
+        if not isinstance(event, Ignored):
             assert event.connector == case.connector.name
             assert (event.started_at if isinstance(event, Alert) else event.at).tzinfo is not None
 

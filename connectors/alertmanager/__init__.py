@@ -1,4 +1,4 @@
-"""Prometheus Alertmanager: alerts by webhook, version 4.
+"""Prometheus Alertmanager: alerts by webhook, version 4, and silences both ways.
 
 Format: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config. Alertmanager proves itself with a bearer
 token (`http_config.authorization`); it has no ids for deliveries.
@@ -7,14 +7,24 @@ token (`http_config.authorization`); it has no ids for deliveries.
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from pydantic import BaseModel, SecretStr
+
 from bot.domain.alert import Alert, unreadable
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import proves
 from bot.domain.vocabulary import SEVERITY_LABELS, environment_of, first, link, service_of, severity_of
 from bot.errors import BadPayload, BadSignature
-from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+from bot.ports import Connector, Delivery, Ignored, Parsed, Responder, SilenceSource, WebhookSettings
+from connectors.alertmanager.silences import Silences
 
 NAME = "alertmanager"
+
+
+class AlertmanagerSettings(WebhookSettings):
+    """The webhook's secret, and where Alertmanager is; without `url` silences stay on either side."""
+
+    url: str = ""
+    token: SecretStr | None = None
 
 
 class AlertmanagerWebhook:
@@ -67,13 +77,29 @@ def _alert(entry: Node, payload: Node, received_at: datetime) -> Alert:
         service_from=found,
         runbook_url=link(first(notes, ("runbook_url", "runbook"))[1]),
         link=link(entry["generatorURL"].text()) or link(payload["externalURL"].text()),
+        ref=entry["fingerprint"].text()[:100],
     )
+
+
+def _silences(settings: BaseModel) -> Silences | None:
+    assert isinstance(settings, AlertmanagerSettings)  # noqa: S101  the connector's own model
+    return Silences(settings.url, settings.token.get_secret_value() if settings.token else "") if settings.url else None
+
+
+def _responder(settings: BaseModel) -> Responder | None:
+    return _silences(settings)
+
+
+def _source(settings: BaseModel) -> SilenceSource | None:
+    return _silences(settings)
 
 
 CONNECTOR = Connector(
     name=NAME,
     title="Prometheus Alertmanager",
-    settings=WebhookSettings,
+    settings=AlertmanagerSettings,
     help="TOCSIN_ALERTMANAGER_SECRET is the bearer token: receivers[].webhook_configs[].http_config.authorization.credentials",
     webhook=AlertmanagerWebhook(),
+    responder=_responder,
+    silences=_source,
 )
