@@ -126,8 +126,8 @@ def _standing(bad: Sequence[Deviation], alert_at: datetime) -> list[Deviation]:
 
 
 def _one_story(bad: Sequence[Deviation], onset: datetime) -> list[Deviation]:
-    """The clear ones that were not over, and well over, before it began to hurt."""
-    return _clear([d for d in bad if d.until is None or d.until >= onset - max(3 * d.step, SLACK)])
+    """The clear ones that were not over before it began to hurt."""
+    return _clear([d for d in bad if d.until is None or d.until >= onset])
 
 
 def _clear(bad: Sequence[Deviation]) -> list[Deviation]:
