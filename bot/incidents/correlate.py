@@ -247,15 +247,17 @@ def _home(incident: Incident, kinship: Kinship) -> _Home:
     if not incident.members:  # opened by hand: no alert yet tells when it began
         services[incident.service] = Span(incident.opened_at, incident.opened_at)
         firing.add(incident.service)
-    for member in incident.members:
-        at = member.joined_at
-        if member.service not in NAMELESS and member.name != UNREADABLE:
-            services.setdefault(member.service, Span(at, at)).cover(at)
-            firing |= {member.service} if member.firing else set()
-        for hook in member.hooks:
-            hooks.setdefault(hook, Span(at, at)).cover(at)
-        if member.firing:
-            firing.update(member.hooks)
+    for member in sorted(incident.members, key=lambda m: (m.firing == 0, m.joined_at)):  # those that fire first
+        at, fires = member.joined_at, member.firing > 0
+        named = member.service not in NAMELESS and member.name != UNREADABLE
+        for key, spans in ((member.service, services), *((hook, hooks) for hook in member.hooks)):
+            if key == member.service and spans is services and not named:
+                continue
+            if fires:
+                spans.setdefault(key, Span(at, at)).cover(at)
+                firing.add(key)
+            elif key not in firing:  # what is over counts from its latest beginning
+                spans[key] = Span(at, at)
     problems = (member.fingerprint for member in incident.members)
     base = ground_of(services, problems, kinship, firing & services.keys())
     return _Home(incident, base, hooks, frozenset(firing))

@@ -12,6 +12,7 @@ from bot.incidents.dedup import News
 from bot.incidents.severity import severity_of
 
 LONGEST_TITLE = 150
+REOPEN = timedelta(minutes=30)
 OLDEST_START = timedelta(hours=2)  # an alert may say that it began days ago; an incident does not
 
 
@@ -138,7 +139,15 @@ def out_of_reach(incident: Incident, now: datetime, reopen: timedelta) -> bool:
     return resolved and incident.resolved_at is not None and now - incident.resolved_at > reopen
 
 
-def home_of(news: News, incidents: Mapping[str, Incident]) -> Incident | None:
-    """The incident that the problem belongs to, if it can still take it: live, or resolved and not closed."""
+def home_of(news: News, incidents: Mapping[str, Incident], reopen: timedelta = REOPEN) -> Incident | None:
+    """The incident that the problem belongs to, if it can still take it: live, or resolved and not closed.
+
+    A problem that was quiet for longer than `reopen` and begins again is new trouble, even while others of its incident
+    went on: it is placed anew.
+    """
     found = incidents.get(news.incident_id)
-    return None if found is None or found.status is Status.CLOSED else found
+    if found is None or found.status is Status.CLOSED:
+        return None
+    ended = news.before.resolved_at if news.before else None
+    anew = ended is not None and bool(news.begins) and news.begins[0].started_at - ended > reopen
+    return None if anew else found
