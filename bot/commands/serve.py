@@ -84,6 +84,12 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         if bot.telemetry is not None:
             end.callback(bot.telemetry.close)
         meters = Meters()
+        meters.watch(
+            "tocsin_noise_decisions",
+            "Alerts that were held, or would have been, by kind, since this process began.",
+            "decision",
+            lambda: dict(bot.desk.decided),
+        )
         drain = Drain(bot.desk, bot.readers, told(), meters=meters)
         worker = Worker(bot.db, bot.work, bot.handlers)
         web = _Web(_pages(bot, drain, worker, meters))

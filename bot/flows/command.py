@@ -14,7 +14,7 @@ from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
-from bot.flows import ticketing
+from bot.flows import noise_command, ticketing
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
 from bot.flows.desk import Desk
@@ -30,11 +30,11 @@ from bot.redact import redact
 
 USAGE = {
     "incident": "/incident list | show | ack | resolve | silence | catchup | timeline | ticket [INC-n] "
-    "[reason or 30m, 2h, 1d] | unmatched",
+    "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n",
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
     "runbook": "/runbook <question>",
-    "tocsin": "/tocsin help | status | model on|off|status | budget [INC-n]",
+    "tocsin": "/tocsin help | status | model on|off|status | budget [INC-n] | noise status|list|explain|arm|disarm",
 }
 _SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -64,6 +64,12 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         return await list_incidents("all" in rest, desk)
     if verb == "unmatched":
         return await list_unmatched(desk)
+    if verb == "silence" and noise_command.by_matchers(tuple(rest)):
+        return await noise_command.silence(tuple(rest), request.person, parse_span, desk)
+    if verb == "silences":
+        return await noise_command.silences(desk)
+    if verb == "unsilence" and rest:
+        return await noise_command.unsilence(rest[0], request.person, desk)
     verbs: dict[str, Callable[[Transaction, Incident, Person, str, Desk], Shown]] = {
         "show": lambda tx, i, _p, _t, d: incident_view(tx, i, d),
         "ack": lambda tx, i, p, _t, d: acknowledge(tx, i, p, d),
@@ -191,6 +197,10 @@ async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
         return NoteView(await status(desk))
     if request.words[:1] == ("model",):
         return await switch(request, desk)
+    if request.words[:1] == ("noise",):
+        return await noise_command.on_noise(request, desk)
+    if request.words[:1] == ("silence",) and noise_command.by_matchers(request.words):
+        return await noise_command.silence(request.words[1:], request.person, parse_span, desk)
     if request.words[:1] == ("budget",):
         return await budget(request, desk)
     return NoteView(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.flows.desk import Desk
 from bot.flows.execution import rescue
+from bot.flows.noise import release_overdue
 from bot.flows.settling import close_old
 from bot.ports import Scalar, Transaction
 
@@ -20,6 +21,7 @@ async def sweep(_args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget,
             prune(tx, now - age)
         close_old(tx, desk)
         rescue(tx, desk)
+        release_overdue(tx, desk)
 
     await desk.db.write(go)
 

@@ -24,6 +24,7 @@ from bot.incidents.noise.verdicts import Failing, Ruling, Written, by_past, by_p
 from bot.ports import Transaction
 
 FORGOTTEN = timedelta(days=1)  # a source of an inhibition that nobody told of for so long fires no more
+OVERDUE = timedelta(minutes=1)
 SWITCH = "noise:"
 EVERYBODY = "*"
 NOBODY = "unowned"  # the team of services without an owner
@@ -325,3 +326,10 @@ def release_at(tx: Transaction, until: datetime, desk: Desk, word: str = "") -> 
     """Holds that end then are looked at then; for all that end in one second this is one piece of work."""
     second = f"{until.timestamp():.0f}{word}"
     desk.work.start(tx, "housekeeping", "release", f"release:{second}", {"at": until.isoformat()}, not_before=until)
+
+
+def release_overdue(tx: Transaction, desk: Desk) -> None:
+    """Holds that should have been looked at, and were not because their work was given up, are looked at now."""
+    now = desk.clock()
+    if desk.noise.due(tx, now - OVERDUE, 1):
+        desk.work.start(tx, "housekeeping", "release", f"release:overdue:{now.timestamp():.0f}", {"at": now.isoformat()})

@@ -8,6 +8,7 @@ from bot.domain.view import DigestView, NoteView, Place
 from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
+from bot.flows.quieting import digest_lines
 from bot.investigation.quality import measure, sentence
 from bot.ports import Scalar, Transaction
 
@@ -45,6 +46,7 @@ def digest_view(tx: Transaction, desk: Desk, *, weekly: bool = False) -> DigestV
         f"{sum(i.events for i in recent)} alert events were folded into {len(recent)} cards",
         f"{len(shipped)} changes shipped",
         f"{confirmed} causes confirmed by people",
+        *digest_lines(tx, desk, now - DAY),
         _anchor("audit", desk.ledger.head(tx)),
         _anchor("journal", desk.journal.head(tx)),
     ]

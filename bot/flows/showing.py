@@ -19,6 +19,7 @@ from bot.domain.view import (
     ThoughtView,
 )
 from bot.flows.desk import Desk
+from bot.flows.quieting import noise_notices
 from bot.flows.spending import notice
 from bot.incidents.routing import Route
 from bot.ports import Transaction
@@ -121,7 +122,11 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
         may_propose=rollback_target(tx, incident, diagnosis, actions, desk),
         as_of=desk.clock(),
         looking=diagnosis is None,
-        notices=(notice(tx, incident, diagnosis, desk), *(f"ticket {t.ref}" for t in desk.tickets.of_incident(tx, incident.id))),
+        notices=(
+            notice(tx, incident, diagnosis, desk),
+            *noise_notices(tx, desk, incident),
+            *(f"ticket {t.ref}" for t in desk.tickets.of_incident(tx, incident.id)),
+        ),
     )
 
 
