@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Tabl
 
 from bot.domain.alert import Alert
 from bot.ports import Problem, Sighting, Transaction
+from bot.storage.bulk import execute_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Short
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -54,6 +55,7 @@ alerts = Table(
     Column("body", Text, nullable=False),
 )
 Index("ix_alerts_incident_id_id", alerts.c.incident_id, alerts.c.id)
+_INSERT = insert(alerts)
 
 
 class SqlAlertStore:
@@ -110,8 +112,7 @@ class SqlAlertStore:
             }
             for one in sightings
         ]
-        if rows:
-            sql(tx).execute(insert(alerts), rows)
+        execute_many(tx, _INSERT, rows)
 
     def events(self, tx: Transaction, incident_id: str, limit: int = 500) -> tuple[Alert, ...]:
         """The first alert events of an incident, oldest first."""

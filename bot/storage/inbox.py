@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from bot.ports import Delivery, Parcel, Transaction
+from bot.storage.bulk import execute_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Key, Prose
 from bot.storage.database import UtcDateTime, alone, metadata, sql
@@ -80,8 +81,7 @@ class SqlInboxStore:
             verdicts.append(new)
             if new:
                 rows.append(_row(delivery, vendor_id or None, digest))
-        if rows:
-            sql(tx).execute(_INSERT, rows)
+        execute_many(tx, _INSERT, rows)
         return verdicts
 
     def take(self, tx: Transaction, most: int) -> list[Parcel]:
@@ -116,7 +116,7 @@ class SqlInboxStore:
                 }
                 for p in parcels
             ]
-            sql(tx).execute(_FINISH, rows)
+            execute_many(tx, _FINISH, rows)
             if sql(tx).dialect.name == "postgresql" and any(p.state == "waiting" for p in parcels):
                 sql(tx).execute(text(f"SELECT pg_notify('{ARRIVED}', '')"))
 

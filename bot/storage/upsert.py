@@ -7,14 +7,13 @@ from sqlalchemy import Insert, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.ports import Transaction
+from bot.storage.bulk import execute_many
 from bot.storage.database import sql
 
 
 def upsert(tx: Transaction, table: Table, rows: Sequence[dict[str, object]]) -> None:
     """Each row stands under its primary key, whoever else writes it at this moment; the last one wins whole."""
-    if rows:
-        connection = sql(tx)
-        connection.execute(_statement(table, connection.dialect.name), rows)
+    execute_many(tx, _statement(table, sql(tx).dialect.name), rows)
 
 
 @lru_cache(maxsize=64)
