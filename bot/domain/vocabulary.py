@@ -1,5 +1,6 @@
 """The words that vendors use for the same few things: which label names the service, how bad "critical" is."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bot.domain.alert import Severity
@@ -16,6 +17,7 @@ SEVERITIES = {
     Severity.SEV3: ("sev3", "sev-3", "p2", "error", "major", "warning", "warn", "average", "medium", "minor"),
     Severity.SEV4: ("sev4", "sev-4", "p3", "p4", "p5", "info", "information", "informational", "notice", "low", "none", "debug"),
 }
+_REPOSITORY = re.compile(r"(?:(?:https?|ssh|git)://(?:[^/@\s]+@)?[^/@\s]+/|[\w.-]+@[\w.-]+:)([\w.~-]+(?:/[\w.~-]+)+?)/?")
 _SEVERITY = {word: severity for severity, words in SEVERITIES.items() for word in words}
 
 
@@ -50,3 +52,9 @@ def line(text: str, most: int = 300) -> str:
 def link(url: str) -> str:
     """The URL if it is one of the web, else ""."""
     return url[:2000] if url.startswith(("http://", "https://")) else ""
+
+
+def repository_of(url: str) -> str:
+    """The full name of a repository in a URL that git takes: "acme/shop" of git@github.com:acme/shop.git; else ""."""
+    found = _REPOSITORY.fullmatch(url.strip()[:500])
+    return found[1].removesuffix(".git") if found else ""

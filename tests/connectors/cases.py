@@ -3,15 +3,21 @@
 `python -m tests.connectors.cases` writes the .expected.json of cases that have none; read them before you commit them.
 """
 
+import base64
 import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bot.errors import BadPayload
 from bot.ports import Connector, Delivery, Webhook
@@ -39,17 +45,72 @@ def _jira(delivery: Delivery, secret: str) -> Mapping[str, str]:
     return {"x-hub-signature": "sha256=" + hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
 
 
+def _hmac(header: str, prefix: str = "", algorithm: str = "sha256") -> Signer:
+    return lambda delivery, secret: {header: prefix + hmac.new(secret.encode(), delivery.body, algorithm).hexdigest()}
+
+
+@cache
+def _key(secret: str) -> RSAPrivateKey:
+    """The key that stands for a secret where a vendor signs with one; a new one in each run."""
+    return generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _travis(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"signature": base64.b64encode(_key(secret).sign(delivery.body, PKCS1v15(), SHA1())).decode()}
+
+
+def known(connector: str, secret: str) -> str:
+    """What Tocsin knows of a vendor that holds this secret: the same, or the public half of its key."""
+    if connector != "travis":
+        return secret
+    return _key(secret).public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _basic(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"tocsin:{secret}".encode()).decode()}
+
+
+def _grafana(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    at = f"{delivery.received_at.timestamp():.0f}"
+    proof = hmac.new(secret.encode(), f"{at}:".encode() + delivery.body, hashlib.sha256).hexdigest()
+    return {"x-grafana-alerting-signature": proof, "x-grafana-alerting-timestamp": at}
+
+
+def _sentry(delivery: Delivery, secret: str) -> Mapping[str, str]:
+    return {"sentry-hook-signature": hmac.new(secret.encode(), delivery.body, hashlib.sha256).hexdigest()}
+
+
 SIGNERS: Mapping[str, Signer] = {  # how each vendor proves itself
     "alertmanager": _bearer,
+    "argocd": _bearer,
+    "awx": _bearer,
+    "azuremonitor": _bearer,
     "change": _bearer,
+    "cloudevents": _bearer,
+    "datadog": _bearer,
+    "elastic": _basic,
+    "flux": _hmac("x-signature", "sha256="),
+    "gcpmonitoring": _basic,
     "generic": _bearer,
     "github": _github,
+    "gitlab": lambda delivery, secret: {"x-gitlab-token": secret},
+    "grafana": _grafana,
+    "jenkins": _bearer,
     "jira": _jira,
+    "launchdarkly": _hmac("x-ld-signature"),
+    "newrelic": _bearer,
     "opsgenie": _bearer,
     "pagerduty": _pagerduty,
+    "sentry": _sentry,
     "servicenow": _bearer,
+    "terraformcloud": _hmac("x-tfe-notification-signature", algorithm="sha512"),
+    "travis": _travis,
+    "zabbix": _bearer,
 }
-COVERS_BODY = frozenset({"github", "jira", "pagerduty"})  # whose proof depends on the body
+COVERS_BODY = frozenset(  # whose proof depends on the body
+    {"flux", "github", "grafana", "jira", "launchdarkly", "pagerduty", "sentry", "terraformcloud", "travis"}
+)
+CERTIFIED = frozenset({"cloudformation", "cloudwatch"})  # proved by Amazon's certificate: tests/test_sns.py
 
 
 @dataclass(frozen=True, slots=True)
