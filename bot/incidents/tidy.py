@@ -1,6 +1,6 @@
 """An alert as it is kept: its service and environment by their proper names, without secrets, of bounded size."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.alert import Alert
@@ -9,7 +9,10 @@ from bot.redact import clean, redact
 
 MOST_LABELS = 64
 LONGEST_VALUE = 1000
+MOST_KNOWN = 20_000  # fields that are remembered as holding no secret, each of at most so many characters
+LONGEST_KNOWN = 200
 Resolve = Callable[[str], Service | None]
+Pairs = Sequence[tuple[str, str]]
 
 
 def tidied(alert: Alert, resolve: Resolve, default_environment: str) -> Alert:
@@ -17,8 +20,8 @@ def tidied(alert: Alert, resolve: Resolve, default_environment: str) -> Alert:
 
     `resolve` is the catalogue's; a caller with many alerts remembers its answers.
     """
-    said = "\n".join(_pairs(alert))
-    plain = redact(said) == said and all(line.isprintable() for line in said.split("\n"))
+    labels, group = _kept(alert.labels), _kept(alert.group)
+    plain = _plain(_fields(alert, labels, group))
     text, value = (_cut, _cut_value) if plain else (_text, _value)
     service, found = text(alert.service, 100) or "unknown", alert.service_from
     known = resolve(service)
@@ -31,23 +34,48 @@ def tidied(alert: Alert, resolve: Resolve, default_environment: str) -> Alert:
         environment=text(alert.environment, 100) or default_environment,
         summary=text(alert.summary, 500),
         description=alert.description[:4000] if plain else redact(clean(alert.description[:8000]))[:4000],
-        labels={text(key, 100): value(key, label) for key, label in _kept(alert.labels)},
-        group={text(key, 100): value(key, label) for key, label in _kept(alert.group)},
+        labels={text(key, 100): value(key, label) for key, label in labels},
+        group={text(key, 100): value(key, label) for key, label in group},
         service_from=text(found, 200),
         runbook_url=text(alert.runbook_url, 1000),
         link=text(alert.link, 2000),
     )
 
 
-def _pairs(alert: Alert) -> Iterator[str]:
-    """All that the alert says, one line each; most alerts hold nothing secret, which one look at all of it shows."""
-    yield from (alert.name, alert.service, alert.environment, alert.summary, alert.description[:8000])
-    yield from (alert.service_from, alert.runbook_url, alert.link)
-    for labels in (alert.labels, alert.group):
-        yield from (f"{key}={value[:LONGEST_VALUE]}" for key, value in _kept(labels))
+_known: set[str] = set()
 
 
-def _kept(labels: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+def _plain(fields: Sequence[str]) -> bool:
+    """No field holds a secret or a character that deceives. Alerts repeat themselves: only what is new is looked at."""
+    new = [field for field in fields if field not in _known]
+    if not new:
+        return True
+    said = "\n".join(new)
+    if redact(said) != said or not all(line.isprintable() for line in said.split("\n")):
+        return False
+    if len(_known) > MOST_KNOWN:
+        _known.clear()
+    _known.update(field for field in new if len(field) <= LONGEST_KNOWN)
+    return True
+
+
+def _fields(alert: Alert, labels: Pairs, group: Pairs) -> list[str]:
+    """All that the alert says; most alerts hold nothing secret, which one look at all of it shows."""
+    return [
+        alert.name,
+        alert.service,
+        alert.environment,
+        alert.summary,
+        alert.description[:8000],
+        alert.service_from,
+        alert.runbook_url,
+        alert.link,
+        *[f"{key}={value[:LONGEST_VALUE]}" for key, value in labels],
+        *[f"{key}={value[:LONGEST_VALUE]}" for key, value in group],
+    ]
+
+
+def _kept(labels: Mapping[str, str]) -> Pairs:
     return sorted(labels.items())[:MOST_LABELS]
 
 

@@ -23,11 +23,14 @@ from bot.redact import redact
 log = logging.getLogger(__name__)
 
 
-BATCH = 500  # parcels in one transaction
-MOST_EVENTS = 500  # ... unless they hold more alerts and changes than this
+BATCH = 2_000  # parcels in one transaction
+MOST_EVENTS = 2_000  # ... unless they hold more alerts and changes than this: a large batch costs little more than a small one
+FEW_EVENTS = 250  # ... or than this while deliveries keep coming, whose commits wait for ours on SQLite
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
-BURST_PAUSE = 0.5  # seconds between batches while deliveries keep coming
+BURST_PAUSE = 0.1  # seconds at least between batches while deliveries keep coming
+DOOR_FIRST = 4  # ... and so many times what a batch takes
+BURST = 10.0  # seconds; deliveries that keep coming for longer are worked on as long as the door is left alone
 ERROR_LIMIT = 500
 
 
@@ -88,6 +91,7 @@ class Drain:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._last_turn = time.monotonic()
+        self._events_each = 1.0  # in a parcel, as seen in the last batch: no more bodies are read than will be used
 
     @property
     def healthy(self) -> bool:
@@ -105,25 +109,33 @@ class Drain:
 
     async def run(self) -> None:
         """Empty the inbox whenever there is something in it, until stopped."""
+        quiet_at = time.monotonic()
+        busy = False
         while not self._stopping:
             self._arrived.clear()
+            began = time.monotonic()
             try:
-                empty = await self.once() == 0
+                empty = await self.once(FEW_EVENTS if busy else MOST_EVENTS) == 0
             except Exception:  # the work loop: whatever befalls a batch, its parcels still wait
                 log.exception("a batch of the inbox failed; it is repeated")
                 empty = True
             else:
                 self._last_turn = time.monotonic()
+            busy = not empty and self._arrived.is_set()
+            if busy:
+                await asyncio.sleep(_pause(time.monotonic() - began, began - quiet_at))
+                continue
             if empty:
                 await self._rest()
-            elif self._arrived.is_set():  # in a burst the door goes first, and a larger batch costs little more than a small one
-                await asyncio.sleep(BURST_PAUSE)
+            quiet_at = time.monotonic()
 
-    async def once(self) -> int:
+    async def once(self, events: int | None = None) -> int:
         """Work on the oldest waiting parcels; how many those were. Raises Unavailable if the database is away."""
         began = time.perf_counter()
+        most = MOST_EVENTS if events is None else events
+        parcels = min(self._batch, 1 + int(most / self._events_each))
         try:
-            done = await self._desk.db.write(lambda tx: self._work_on(tx, self._batch))
+            done = await self._desk.db.write(lambda tx: self._work_on(tx, parcels, most))
         except Unavailable:
             raise
         except Exception:  # the work loop: one of them is poison, and the others must not suffer for it
@@ -131,6 +143,7 @@ class Drain:
             return await self._one_by_one()
         if done.parcels:
             self._meters.drain.observe(time.perf_counter() - began)
+            self._events_each = max(1.0, len(done) / len(done.parcels))
             self._count(done)
         return len(done.parcels)
 
@@ -141,8 +154,8 @@ class Drain:
         finally:
             timer.cancel()
 
-    def _work_on(self, tx: Transaction, most: int) -> _Read:
-        read = self._read(self._desk.inbox.take(tx, most))
+    def _work_on(self, tx: Transaction, parcels: int, events: int) -> _Read:
+        read = self._read(self._desk.inbox.take(tx, parcels), events)
         self._tell(tx, read)
         return read
 
@@ -158,10 +171,10 @@ class Drain:
             self._told.handlings(tx, read.handlings, self._desk)
         self._desk.inbox.finish(tx, read.parcels)
 
-    def _read(self, parcels: Sequence[Parcel]) -> _Read:
+    def _read(self, parcels: Sequence[Parcel], events: int = MOST_EVENTS) -> _Read:
         read = _Read()
         for parcel in parcels:
-            if len(read) >= MOST_EVENTS:
+            if len(read) >= events:
                 break
             try:
                 parsed = self._parse(parcel)
@@ -242,16 +255,16 @@ class Drain:
         self._count(aside)
 
     def _count(self, read: _Read) -> None:
-        for alert in read.alerts:
-            self._meters.events.labels(alert.connector, "alert").inc()
-        for change in read.changes:
-            self._meters.events.labels(change.connector, "change").inc()
-        for handling in read.handlings:
-            self._meters.events.labels(handling.connector, "handling").inc()
-        for ticket in read.tickets:
-            self._meters.events.labels(ticket.connector, "ticket").inc()
-        for parcel in read.parcels:
-            self._meters.parcels.labels(parcel.delivery.connector, _word(parcel)).inc()
+        for kind in ("alert", "change", "handling", "ticket"):
+            for connector, n in Counter(event.connector for event in getattr(read, f"{kind}s")).items():
+                self._meters.events.labels(connector, kind).inc(n)
+        for (connector, word), n in Counter((p.delivery.connector, _word(p)) for p in read.parcels).items():
+            self._meters.parcels.labels(connector, word).inc(n)
+
+
+def _pause(took: float, since: float) -> float:
+    """How long the door is left alone after a batch that took so long, in a burst that has lasted so long; seconds."""
+    return max(BURST_PAUSE, took * (DOOR_FIRST if since < BURST else 1))
 
 
 async def replay(db: Database, inbox: InboxStore, id: int) -> Parcel:
