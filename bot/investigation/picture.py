@@ -83,12 +83,13 @@ class Picture:
 def paint(case: Case) -> Picture:
     """The picture of a case."""
     found = deviations(case.series, case.alert_at, healthy_until=case.healthy_until)
-    bad = [d for d in found if d.bad]
+    bad: Sequence[Deviation] = [d for d in found if d.bad]
     begins = case.healthy_until or _begins(case, bad)
     grown = tuple(g for g in (*growth(case.logs, begins, _compared_since(case, begins)), *_patterns(case)) if g.during)
     graph = case.known_graph
     case = replace(case, readings=tuple(replace(r, spans=tuple(s for s in r.spans if s.start >= begins)) for r in case.readings))
     onset = _onset(case, bad, grown)
+    found, bad = _lasting(found, onset), _lasting(bad, onset)
     first = _first(case, bad, grown, graph)
     signs = (
         *_alert_signs(case),
@@ -97,7 +98,7 @@ def paint(case: Case) -> Picture:
         *_span_signs(case, first, grown),
     )
     affected = _affected(case, bad, grown, first)
-    earliest = min([onset, *(d.onset for d in _one_story(bad, onset))])
+    earliest = min([onset, *(d.onset for d in _clear(bad))])
     step = min((d.step for d in found), default=timedelta(minutes=1))
     return Picture(signs, found, steps(case.series), grown, onset, earliest, step, first, affected, graph)
 
@@ -125,9 +126,9 @@ def _standing(bad: Sequence[Deviation], alert_at: datetime) -> list[Deviation]:
     return _clear([d for d in bad if d.stands(alert_at)] or bad)
 
 
-def _one_story(bad: Sequence[Deviation], onset: datetime) -> list[Deviation]:
-    """The clear ones that were not over before it began to hurt."""
-    return _clear([d for d in bad if d.until is None or d.until >= onset])
+def _lasting(found: Sequence[Deviation], onset: datetime) -> tuple[Deviation, ...]:
+    """Those that were not over before it began to hurt: the others are no sign of this trouble."""
+    return tuple(d for d in found if d.until is None or d.until >= onset)
 
 
 def _clear(bad: Sequence[Deviation]) -> list[Deviation]:
@@ -136,7 +137,7 @@ def _clear(bad: Sequence[Deviation]) -> list[Deviation]:
     return [d for d in bad if abs(d.score) >= FAINT * loudest]
 
 
-def _begins(case: Case, bad: list[Deviation]) -> datetime:
+def _begins(case: Case, bad: Sequence[Deviation]) -> datetime:
     """A little before the alerting services (or any) began to deviate; without numbers, the end of the first quarter."""
     own = _standing([d for d in bad if d.service in case.services] or bad, case.alert_at)
     if not own:
@@ -167,7 +168,7 @@ def _notable(g: Growth) -> bool:
     return g.new or g.during >= GROWN * (g.before + 1)
 
 
-def _onset(case: Case, bad: list[Deviation], grown: tuple[Growth, ...]) -> datetime:
+def _onset(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...]) -> datetime:
     """The earlier of the alerting services' own onset and their first new warning or error line."""
     alerting = frozenset(case.services)
     own = [d for d in bad if d.service in alerting and d.onset <= case.alert_at]
@@ -176,7 +177,7 @@ def _onset(case: Case, bad: list[Deviation], grown: tuple[Growth, ...]) -> datet
     return min([case.alert_at, *times])
 
 
-def _first(case: Case, bad: list[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph) -> str:
+def _first(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph) -> str:
     """The service that failed first: where the deepest spans fail by themselves, else the deepest dependency that hurts."""
     alerting = case.services
     votes: Counter[str] = Counter()
@@ -205,7 +206,7 @@ def _blames_another(span: Span) -> bool:
 
 
 def _deepest_hurt(
-    case: Case, bad: list[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph, victims: Collection[str]
+    case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph, victims: Collection[str]
 ) -> str:
     alerting = case.services
     reach: dict[str, int] = {}
@@ -228,7 +229,7 @@ def _hurts(d: Deviation) -> bool:
     return bool(kinds_of_metric(d.metric, rising=d.rising) & SUFFERS)
 
 
-def _affected(case: Case, bad: list[Deviation], grown: tuple[Growth, ...], first: str) -> tuple[str, ...]:
+def _affected(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], first: str) -> tuple[str, ...]:
     hurt = [first, *case.services]
     hurt += [d.service for d in bad]
     hurt += [g.service for g in grown if g.negative and _notable(g)]

@@ -238,6 +238,15 @@ def test_noise_that_grew_a_little_does_not_date_what_is_far_louder() -> None:
     assert abs((found.onset - at(18)).total_seconds()) <= 1.5
 
 
+def test_a_passing_wait_deep_below_that_was_over_before_is_not_where_it_began() -> None:
+    wait = series("db", "worker_wait_p95_seconds", lambda t: 0.5 if 8 <= t < 14 else 0.005, 40)
+    found = diagnose(_with(story_1(), wait))
+    assert found.first_service == "billing"
+    assert "db" not in found.blast_radius
+    assert found.cause is not None
+    assert found.cause.commit == GUILTY[1].sha
+
+
 def _with(case: Case, more: Series) -> Case:
     reading = case.readings[0]
     return replace(case, readings=(replace(reading, series=(*reading.series, more)),))
