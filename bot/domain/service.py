@@ -104,7 +104,7 @@ class Catalogue:
         return self._named.get(name)
 
     def spelt(self, name: str) -> Service | None:
-        """The one service of this name or alias in another spelling: other case, "_" or "." for "-"."""
+        """The one service of this name or alias in another spelling: other case, "_", "." or a space for "-"."""
         return self._spelt.get(_spelling(name))
 
     def of_repository(self, repository: str) -> tuple[Service, ...]:
@@ -133,5 +133,8 @@ def repository_name(url: str) -> str:
     return bare.partition(":")[2] if bare.startswith("git@") else bare
 
 
+_ALIKE = str.maketrans("_. ", "---")
+
+
 def _spelling(name: str) -> str:
-    return name.lower().replace("_", "-").replace(".", "-")
+    return name.lower().translate(_ALIKE)

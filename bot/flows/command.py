@@ -9,19 +9,23 @@ from datetime import timedelta
 
 from bot.domain.action import ActionKind
 from bot.domain.document import DocumentKind
+from bot.domain.handling import Deed as Handled
 from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
-from bot.flows import noise_command, ticketing
+from bot.flows import noise_command, regrouping, ticketing
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
+from bot.flows.carrying import tell_vendors
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
+from bot.flows.listening import listen
 from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire, mentioned
+from bot.flows.regroup import undo
 from bot.flows.resolving import resolve
 from bot.flows.showing import incident_view
 from bot.investigation.answers import Topic, handover
@@ -29,12 +33,14 @@ from bot.ports import Transaction
 from bot.redact import redact
 
 USAGE = {
-    "incident": "/incident list | show | ack | resolve | silence | catchup | timeline | ticket [INC-n] "
-    "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n",
+    "incident": "/incident list | show | ack | resolve | silence | unsilence | catchup | timeline | ticket [INC-n] "
+    "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n "
+    "| merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
     "runbook": "/runbook <question>",
-    "tocsin": "/tocsin help | status | model on|off|status | budget [INC-n] | noise status|list|explain|arm|disarm",
+    "tocsin": "/tocsin help | status | model on|off|status | budget [INC-n] | noise status|list|explain|arm|disarm "
+    "| listen here on|off",
 }
 _SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -68,19 +74,22 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         return await noise_command.silence(tuple(rest), request.person, parse_span, desk)
     if verb == "silences":
         return await noise_command.silences(desk)
-    if verb == "unsilence" and rest:
+    if verb == "unsilence" and rest and not re.fullmatch(r"(?i)inc-\d+", rest[0]):
         return await noise_command.unsilence(rest[0], request.person, desk)
+    if verb in regrouping.VERBS:
+        return await regrouping.by_words(verb, tuple(rest), request, desk)
     verbs: dict[str, Callable[[Transaction, Incident, Person, str, Desk], Shown]] = {
         "show": lambda tx, i, _p, _t, d: incident_view(tx, i, d),
         "ack": lambda tx, i, p, _t, d: acknowledge(tx, i, p, d),
         "resolve": lambda tx, i, p, t, d: resolve_by(tx, i, p, t, d),
         "silence": lambda tx, i, p, t, d: silence(tx, i, p, parse_span(t), d),
+        "unsilence": lambda tx, i, p, _t, d: unsilence(tx, i, p, d),
         "timeline": lambda tx, i, _p, _t, d: TimelineView(i, d.timeline.of(tx, i.id)),
         "catchup": lambda tx, i, _p, _t, d: catch_up(tx, i, d),
         "ticket": lambda tx, i, p, t, d: ticketing.ask(tx, i, p, t, d),
     }
     if verb not in verbs:
-        near = difflib.get_close_matches(verb, ["list", "unmatched", *verbs], n=1)
+        near = difflib.get_close_matches(verb, ["list", "unmatched", *regrouping.VERBS, *verbs], n=1)
         hint = f" Did you mean `/incident {near[0]}`?" if near else ""
         return NoteView(f"I do not know `/incident {verb[:40]}`.{hint}\n{USAGE['incident']}")
     named = next((w for w in rest if re.fullmatch(r"(?i)inc-\d+", w)), "")
@@ -122,6 +131,7 @@ def acknowledge(tx: Transaction, incident: Incident, person: Person, desk: Desk)
     now = desk.clock()
     taken = desk.incidents.save(tx, incident.move(Status.ACKNOWLEDGED, now, by=person.id))
     _log(tx, taken, person, "acknowledged", "", desk)
+    tell_vendors(tx, taken, Handled.ACKNOWLEDGED, person.id, desk)
     announce(tx, taken, desk)
     return NoteView(f"{taken.key} is yours.")
 
@@ -135,10 +145,22 @@ def resolve_by(tx: Transaction, incident: Incident, person: Person, reason: str,
 def silence(tx: Transaction, incident: Incident, person: Person, span: timedelta, desk: Desk, reason: str = "") -> Shown:
     """No reminders for a while; the card stays current."""
     until = desk.clock() + span
-    quiet = desk.incidents.save(tx, replace(incident, silenced_until=until, updated_at=desk.clock()))
+    quiet = desk.incidents.save(tx, replace(incident, silenced_until=until, silenced_by=person.id, updated_at=desk.clock()))
     _log(tx, quiet, person, "silenced", f"until {until:%Y-%m-%d %H:%M} UTC" + (f": {reason}" if reason else ""), desk)
+    tell_vendors(tx, quiet, Handled.SILENCED, person.id, desk, note=f"{quiet.key} {reason}".strip(), until=until)
     announce(tx, quiet, desk)
     return NoteView(f"{quiet.key} is silent until {until:%Y-%m-%d %H:%M} UTC; its card stays current.")
+
+
+def unsilence(tx: Transaction, incident: Incident, person: Person, desk: Desk) -> Shown:
+    """Reminders and escalation go on, and the vendors' silences that were made from here end."""
+    if incident.silenced_until is None or incident.silenced_until <= desk.clock():
+        return NoteView(f"{incident.key} is not silenced.")
+    loud = desk.incidents.save(tx, replace(incident, silenced_until=None, silenced_by="", updated_at=desk.clock()))
+    _log(tx, loud, person, "unsilenced", "", desk)
+    tell_vendors(tx, loud, Handled.UNSILENCED, person.id, desk)
+    announce(tx, loud, desk)
+    return NoteView(f"{loud.key} is silent no more.")
 
 
 def catch_up(tx: Transaction, incident: Incident, desk: Desk) -> CatchupView:
@@ -201,6 +223,8 @@ async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
         return await noise_command.on_noise(request, desk)
     if request.words[:1] == ("silence",) and noise_command.by_matchers(request.words):
         return await noise_command.silence(request.words[1:], request.person, parse_span, desk)
+    if request.words[:1] == ("listen",):
+        return await listen(request, desk)
     if request.words[:1] == ("budget",):
         return await budget(request, desk)
     return NoteView(
@@ -237,7 +261,7 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
             return resolve_by(tx, incident, press.person, redact(press.text), desk)
         if press.action_id is Deed.INCIDENT_SILENCE:
             return silence(tx, incident, press.person, parse_span(press.span), desk, redact(press.text))
-        return _more(tx, incident, press.choice, desk)
+        return _more(tx, incident, press.person, press.choice, desk)
 
     shown = await desk.db.write(go)
     if press.action_id is Deed.INCIDENT_RESOLVE and press.cause:
@@ -245,7 +269,9 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
     return shown
 
 
-def _more(tx: Transaction, incident: Incident, choice: More | None, desk: Desk) -> Shown:
+def _more(tx: Transaction, incident: Incident, person: Person, choice: More | None, desk: Desk) -> Shown:
+    if choice is More.UNDO:
+        return undo(tx, incident, person, desk)
     if choice is More.TIMELINE:
         return TimelineView(incident, desk.timeline.of(tx, incident.id))
     diagnosis = desk.diagnoses.latest(tx, incident.id)

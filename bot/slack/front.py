@@ -9,10 +9,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.action import ActionKind
-from bot.domain.request import ChangeRequest, CommandRequest, Opening, Person, Pin, Press, Question
-from bot.domain.view import HomeView, NoteView, OrderForm, Place, Shown, Suggestion
+from bot.domain.request import ChangeRequest, CommandRequest, Opening, Person, Pin, Press, Question, Regroup
+from bot.domain.view import HomeView, NoteView, OrderForm, Place, RegroupForm, Shown, Suggestion
 from bot.errors import BotError, NotFound
 from bot.flows.desk import Desk
+from bot.ports import Delivery
 from bot.slack.blocks import Block, render
 from bot.slack.client import TIMEOUT, is_loopback
 from bot.slack.refusals import call, send
@@ -38,6 +39,9 @@ class Stories:
     on_order: Callable[[ChangeRequest, Desk], Awaitable[Shown]]
     on_opening: Callable[[Opening, Desk], Awaitable[Shown]]
     on_mapping: Callable[[Press, Desk], Awaitable[Shown | None]]
+    on_overheard: Callable[[Delivery, str, str, Desk], Awaitable[bool]]
+    regroup_form: Callable[[str, Desk], Awaitable[RegroupForm]]
+    on_regroup: Callable[[Regroup, Desk], Awaitable[Shown]]
     on_pin: Callable[[Pin, Desk], Awaitable[Shown | None]]
 
 

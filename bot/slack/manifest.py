@@ -62,15 +62,20 @@ EVENTS: Mapping[str, Heard] = {
     "app_home_opened": Heard(("app_home_opened",), (), "somebody opened the home page or the agent panel"),
     "app_mention": Heard(("app_mention",), ("app_mentions:read",), "somebody asked the bot in a channel"),
     "assistant_thread_started": Heard((), (), "older apps only; with agent_view Slack sends app_home_opened instead"),
-    "message": Heard(("message.im",), ("im:history",), "somebody wrote to the bot directly; messages in channels are not heard"),
+    "message": Heard(
+        ("message.im", "message.channels", "message.groups"),
+        ("im:history", "channels:history", "groups:history"),
+        "somebody wrote to the bot directly, or an app posted an alert where `/tocsin listen here on` was said; all else in "
+        "channels is passed over unread",
+    ),
     "reaction_added": Heard(("reaction_added",), ("reactions:read",), "somebody pinned a message with an emoji"),
 }
 TYPED: Mapping[str, tuple[str, str]] = {
-    "incident": ("Look at an incident, or move it on", "list | show | ack | resolve | silence | catchup | timeline | unmatched"),
+    "incident": ("Look at an incident, or move it on", "list | show | ack | resolve | silence | unsilence | catchup | timeline | unmatched"),
     "deploy": ("Deploy a version", "<service> <version> [environment]; nothing opens a form"),
     "rollback": ("Go back to an earlier version", "<service> [version] [environment]; nothing opens a form"),
     "runbook": ("Find the runbook that fits", "<question>"),
-    "tocsin": ("The bot itself", "help | status | model on|off|status | budget [INC-n]"),
+    "tocsin": ("The bot itself", "help | status | model on|off|status | budget [INC-n] | listen here on|off"),
 }
 CHOSEN: Mapping[str, str] = {
     SHORTCUT_OPEN: "Open an incident from this message",

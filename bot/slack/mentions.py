@@ -7,6 +7,7 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltContext
 from bot.domain.request import Question
 from bot.slack import panel
 from bot.slack.front import Front
+from bot.slack.listen import hearing
 from bot.slack.parse import question
 from bot.slack.payload import Record, text
 
@@ -14,7 +15,7 @@ Next = Callable[[], Awaitable[None]]
 
 
 def register(app: AsyncApp, front: Front) -> None:
-    """A mention is heard as `app_mention`; of plain messages only direct ones are for the bot.
+    """A mention is heard as `app_mention`; of people's plain messages only direct ones are for the bot, of apps' see `listen`.
 
     The question is on disk before Slack's event is acknowledged (middleware runs before that, a listener after it): a bot
     that dies in between gets the event again.
@@ -33,7 +34,7 @@ def register(app: AsyncApp, front: Front) -> None:
             await panel.entitle(front, asked)
 
     app.event("app_mention", middleware=[keep])(entitle)
-    app.event("message", middleware=[keep])(entitle)
+    app.event("message", middleware=[hearing(front), keep])(entitle)
 
 
 def _asked(body: Record, context: AsyncBoltContext) -> Question | None:

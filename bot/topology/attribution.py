@@ -48,12 +48,12 @@ class Attribution:
         mapped = self._by_people(alert)
         if mapped is not None:
             service, why = mapped
-            return replace(alert, service=service, service_from=why[:200], called=alert.service)
+            return replace(alert, service=service, service_from=why[:200], called=alert.called or alert.service)
         found = next(self._found(alert), None)
         if found is None:
             return alert
         known, why = found
-        if alert.service not in NAMELESS:
+        if alert.service not in NAMELESS and alert.service_from not in why:
             why = f"{why}; {alert.service_from} says {alert.service}, which is in no catalogue"
         return replace(alert, service=known.name, service_from=why[:200])
 
@@ -70,6 +70,8 @@ class Attribution:
         yield from self._by_labels(alert)
         yield from self._by_kubernetes(alert.labels)
         yield from self._by_repository(alert.labels)
+        if alert.called and alert.service in NAMELESS:
+            yield from self._by_words(alert)
 
     def _by_labels(self, alert: Alert) -> Iterator[tuple[Service, str]]:
         if known := self._catalogue.spelt(alert.service):
@@ -89,6 +91,14 @@ class Attribution:
                 for form in _forms(base, namespace, environment):
                     if known := self._known(form):
                         yield known, f"label {label}: {name} belongs to {form}"
+
+    def _by_words(self, alert: Alert) -> Iterator[tuple[Service, str]]:
+        """The one service that a message names: where words are all there is, as in a chat."""
+        words = re.findall(r"[\w.-]+", f"{alert.name} {alert.summary}"[:600])
+        named = {known.name: (known, word) for word in words if (known := self._known(word.strip(".-")))}
+        if len(named) == 1:
+            known, word = next(iter(named.values()))
+            yield known, f"{alert.service_from}, but its words name {word}"
 
     def _by_repository(self, labels: Mapping[str, str]) -> Iterator[tuple[Service, str]]:
         label, repository = first(labels, REPOSITORY_LABELS)
@@ -115,7 +125,7 @@ class Attribution:
 def said(alert: Alert, label: str) -> str:
     """What an alert says under a label: a real one, the word for its service, or its name."""
     if label == SERVICE:
-        return alert.called or alert.service
+        return alert.service
     return alert.name if label == ALERT else alert.labels.get(label, "")
 
 

@@ -19,6 +19,7 @@ from bot.actions.policy import Policies, policies_file
 from bot.domain.service import Catalogue
 from bot.durable.work import DurableWork
 from bot.flows.desk import Desk
+from bot.flows.oncall import Remembering
 from bot.incidents.noise.rules import noise_file
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.web import Door
@@ -33,7 +34,7 @@ from bot.topology.rulefile import RuleFile
 from bot.wiring.knowledge import confirmed_incidents, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.stores import Stores, ask, beside
-from bot.wiring.vendors import Vendors, vendors
+from bot.wiring.vendors import Vendors, heard_channels, vendors
 from bot.wiring.work import handlers, jobs, queues, stories, told
 
 __all__ = [
@@ -122,6 +123,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         ledger=stores.ledger,
         journal=stores.journal,
         cards=stores.cards,
+        belongings=stores.belongings,
         switches=stores.switches,
         noise=stores.noise,
         tickets=stores.tickets,
@@ -134,7 +136,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         change_sources=able.changes,
         deployers=able.deployers,
         pagers=able.pagers,
-        schedules=able.schedules,
+        schedules={name: Remembering(one, utc_now) for name, one in able.schedules.items()},
         responders=able.responders,
         silence_sources=able.silences,
         trackers=able.trackers,
@@ -168,7 +170,7 @@ def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:
     slack = settings.slack
     app = build_app(
         desk,
-        stories(),
+        stories(heard_channels(settings)),
         bot_token=slack.bot_token.get_secret_value() if slack.bot_token else "",
         signing_secret=slack.signing_secret.get_secret_value() if slack.signing_secret else "",
         api_url=slack.api_url,

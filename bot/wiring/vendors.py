@@ -22,7 +22,7 @@ from bot.ports import (
     WebhookSettings,
 )
 from bot.settings import Settings
-from connectors import CONNECTORS
+from connectors import CONNECTORS, slack
 
 Made = TypeVar("Made")
 
@@ -75,6 +75,12 @@ def _made(
     """What the configured connectors make of their settings, by the connector's name."""
     made = {n: make(own[n]) for n, make in factories.items() if make and n in settings.connectors}
     return {n: one for n, one in made.items() if one is not None}
+
+
+def heard_channels(settings: Settings) -> tuple[str, ...]:
+    """The channels in which the settings say to listen to what other apps post."""
+    own = _own_settings(slack.CONNECTOR, settings.connectors.get(slack.NAME, {}))
+    return own.channels if isinstance(own, slack.SlackAlerts) else ()
 
 
 def _own_settings(connector: Connector, values: Mapping[str, object]) -> BaseModel:

@@ -1,6 +1,6 @@
 """The flows under their names: what durable work starts, what the clock starts, what Slack's requests lead to."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import time, timedelta
 
@@ -10,17 +10,24 @@ from bot.flows import (
     announce,
     approval,
     attribution,
+    carrying,
     command,
+    escalation,
     execution,
     feedback,
+    handling,
     homepage,
     housekeeping,
     investigation,
+    listening,
     manual,
     ordering,
+    paging,
     pin,
     question,
+    regrouping,
     report,
+    selfreport,
     settling,
     suggestions,
     thinking,
@@ -43,8 +50,8 @@ from bot.storage.alerts import SqlAlertStore
 from bot.storage.noise import SqlNoiseStore
 
 
-def stories() -> SlackStories:
-    """The flows that Slack's requests lead to."""
+def stories(channels: Collection[str] = ()) -> SlackStories:
+    """The flows that Slack's requests lead to; `channels` are those in which the settings say to listen to other apps."""
     return SlackStories(
         on_command=command.on_command,
         on_question=question.on_question,
@@ -59,6 +66,9 @@ def stories() -> SlackStories:
         on_order=ordering.on_order,
         on_opening=manual.open_by_hand,
         on_mapping=attribution.on_press,
+        on_overheard=lambda delivery, id, channel, desk: listening.overheard(delivery, id, channel, channels, desk),
+        regroup_form=regrouping.regroup_form,
+        on_regroup=regrouping.on_regroup,
         on_pin=pin.on_pin,
     )
 
@@ -75,6 +85,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
+        *([Job("see_silences", Every(timedelta(minutes=1)), queue="reach")] if settings.connectors.get("alertmanager", {}).get("url") else []),
     ]
 
 
@@ -117,6 +128,14 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "refresh_home": _for(homepage.refresh_home, desk),
         "digest": _for(report.digest, desk),
         "remind": _for(report.remind, desk),
+        "escalate": _for(escalation.escalate, desk),
+        "second_outlet": _for(escalation.second_outlet, desk),
+        "reach": _for(paging.reach, desk),
+        "morning": _for(paging.morning, desk),
+        "carry_alert": _for(carrying.carry_alert, desk),
+        "carry_page": _for(carrying.carry_page, desk),
+        "see_silences": _for(handling.see_silences, desk),
+        "part_report": _for(selfreport.part_report, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),
         "sweep": lambda args: housekeeping.sweep(args, desk, forget),
     }

@@ -48,6 +48,8 @@ def message_json(workspace: Workspace, message: Message) -> JsonObject:
         body["bot_id"] = bot.bot_id
         body["app_id"] = bot.app_id
         body["bot_profile"] = {"id": bot.bot_id, "app_id": bot.app_id, "name": bot.name, "team_id": config.team_id}
+    if message.other_app:
+        body |= _other_app(message, config.team_id)
     for key in ("blocks", "attachments", "files", "metadata"):
         if getattr(message, key):
             body[key] = getattr(message, key)
@@ -67,6 +69,13 @@ def message_json(workspace: Workspace, message: Message) -> JsonObject:
         body["username"] = message.username
     body.update(_thread_json(workspace.channels[message.channel], message))
     return body
+
+
+def _other_app(message: Message, team: str) -> JsonObject:
+    """What tells that another app wrote it."""
+    word = "".join(c for c in message.other_app.upper() if c.isalnum())
+    profile = {"id": f"B0{word}", "app_id": f"A0{word}", "name": message.other_app, "team_id": team}
+    return {"bot_id": profile["id"], "app_id": profile["app_id"], "bot_profile": profile}
 
 
 def _thread_json(channel: Channel, message: Message) -> JsonObject:
@@ -228,3 +237,12 @@ def post_as_slackbot(site: Site, channel: str, user: str, text: str, thread_ts: 
     """A line that only this person sees, from the workspace itself."""
     message = Message(channel, site.workspace.next_ts(), SLACKBOT, text, only_for=user, thread_ts=thread_ts)
     return site.workspace.add(message)
+
+
+def post_as_other(site: Site, channel: Channel, app: str, text: str, blocks: list[JsonObject], **details: Any) -> Message:
+    """Another app says something, as monitors do; it need not be installed."""
+    word = "".join(c for c in app.upper() if c.isalnum())
+    message = Message(channel.id, site.workspace.next_ts(), f"U0{word}", text, with_ids(blocks), other_app=app, **details)
+    site.workspace.add(message)
+    tell_posted(site, message)
+    return message

@@ -34,6 +34,12 @@ class Ask:
             raise PersonaError(f"The field {name!r} is missing or not a text.")
         return value
 
+    def objects(self, name: str) -> list[JsonObject]:
+        value = self.fields.get(name) or []
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            raise PersonaError(f"The field {name!r} must be a list of objects.")
+        return value
+
     @property
     def user(self) -> str:
         user = self.text("as")
@@ -82,6 +88,26 @@ async def post(ask: Ask) -> JsonObject:
         ask.site.workspace.suggest(channel.id, None)
     messages.tell_posted(ask.site, message)
     return {"channel": channel.id, "ts": message.ts}
+
+
+async def post_as_other(ask: Ask) -> JsonObject:
+    """Another app posts, or with `ts` edits what it posted."""
+    channel, app = ask.site.workspace.find_channel(ask.text("channel")), ask.text("app")
+    if channel is None or channel.is_im:
+        raise PersonaError(f"There is no channel {ask.text('channel')!r} for apps.", 404)
+    blocks, attachments = ask.objects("blocks"), ask.objects("attachments")
+    ts = ask.text("ts", "")
+    if ts:
+        message = channel.messages.get(ts)
+        if message is None or message.other_app != app:
+            raise PersonaError(f"{app} has no message {ts} in {channel.id}.", 404)
+        messages.edit(ask.site, message, text=ask.text("text", ""), blocks=blocks, attachments=attachments)
+        return {"channel": channel.id, "ts": ts}
+    thread_ts = ask.text("thread_ts", "") or None
+    posted = messages.post_as_other(
+        ask.site, channel, app, ask.text("text", ""), blocks, attachments=attachments, thread_ts=thread_ts
+    )
+    return {"channel": channel.id, "ts": posted.ts}
 
 
 async def react(ask: Ask) -> JsonObject:
@@ -159,6 +185,7 @@ def outcome_json(outcome: Outcome) -> JsonObject:
 
 ACTIONS: dict[str, Action] = {
     "messages": post,
+    "apps/messages": post_as_other,
     "reactions": react,
     "actions": press,
     "options": options,

@@ -134,7 +134,7 @@ def message_html(workspace: Workspace, message: Message, reader: str) -> Markup:
     return _drawn(
         "message.html",
         message=message,
-        blocks=message.blocks if message.by_app else [],
+        blocks=message.blocks if message.by_app or message.other_app else [],
         draw=Draw(names, states, workspace.file_urls()),
         author=author(workspace, message),
         replies=replies,
@@ -182,4 +182,4 @@ def face(workspace: Workspace, user: str) -> dict[str, str]:
 def author(workspace: Workspace, message: Message) -> dict[str, str]:
     shown = face(workspace, message.user)
     person = workspace.people.get(message.user)
-    return {**shown, "name": message.username or shown["name"], "title": person.title if person else ""}
+    return {**shown, "name": message.username or message.other_app or shown["name"], "title": person.title if person else ""}

@@ -42,7 +42,7 @@ class Suggestions:
 
 @dataclass(slots=True)
 class Message:
-    """One message; `only_for` makes it ephemeral, `by_app` says that the bot wrote it."""
+    """One message; `only_for` makes it ephemeral, `by_app` says that the bot wrote it, `other_app` names another app."""
 
     channel: str
     ts: str
@@ -61,6 +61,7 @@ class Message:
     pinned: bool = False
     broadcast: bool = False
     username: str = ""
+    other_app: str = ""
     choices: dict[tuple[str, str, str], JsonObject] = field(default_factory=dict)
 
     @property
@@ -223,7 +224,7 @@ class Workspace:
     def add(self, message: Message, **details: Any) -> Message:
         channel = self.channels[message.channel]
         channel.messages[message.ts] = message
-        if not message.by_app and message.only_for is None and not message.is_reply:
+        if not (message.by_app or message.other_app) and message.only_for is None and not message.is_reply:
             channel.last_read[message.user] = message.ts
         self.changed(message, "posted", **details)
         return message

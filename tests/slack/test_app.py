@@ -14,11 +14,13 @@ from bot.domain.request import ChangeRequest, CommandRequest, Deed, More, Openin
 from bot.domain.view import HomeView, NoteView, OrderForm, Place, Shown, Suggestion
 from bot.errors import NotAllowed
 from bot.flows.desk import Desk
+from bot.ports import Delivery
 from bot.slack.app import build_app
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
 from bot.slack.front import Front, Stories
 from bot.slack.socket import SocketMode
+from bot.wiring import utc_now
 from tests.fakes import FakeChannel
 from tests.slack.samples import CARD, HOME, INCIDENT, VIEWS
 from tests.workspace.conftest import Running, block_schema, running
@@ -29,6 +31,7 @@ class OnlyAChannel:
     """As much of a desk as Slack's handlers touch themselves."""
 
     channel: Any
+    clock: Any = utc_now
 
 
 @dataclass
@@ -92,6 +95,10 @@ class Remembering:
 
     async def on_mapping(self, press: Press, desk: Desk) -> Shown | None:
         return await self._on("mapping", press)
+
+    async def on_overheard(self, delivery: Delivery, id: str, channel: str, desk: Desk) -> bool:
+        self.asked.append(("overheard", (id, channel, delivery)))
+        return True
 
     async def on_pin(self, asked: Pin, desk: Desk) -> Shown | None:
         shown = await self._on("pin", asked)
