@@ -1,6 +1,6 @@
 """Which message of ours shows what, so that it is edited and never posted twice."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, func, select
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, func, select
 
 from bot.domain.view import Place
 from bot.ports import Card, Transaction
@@ -22,6 +22,7 @@ cards = Table(
     Column("posts", Integer, nullable=False),
     Index("ix_cards_channel_ts", "channel", "ts"),
 )
+_GET = select(cards).where(cards.c.key == bindparam("key"))
 
 
 class SqlCardStore:
@@ -29,7 +30,7 @@ class SqlCardStore:
 
     def get(self, tx: Transaction, key: str) -> Card | None:
         """The card of this key."""
-        row = sql(tx).execute(select(cards).where(cards.c.key == key)).mappings().first()
+        row = sql(tx).execute(_GET, {"key": key}).mappings().first()
         return _card(**{**row, "key": key}) if row is not None else None
 
     def hold(self, tx: Transaction, key: str) -> Card | None:

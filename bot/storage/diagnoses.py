@@ -1,6 +1,6 @@
 """The latest look at each incident."""
 
-from sqlalchemy import Column, String, Table, Text, select
+from sqlalchemy import Column, String, Table, Text, bindparam, select
 
 from bot.domain.evidence import Diagnosis
 from bot.ports import Transaction
@@ -15,6 +15,7 @@ diagnoses = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("body", Text, nullable=False),
 )
+_LATEST = select(diagnoses.c.body).where(diagnoses.c.incident_id == bindparam("incident"))
 
 
 class SqlDiagnosisStore:
@@ -26,5 +27,5 @@ class SqlDiagnosisStore:
 
     def latest(self, tx: Transaction, incident_id: str) -> Diagnosis | None:
         """The latest, or None."""
-        body = sql(tx).execute(select(diagnoses.c.body).where(diagnoses.c.incident_id == incident_id)).scalar_one_or_none()
+        body = sql(tx).execute(_LATEST, {"incident": incident_id}).scalar_one_or_none()
         return None if body is None else load(Diagnosis, body)

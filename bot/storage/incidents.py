@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     func,
     insert,
     or_,
@@ -24,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.errors import Outrun
 from bot.ports import Transaction
+from bot.storage.bulk import execute_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Prose, Short
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -55,6 +57,7 @@ timeline = Table(
     Column("by", Short(100), nullable=False),
 )
 Index("ix_timeline_incident_id_at", timeline.c.incident_id, timeline.c.at, timeline.c.id)
+_INSERT = insert(timeline)
 
 
 class SqlIncidentStore:
@@ -69,8 +72,8 @@ class SqlIncidentStore:
             except IntegrityError as error:
                 raise Outrun(f"{kept.key} exists already; read it again and retry.") from error
             return kept
-        unchanged = (incidents.c.id == incident.id) & (incidents.c.version == incident.version)
-        if sql(tx).execute(update(incidents).where(unchanged).values(**_columns(kept))).rowcount != 1:
+        seen = {"this": incident.id, "seen": incident.version}
+        if execute_many(tx, _REPLACE, [{**_columns(kept), **seen}]) != 1:
             raise Outrun(f"{kept.key} was changed by somebody else just now; look at it again and retry.")
         return kept
 
@@ -101,6 +104,9 @@ class SqlIncidentStore:
         return (sql(tx).execute(select(func.max(incidents.c.number))).scalar() or 0) + 1
 
 
+_REPLACE = update(incidents).where(incidents.c.id == bindparam("this"), incidents.c.version == bindparam("seen"))
+
+
 def _columns(incident: Incident) -> dict[str, object]:
     return {
         "status": incident.status.value,
@@ -120,8 +126,7 @@ class SqlTimelineStore:
     def add(self, tx: Transaction, entries: Iterable[Entry]) -> None:
         """Keep entries."""
         rows = [{"incident_id": e.incident_id, "at": e.at, "kind": e.kind.value, "text": e.text, "by": e.by} for e in entries]
-        if rows:
-            sql(tx).execute(insert(timeline), rows)
+        execute_many(tx, _INSERT, rows)
 
     def of(self, tx: Transaction, incident_id: str) -> tuple[Entry, ...]:
         """The entries of one incident, oldest first."""
