@@ -39,7 +39,12 @@ def _matchers(value: object) -> object:
         found = parse_several(texts)
     except BadMatcher as error:
         raise ValueError(str(error)) from None
-    if too_wide(found):
+    return found
+
+
+def _narrow(value: object) -> object:
+    found = _matchers(value)
+    if isinstance(found, tuple) and too_wide(found):
         raise ValueError("these matchers match everything; name at least one value")
     return found
 
@@ -51,7 +56,8 @@ def _span(value: object) -> object:
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers)]
+Matchers = Annotated[tuple[Matcher, ...], BeforeValidator(_narrow)]
+WideMatchers = Annotated[tuple[Matcher, ...], BeforeValidator(_matchers), Field(min_length=1)]
 Span = Annotated[timedelta, BeforeValidator(_span)]
 
 
@@ -127,7 +133,7 @@ class InhibitEntry(Entry):
     """As one of Alertmanager's inhibit_rules: while a source fires, targets with the same `equal` labels are kept back."""
 
     source_matchers: Matchers
-    target_matchers: Matchers
+    target_matchers: WideMatchers
     equal: tuple[str, ...] = ()
 
 
