@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 
 from bot.domain.alert import Alert
+from bot.domain.belonging import belongings
 from bot.domain.incident import Entry, Incident, Status
 from bot.flows.announce import announce
 from bot.flows.desk import Desk
@@ -19,6 +20,7 @@ from bot.incidents.dedup import Event, News, identified, released, tell
 from bot.incidents.membership import after, home_of, looks_different, opened, reopened
 from bot.incidents.noise.storm import joined as joined_by
 from bot.incidents.noise.storm import titled
+from bot.incidents.shared_change import touching
 from bot.incidents.tidy import tidied
 from bot.incidents.timeline import told
 from bot.ports import Problem, Scalar, Sighting, Transaction
@@ -50,7 +52,7 @@ def on_alerts(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     quiet.take()
     touched = _gathered(tx, news, incidents, now, desk, quiet)
     owners = _owners(touched)
-    desk.alerts.save(tx, (one.problem(now, owners.get(fp, one.incident_id)) for fp, one in news.items()))
+    desk.alerts.save(tx, (one.problem(now, owners.get(fp) or quiet.home(one)) for fp, one in news.items()))
     desk.alerts.seen(tx, _sightings(news.values(), owners, quiet))
     quiet.keep(owners)
     _write(tx, touched.values(), now, desk)
@@ -156,9 +158,11 @@ def _place(
 ) -> None:
     """Those without a home join an incident or open one, unless all that would open it is held, or a storm takes them."""
     news = {one.fingerprint: one for one in homeless}
-    arrivals = [arrival(one.fingerprint, one.begins[0], desk.catalogue(), now) for one in homeless]
+    shipped = touching(desk.changes.between(tx, now - desk.limits.window, now))
+    arrivals = [arrival(one.fingerprint, one.begins[0], desk.catalogue(), now, shipped) for one in homeless]
+    said = belongings(desk.belongings.said(tx, list(news)))
     present = [touched[i.id].start if i.id in touched else i for i in incidents.values()]
-    placing = place(arrivals, present, desk.catalogue(), desk.limits.correlate)
+    placing = place(arrivals, present, desk.catalogue(), desk.limits.correlate, said)
     for id, joined in placing.joins.items():
         mine = touched.setdefault(id, Touched(incidents[id], incidents[id]))
         mine.joined = joined

@@ -316,6 +316,11 @@ class Quiet:
         hold = self.held.get(fingerprint)
         return f"{verdict.value}, held: {hold.kind.value}" if hold is not None and verdict in BEGINS else verdict.value
 
+    def home(self, one: News) -> str:
+        """The incident of a problem that no incident took now: the one it had, unless it is held and would be placed anew."""
+        anew = one.fingerprint in self.held and home_of(one, self._incidents) is None
+        return "" if anew else one.incident_id
+
     def owner(self, fingerprint: str) -> str:
         """The incident that explains a problem which is held, or ""."""
         hold = self.held.get(fingerprint)
