@@ -122,6 +122,14 @@ class BudgetSettings(Section):
     day_calls: int = Field(1000, ge=0)
 
 
+class HealthSettings(Section):
+    """What an outside monitor hears, and how long a part of the bot has to fail before that is reported."""
+
+    heartbeat_url: SecretStr | None = None  # whoever knows it can feign a heartbeat
+    heartbeat_seconds: float = Field(60, ge=10)
+    grace_seconds: float = Field(30, ge=0)
+
+
 class TelemetrySettings(Section):
     """Where questions to a model are exported as OpenTelemetry spans; "" is nowhere."""
 
@@ -161,6 +169,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    health: HealthSettings = HealthSettings()
     connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
     deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)
     folder: Path = Path()  # where tocsin.toml and the rule files lie

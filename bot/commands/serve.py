@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.durable.worker import Worker
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
+    from bot.intake.selfcheck import SelfCheck
     from bot.settings import Settings
     from bot.wiring import Bot
 
@@ -108,12 +109,62 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
             end.push_async_callback(bot.socket_mode.stop)
         knowledge = asyncio.create_task(bot.desk.library.sync(), name="knowledge")
         end.callback(knowledge.cancel)
+        checking = asyncio.create_task(_selfcheck(bot, drain, worker).run(), name="self-check")
+        tasks.append(checking)
+        end.callback(checking.cancel)
         clockwork = Clockwork(bot.db, bot.work, jobs(settings))
         clockwork.start()
         end.push_async_callback(clockwork.stop)
         await _up(bot, web)
         say(f"The bot is up: webhooks at http://{settings.host}:{settings.port}/webhooks/<connector>")
         yield tasks
+
+
+def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker") -> "SelfCheck":
+    """What looks after the parts of this process."""
+    from datetime import timedelta
+
+    from bot.intake.selfcheck import SelfCheck  # slow, as above
+
+    async def database() -> str:
+        await bot.db.read(bot.desk.inbox.waiting)
+        return ""
+
+    async def inbox() -> str:
+        return "" if drain.healthy else "nothing was drained for 30 s"
+
+    async def work() -> str:
+        return "" if worker.healthy else "no turn was made for 30 s"
+
+    async def slack() -> str:
+        connected = bot.socket_mode is None or await bot.socket_mode.connected()
+        return "" if connected else "the socket is not connected"
+
+    async def messages() -> str:
+        waiting = await bot.db.read(lambda tx: bot.work.list(tx, state="ready", queue="slack", limit=200))
+        now = bot.work.clock()
+        late = [i for i in waiting if i.attempts >= 3 and now - i.created_at > 120 and i.name != "part_report"]
+        return f"{len(late)} messages could not be posted for two minutes" if late else ""
+
+    async def knowledge() -> str:
+        return bot.desk.library.trouble
+
+    health = bot.settings.health
+    return SelfCheck(
+        bot.desk,
+        {
+            "database": database,
+            "inbox": inbox,
+            "durable work": work,
+            "Slack's connection": slack,
+            "posting to Slack": messages,
+            "knowledge": knowledge,
+        },
+        grace=timedelta(seconds=health.grace_seconds),
+        vital=("database", "inbox", "durable work", "Slack's connection", "posting to Slack"),
+        heartbeat=health.heartbeat_url.get_secret_value() if health.heartbeat_url else "",
+        every=timedelta(seconds=health.heartbeat_seconds),
+    )
 
 
 async def _hear(bot: "Bot", drain: "Drain") -> None:

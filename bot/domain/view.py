@@ -33,6 +33,7 @@ class IncidentView:
     may_propose: str  # the version that a rollback would bring back, or "" when none is offered
     as_of: datetime
     looking: bool = False  # the first look is still going on
+    quiet_until: datetime | None = None  # nobody is mentioned before: quiet hours
     notices: tuple[str, ...] = ()  # "rules only (no model configured)", "a new version is not indexed yet" ...
 
 
@@ -85,6 +86,16 @@ class ListView:
 
 
 @dataclass(frozen=True, slots=True)
+class RegroupForm:
+    """What a person may choose from to merge or split an incident: (id, words) of others, (id, words) of its problems."""
+
+    incident_id: str
+    key: str
+    others: tuple[tuple[str, str], ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TimelineView:
     """What happened in an incident, oldest first."""
 
@@ -113,10 +124,11 @@ class RunbookView:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmView:
-    """Asks the person on call what the cause really was."""
+    """Asks the person on call what the cause really was; `quiet`: without mentioning anybody."""
 
     incident: Incident
     diagnosis: Diagnosis | None
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

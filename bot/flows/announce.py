@@ -15,8 +15,10 @@ from bot.domain.incident import Incident
 from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
 from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
+from bot.flows.escalation import begin
 from bot.flows.following import follow
 from bot.flows.homepage import stir
+from bot.flows.oncall import choose_owner
 from bot.flows.showing import build, digest, pointer_channels
 from bot.investigation.thought import unread
 from bot.ports import Card, Scalar, Transaction
@@ -27,6 +29,7 @@ STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for ag
 def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
     """The card of this incident is brought up to date; the first one waits a moment for the first diagnosis."""
     follow(tx, incident, desk)
+    begin(tx, incident, desk)
     seen = desk.cards.get(tx, f"card:{incident.id}")
     if seen is None and desk.diagnoses.latest(tx, incident.id) is None:
         later = desk.clock() + desk.limits.first_card
@@ -74,6 +77,8 @@ async def first_card(args: Mapping[str, Scalar], desk: Desk) -> None:
 async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
     """One message shows the latest state, whatever happened since this was asked for."""
     key = str(args["key"])
+    if key.startswith("card:"):
+        await choose_owner(key.removeprefix("card:"), desk)
 
     def read(tx: Transaction) -> tuple[Card, Shown, Place] | None:
         built = build(tx, key, desk)

@@ -10,12 +10,14 @@ from bot.domain.alert import Severity
 from bot.domain.noise import NoiseLimits
 from bot.domain.service import Catalogue
 from bot.incidents.noise.rules import NoiseRules
+from bot.flows.vitals import Vitals
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
 from bot.ports import (
     ActionStore,
     AlertStore,
     AttributionStore,
+    BelongingStore,
     CardStore,
     ChangeSource,
     ChangeStore,
@@ -100,6 +102,7 @@ class Desk:
     ledger: Ledger
     journal: JournalStore
     cards: CardStore
+    belongings: BelongingStore
     switches: SwitchStore
     noise: NoiseStore
     tickets: TicketStore
@@ -117,6 +120,7 @@ class Desk:
     silence_sources: Mapping[str, SilenceSource] = field(default_factory=dict)
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
     model: Model | None = None
+    vitals: Vitals = field(default_factory=Vitals)
     budgets: Budgets = Budgets()
     ticketing: Ticketing = Ticketing()
     limits: Limits = Limits()

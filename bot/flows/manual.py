@@ -63,6 +63,7 @@ def _open(tx: Transaction, asked: Opening, link: str, desk: Desk) -> Incident:
             status=Status.OPEN,
             opened_at=now,
             updated_at=now,
+            waiting_since=now,
             opened_by=person,
         ),
     )

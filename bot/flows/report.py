@@ -9,6 +9,7 @@ from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.quieting import digest_lines
+from bot.flows.showing import quiet_for
 from bot.investigation.quality import measure, sentence
 from bot.ports import Scalar, Transaction
 
@@ -66,7 +67,7 @@ async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:
     age = timedelta(hours=float(args["hours"] or 4))
     stale = await desk.db.write(lambda tx: _stale(tx, age, desk))
     for incident, place, key in stale:
-        await post_once(key, place, NoteView(_reminder(incident), incident.on_call), desk)
+        await post_once(key, place, NoteView(_reminder(incident), () if quiet_for(incident, desk) else incident.on_call), desk)
 
 
 def _stale(tx: Transaction, age: timedelta, desk: Desk) -> list[tuple[Incident, Place, str]]:

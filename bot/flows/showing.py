@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.domain.action import Action, ActionStatus
 from bot.domain.evidence import Diagnosis, Verdict
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, Status
 from bot.domain.view import (
     ActionView,
     ConfirmView,
@@ -21,7 +21,7 @@ from bot.domain.view import (
 from bot.flows.desk import Desk
 from bot.flows.quieting import noise_notices
 from bot.flows.spending import notice
-from bot.incidents.routing import Route
+from bot.incidents.routing import Quiet, Route
 from bot.ports import Transaction
 
 EPOCH = datetime.fromtimestamp(0, tz=UTC)
@@ -47,6 +47,11 @@ def route_of(incident: Incident, service: str, desk: Desk) -> Route:
     )
 
 
+def quiet_for(incident: Incident, desk: Desk) -> Quiet | None:
+    """Whether nobody is to be disturbed about this incident now."""
+    return desk.routing().quiet(incident.severity, desk.clock())
+
+
 def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
     """What the message with this key shows now, and where it first appears; None if there is nothing to show."""
     kind, id, *rest = key.split(":", 2)
@@ -69,7 +74,7 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
         stands = desk.cards.get(tx, key)
         return _build_thought(incident, diagnosis, stands is not None and bool(stands.place.ts), thread)
     if kind == "confirm":
-        return ConfirmView(incident, diagnosis), thread
+        return ConfirmView(incident, diagnosis, quiet=quiet_for(incident, desk) is not None), thread
     return PointerView(incident, why=_why(incident, diagnosis, rest[0], desk), card=card.place), Place(rest[0])
 
 
@@ -115,6 +120,7 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
     """All that the card tells."""
     diagnosis = desk.diagnoses.latest(tx, incident.id)
     actions = desk.actions.of_incident(tx, incident.id)
+    quiet = quiet_for(incident, desk) if incident.status is Status.OPEN else None
     return IncidentView(
         incident=incident,
         diagnosis=diagnosis,
@@ -126,8 +132,24 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
             notice(tx, incident, diagnosis, desk),
             *noise_notices(tx, desk, incident),
             *(f"ticket {t.ref}" for t in desk.tickets.of_incident(tx, incident.id)),
+            *_reached(tx, incident, desk),
         ),
+        quiet_until=quiet.until if quiet else None,
     )
+
+
+def _reached(tx: Transaction, incident: Incident, desk: Desk) -> tuple[str, ...]:
+    """What people should know of who was told how, the latest escalation only."""
+    rows = [r for r in desk.reach.of(tx, incident.id) if not r.key.startswith("carry:") and r.how != "quiet"]
+    outlet = [r for r in rows if ":outlet:" in r.key and r.state == "done" and r.page]
+    told = [f"while Slack was away, told through {r.how} at {r.at:%H:%M} UTC" for r in outlet[:1]]
+    steps = [r for r in rows if ":outlet:" not in r.key]
+    if steps and incident.status is Status.OPEN:
+        last = steps[-1]
+        name = f"{last.how}:{last.target}" if last.how not in ("person", "channel") and last.target else last.target or last.how
+        state = {"done": "called", "due": "being called", "failed": "could not be called"}[last.state]
+        told.append(f"{name} {state} at {last.at:%H:%M} UTC")
+    return tuple(told)
 
 
 def rollback_target(

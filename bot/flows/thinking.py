@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import NAMESPACE_URL, uuid5
 
-from bot.domain.conversation import Prompt, Reply
+from bot.domain.conversation import Failure, Prompt, Reply
 from bot.domain.evidence import Diagnosis, Stance, Thought
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Interaction
@@ -42,6 +42,10 @@ async def think(args: Mapping[str, Scalar], desk: Desk) -> None:
         return
     about = {"interaction": mine, "incident": incident.key}
     asked, reply, prompt = await ask(model, incident, seen, allowed, desk, about)
+    if reply.failure in (Failure.SLOW, Failure.UNREACHABLE):
+        desk.vitals.failed("model", reply.why or reply.failure.value)
+    elif reply.failure is None:
+        desk.vitals.well("model")
     thought = weigh(asked, reply, desk.clock())
     second = await _second_reading(str(args["id"]), model, incident, asked, thought, reply, allowed, desk)
     if second is not None:

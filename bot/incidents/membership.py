@@ -33,6 +33,7 @@ def opened(id: str, number: int, joined: Sequence[Joined], now: datetime) -> Inc
         status=Status.OPEN,
         opened_at=max(start, now - OLDEST_START),
         updated_at=now,
+        waiting_since=now,
     )
 
 
@@ -44,12 +45,12 @@ def reopened(incident: Incident, now: datetime) -> Incident:
 def after(incident: Incident, joined: Iterable[Joined], news: Iterable[News], now: datetime, catalogue: Catalogue) -> Incident:
     """The incident after the news of its problems and with those that joined it; severity only ever rises here."""
     members = {m.fingerprint: m for m in incident.members}
-    why = {one.arrival.fingerprint: one.reason for one in joined}
+    came = {one.arrival.fingerprint: one for one in joined}
     worst_before = incident.severity
     fresh: list[Member] = []
     for one in news:
         old = members.get(one.fingerprint)
-        member = _joining(one, why.get(one.fingerprint, ""), now, catalogue) if old is None else _updated(old, one, now)
+        member = _joining(one, came.get(one.fingerprint), now, catalogue) if old is None else _updated(old, one, now)
         members[one.fingerprint] = member
         if one.begins:
             fresh.append(member)
@@ -61,20 +62,20 @@ def after(incident: Incident, joined: Iterable[Joined], news: Iterable[News], no
     return replace(incident, members=tuple(members.values()), severity=severity, updated_at=now)
 
 
-def _joining(news: News, reason: str, now: datetime, catalogue: Catalogue) -> Member:
+def _joining(news: News, joined: Joined | None, now: datetime, catalogue: Catalogue) -> Member:
     first = (news.begins or tuple(e.alert for e, _ in news.events))[0]
     return Member(
         fingerprint=news.fingerprint,
         name=first.name,
         service=first.service,
-        reason=reason,
+        reason=joined.reason if joined else "",
         joined_at=min(first.started_at, now),
         severity=news.severity,
         firing=news.firing,
         events=len(news.events),
         summary=(first.summary or first.description)[:300],
         cleared_at=_cleared(news, now) if not news.firing else None,
-        hooks=hooks_of(first, catalogue),
+        hooks=joined.arrival.hooks if joined else hooks_of(first, catalogue),
         connector=first.connector,
         ref=_ref(news) or first.ref,
     )

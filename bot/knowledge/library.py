@@ -55,6 +55,7 @@ class Library:
         self._corpora: dict[DocumentKind, Corpus] = {kind: Corpus(kind, ()) for kind in DocumentKind}
         self._remembered: dict[str, Document] = {}
         self._why_words_only = "no embedding model is configured" if index is None else "the embedding model is still loading"
+        self._trouble = ""
         self._version = ""
         self._ready = False
         self._write = threading.Lock()
@@ -70,6 +71,11 @@ class Library:
     def meaning(self) -> bool:
         """Search goes by meaning as well as by words."""
         return self._ready and not self._why_words_only
+
+    @property
+    def trouble(self) -> str:
+        """Why search cannot go by meaning although it should; "" while it does, or is on its way there."""
+        return self._trouble
 
     @property
     def state(self) -> str:
@@ -192,12 +198,12 @@ class Library:
                 done = index.sync(kind, corpus.pieces, progress, stopped)
                 log.info("%s: %d embedded, %d deleted, %d kept", kind, done.embedded, done.deleted, done.kept)
             if not stopped():
-                self._why_words_only = ""
+                self._why_words_only = self._trouble = ""
         except BotError as error:
             if stopped():
                 return
             log.error("Search goes by words only: %s", error)
-            self._why_words_only = error.for_people.rstrip(".")
+            self._why_words_only = self._trouble = error.for_people.rstrip(".")
 
     def _remember(self, document: Document) -> None:
         with self._write:

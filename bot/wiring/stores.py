@@ -10,6 +10,7 @@ from bot.settings import load_settings
 from bot.storage.actions import SqlActionStore
 from bot.storage.alerts import SqlAlertStore
 from bot.storage.attribution import SqlAttributionStore
+from bot.storage.belongings import SqlBelongingStore
 from bot.storage.cards import SqlCardStore
 from bot.storage.changes import SqlChangeStore
 from bot.storage.database import SqlDatabase
@@ -41,6 +42,7 @@ class Stores:
     ledger: SqlLedger = field(default_factory=SqlLedger)
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
+    belongings: SqlBelongingStore = field(default_factory=SqlBelongingStore)
     switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
     noise: SqlNoiseStore = field(default_factory=SqlNoiseStore)
     tickets: SqlTicketStore = field(default_factory=SqlTicketStore)

@@ -85,8 +85,14 @@ def jobs(settings: Settings) -> list[Job]:
         Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
-        *([Job("see_silences", Every(timedelta(minutes=1)), queue="reach")] if settings.connectors.get("alertmanager", {}).get("url") else []),
+        *_polls(settings),
     ]
+
+
+def _polls(settings: Settings) -> list[Job]:
+    """Vendors that do not tell of silences by themselves are asked, where an address is configured."""
+    asked = settings.connectors.get("alertmanager", {}).get("url")
+    return [Job("see_silences", Every(timedelta(minutes=1)), queue="reach")] if asked else []
 
 
 def queues(settings: Settings) -> Mapping[str, Queue]:

@@ -34,9 +34,18 @@ def _top(view: IncidentView) -> Block:
     lines = [words.headline(incident, view.as_of)]
     if incident.live:
         ack = who(incident.acknowledged_by) if incident.acknowledged_by else "nobody yet"
-        lines.append(f"on call: {words.people(incident.on_call, 'nobody named')}  ·  ack: {ack}")
+        lines.append(f"on call: {_on_call(view)}  ·  ack: {ack}")
     lines.append(f"*{_symptom(view).replace('*', '∗')}*")
     return section(*lines)
+
+
+def _on_call(view: IncidentView) -> str:
+    """Who owns it, and who said so; a mention would wake them in quiet hours."""
+    incident = view.incident
+    if view.quiet_until is not None:
+        return f"not disturbed before {clock(view.quiet_until, view.as_of)} (quiet hours)"
+    source = f" ({escape(incident.on_call_from, 100)})" if incident.on_call_from else ""
+    return words.people(incident.on_call, "nobody named") + source
 
 
 def _symptom(view: IncidentView) -> str:
@@ -89,6 +98,8 @@ def _first_fact(facts: tuple[Fact, ...]) -> str:
 
 def _outcome(incident: Incident, diagnosis: Diagnosis | None, near: datetime) -> list[Block]:
     at = f" at {clock(incident.resolved_at, near)}" if incident.resolved_at else ""
+    if incident.merged_into:
+        return [section(f"Merged into *{escape(incident.merged_into, 20)}*{at}; what it was about goes on there.")]
     by = who(incident.resolved_by)
     how = f" by {by}" if by.startswith("<@") else f": {by}" if by else ""
     return [section(f"Resolved{at}{how}", cause_line(incident, diagnosis, near))]
@@ -138,7 +149,8 @@ def action_line(action: Action, near: datetime) -> str:
 def _buttons(view: IncidentView) -> list[Block]:
     incident = view.incident
     if not incident.live:
-        return [menu((More.TIMELINE, More.CATCHUP, More.EXPLAIN), incident.id)]
+        back = (More.UNDO,) if incident.merged_into else ()
+        return [menu((More.TIMELINE, More.CATCHUP, More.EXPLAIN, *back), incident.id)]
     offered: list[Block] = []
     if _offer(view):
         offered.append(button(Deed.ROLLBACK_PROPOSE, incident.id, style="danger", confirm=PROPOSE))
@@ -147,8 +159,8 @@ def _buttons(view: IncidentView) -> list[Block]:
     if not _silenced(view):
         offered.append(button(Deed.INCIDENT_SILENCE, incident.id))
     offered.append(button(Deed.INCIDENT_RESOLVE, incident.id))
-    choices = (More.TIMELINE, More.CATCHUP, More.RESOLVE, More.SILENCE, More.EXPLAIN)
-    return [*offered[:3], menu(choices, incident.id)]
+    hidden = More.SILENCE if len(offered) < 4 else More.RESOLVE  # a menu has five entries: of these two, what is no button
+    return [*offered[:3], menu((More.TIMELINE, More.CATCHUP, hidden, More.EXPLAIN, More.REGROUP), incident.id)]
 
 
 def _silenced(view: IncidentView) -> bool:

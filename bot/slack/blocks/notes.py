@@ -56,7 +56,7 @@ def render_confirm(view: ConfirmView) -> Message:
     """Asks once it is over; the buttons give way to the answer as soon as there is one."""
     incident = view.incident
     near = incident.resolved_at or incident.updated_at
-    to = words.people(incident.on_call, "")
+    to = "" if view.quiet else words.people(incident.on_call, "")
     cause = cause_line(incident, view.diagnosis, near)
     head = f"{words.mark(incident)} {bold(incident.key)} is {incident.status.value}."
     if incident.confirmed_cause:
