@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from bot.durable.work import DurableWork
+from bot.errors import BadSettings
 from bot.evals.noise import Seen, check, read_stream, read_truth, score
 from bot.evals.noise_replay import Clock, House, Listener, Register, Replay, Timetable
 from bot.intake.schedule import Every
@@ -27,8 +28,10 @@ async def run_noise(stream: Path, truth: Path, services: Path, progress: Callabl
     """The figures of `tocsin eval noise`. Raises BadSettings that names file and line of what is wrong."""
     sent, known = await asyncio.to_thread(read_stream, stream), await asyncio.to_thread(read_truth, truth)
     check(sent, known, stream)
-    progress(f"{len(sent)} deliveries from {sent[0].at:%Y-%m-%d %H:%M} to {sent[-1].at:%Y-%m-%d %H:%M} UTC" if sent else "nothing")
-    with assembled(services, sent[0].at if sent else datetime.min) as replay:
+    if not sent:
+        raise BadSettings(f"{stream} holds no delivery.")
+    progress(f"{len(sent)} deliveries from {sent[0].at:%Y-%m-%d %H:%M} to {sent[-1].at:%Y-%m-%d %H:%M} UTC")
+    with assembled(services, sent[0].at) as replay:
         seen: Seen = await replay.run(sent)
     return score(seen, known)
 
@@ -51,6 +54,7 @@ def assembled(services: Path, start: datetime) -> Iterator[Replay]:
             clock=clock,
             new_id=lambda: f"replay-{next(ids):08}",
             incidents=cast(IncidentStore, register),
+            quiet=replace(bot.desk.quiet, armed=True),  # what it would do by itself, it does
         )
         done = handlers(desk, DurableWork(clock=lambda: clock().timestamp()), settings)
         rounds: dict[str, timedelta] = {

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.domain.incident import Incident
+
 
 @dataclass(frozen=True, slots=True)
 class Belonging:
@@ -54,3 +56,21 @@ def belongings(said: Iterable[Belonging]) -> Belongings:
         sides[related].setdefault(second, set()).add(first)
     together, apart = ({name: frozenset(others) for name, others in sides[side].items()} for side in (True, False))
     return Belongings(together, apart)
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouping:
+    """Two incidents made one, or one made two, by a person; with how both were, so that it can be taken back.
+
+    `source` gave its problems `moved` to `target`. A split's target was new: `target_before` is None.
+    """
+
+    id: str
+    split: bool
+    at: datetime
+    by: str
+    source_before: Incident
+    target_id: str
+    target_before: Incident | None
+    moved: tuple[str, ...]
+    undone_at: datetime | None = None

@@ -74,6 +74,7 @@ class Incident:
     confirmed_cause: str = ""
     confirmed_by: str = ""
     opened_by: str = ""  # whoever opened it by hand, a Slack user id
+    merged_into: str = ""  # the key of the incident that has its problems now
     storm: bool = False  # it takes whatever begins while many problems begin at once
     version: int = 0  # raised by every write; stale writes are refused
 
@@ -120,6 +121,20 @@ class Incident:
             had = "" if self.status is Status.ACKNOWLEDGED else self.acknowledged_by  # reopened, its people stay
             return replace(changed, resolved_at=None, resolved_by="", acknowledged_by=had, waiting_since=now)
         return changed
+
+
+def merged(incident: Incident, into: Incident, now: datetime) -> Incident:
+    """The incident once another has its problems: closed, and it says where they went."""
+    if incident.status is Status.CLOSED:
+        raise IllegalMove(f"{incident.key} is closed; it cannot be merged.")
+    return replace(
+        incident,
+        status=Status.CLOSED,
+        merged_into=into.key,
+        resolved_at=incident.resolved_at or now,
+        resolved_by=incident.resolved_by or f"merged into {into.key}",
+        updated_at=now,
+    )
 
 
 class EntryKind(StrEnum):

@@ -41,6 +41,8 @@ class More(StrEnum):
     RESOLVE = "resolve"
     SILENCE = "silence"
     EXPLAIN = "explain"
+    REGROUP = "regroup"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ class Press:
     """A button pressed, or the modal behind it sent.
 
     `value` is the id the button carried: of an incident, an action or an interaction. `choice` is set for
-    INCIDENT_MORE: TIMELINE, CATCHUP or EXPLAIN. `text` is what the person wrote in the modal (the other cause, the
-    reason for resolving or silencing) or chose (a service), plain text; `span` how long to be silent ("2h"), `cause` the cause that a person
-    names while resolving.
+    INCIDENT_MORE: TIMELINE, CATCHUP, EXPLAIN, REGROUP or UNDO. `text` is what the person wrote in the modal (the other
+    cause, the reason for resolving or silencing) or chose (a service), plain text; `span` how long to be silent ("2h"),
+    `cause` the cause that a person names while resolving.
     """
 
     person: Person
@@ -126,6 +128,22 @@ class Opening:
     title: str
     said_by: str
     text: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regroup:
+    """A person wants an incident merged, split or told apart. `deed` is merge, split, unrelated or undo.
+
+    `other` is the id of another incident, `problem` a fingerprint or a service; "" where the deed needs none.
+    """
+
+    person: Person
+    place: Place
+    incident_id: str
+    deed: str
+    other: str
+    problem: str
     id: str
 
 

@@ -97,7 +97,7 @@ def place(
     table = _Table(bundled(arrivals, window, opinions.judged), kinship, window, opinions)
     table.edges = _edges(table)
     live = sorted((i for i in incidents if i.live), key=lambda i: (i.opened_at, i.number, i.id))
-    places = {(bundle.environment) for bundle in table.bundles}
+    places = {bundle.environment for bundle in table.bundles}
     homes = [_home(incident, kinship) for incident in live if incident.environment in places]
     settled = _settled(table, homes)
     joins: dict[str, list[Joined]] = {}
@@ -225,19 +225,19 @@ def _home_links(table: _Table, homes: Sequence[_Home]) -> Iterator[tuple[int, in
             continue
         here = services.get(bundle.environment, {})
         for name, relation, free in _relatives(bundle, table.kinship, here):
-            for home, span in here.get(name, ()):
-                over = name not in homes[home].firing
+            for which, span in here.get(name, ()):
+                over = name not in homes[which].firing
                 if link := table.link(relation, bundle.span, span, free=free, over=over):
-                    yield number, home, name, link
+                    yield number, which, name, link
         for hook, own in bundle.hooks.items():
-            for home, span in hooks.get((bundle.environment, hook), ()):
-                over = hook not in homes[home].firing
+            for which, span in hooks.get((bundle.environment, hook), ()):
+                over = hook not in homes[which].firing
                 if link := table.link(_hook(hook), own, span, free=True, over=over):
-                    yield number, home, "", link
+                    yield number, which, "", link
         for problem in sorted(bundle.fingerprints & table.said.judged):
             for friend in sorted(table.said.together.get(problem, ())):
-                for home in problems.get((bundle.environment, friend), ()):
-                    yield number, home, "", _Link(_SAID.weight, timedelta(0), _SAID.sentence, free=True)
+                for which in problems.get((bundle.environment, friend), ()):
+                    yield number, which, "", _Link(_SAID.weight, timedelta(0), _SAID.sentence, free=True)
 
 
 def _home(incident: Incident, kinship: Kinship) -> _Home:

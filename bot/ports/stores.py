@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bot.domain.action import Action
 from bot.domain.alert import Alert
+from bot.domain.belonging import Belonging, Regrouping
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.change import Change
 from bot.domain.evidence import Diagnosis
@@ -70,6 +71,28 @@ class IncidentStore(Protocol):
 
     def next_number(self, tx: Transaction) -> int:
         """The next number for people."""
+
+
+class BelongingStore(Protocol):
+    """What people said of which problems belong together, and what they merged and split."""
+
+    def said(self, tx: Transaction, fingerprints: Collection[str]) -> tuple[Belonging, ...]:
+        """All that was said of any of these problems."""
+
+    def say(self, tx: Transaction, words: Iterable[Belonging]) -> None:
+        """Keep what was said."""
+
+    def take_back(self, tx: Transaction, deed: str) -> None:
+        """Forget what was said by this deed."""
+
+    def keep(self, tx: Transaction, regrouping: Regrouping) -> None:
+        """Insert or replace."""
+
+    def latest(self, tx: Transaction, incident_id: str) -> Regrouping | None:
+        """The newest that this incident gave or took problems by, undone ones left out."""
+
+    def rehome(self, tx: Transaction, fingerprints: Collection[str], source: str, target: str) -> None:
+        """Problems of one incident, and the alert events that told of them there, belong to another from now on."""
 
 
 class TimelineStore(Protocol):

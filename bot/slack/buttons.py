@@ -4,12 +4,13 @@ from collections.abc import Awaitable
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.domain.request import Deed, Press
+from bot.domain.request import Deed, More, Press
 from bot.domain.view import Shown
 from bot.slack.front import Front
 from bot.slack.modals import modal_for
 from bot.slack.parse import press
 from bot.slack.payload import Record
+from bot.slack.regroup import open_regroup
 
 APPROVAL = frozenset(
     {
@@ -32,6 +33,9 @@ def register(app: AsyncApp, front: Front) -> None:
         await ack()
         pressed = press(body)
         if pressed is None:
+            return
+        if pressed.choice is More.REGROUP:
+            await front.serve(open_regroup(pressed, front), front.whisper(pressed.place, pressed.person))
             return
         modal = modal_for(pressed)
         story = front.open_modal(pressed.trigger_id, modal) if modal else carry_out(pressed, front)

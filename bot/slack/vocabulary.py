@@ -28,6 +28,8 @@ MENU: Mapping[More, str] = {
     More.RESOLVE: "Resolve…",
     More.SILENCE: "Silence…",
     More.EXPLAIN: "Explain the cause",
+    More.REGROUP: "Merge, split…",
+    More.UNDO: "Undo the merge",
 }
 COMMANDS = ("incident", "deploy", "rollback", "runbook", "tocsin")
 METADATA_EVENT = "tocsin"
@@ -37,6 +39,7 @@ MODAL_SILENCE = "tocsin_incident_silence"
 MODAL_DEPLOY = "tocsin_deploy"
 MODAL_ROLLBACK = "tocsin_rollback"
 MODAL_OPEN = "tocsin_open"
+MODAL_REGROUP = "tocsin_regroup"
 SHORTCUT_OPEN = "tocsin_open_incident"
 SHORTCUT_PIN = "tocsin_pin_message"
 SHORTCUTS: Mapping[str, str] = {
@@ -52,6 +55,9 @@ VERSION_BLOCK = "version"
 REASON_BLOCK = "reason"
 SEVERITY_BLOCK = "severity"
 TITLE_BLOCK = "title"
+DEED_BLOCK = "deed"
+OTHER_BLOCK = "other"
+PROBLEM_BLOCK = "problem"
 FORM_SERVICE = "form_service"  # the service of a deploy or rollback: choosing one fills the other fields
 OPEN_SERVICE = "open_service"
 MAPPED_BLOCK = "unmatched:"  # then label=value

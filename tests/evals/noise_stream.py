@@ -96,7 +96,7 @@ class Maker:
     """Makes a day, one kind of event per method."""
 
     def __init__(self, seed: int, hours: float) -> None:
-        self.random = Random(seed)  # noqa: S311  a made-up day, not a secret
+        self.random = Random(seed)
         self.day = Day(an_estate(self.random))
         self.hours = hours
         self._ids = itertools.count(1)
@@ -248,7 +248,7 @@ def a_day(seed: int, hours: float = 12.0, rate: float = 5.0) -> Day:
 
 def deliveries(day: Day, seed: int) -> Iterator[tuple[datetime, dict[str, object]]]:
     """Webhooks as an Alertmanager sends them: grouped by name and service, repeated, some late, some twice, clocks apart."""
-    random = Random(seed + 1)  # noqa: S311  as above
+    random = Random(seed + 1)
     skew = {service: random.uniform(-45, 45) for service in day.estate.calls}
     by_group: dict[tuple[str, str], list[Firing]] = {}
     for one in day.firings:

@@ -19,6 +19,7 @@ def upgrade() -> None:
     _reached()
     _changes()
     _tickets()
+    _belongings()
 
 
 def _changes() -> None:
@@ -116,6 +117,34 @@ def _noise() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("environment", name="pk_noise_storms"),
     )
+
+
+def _belongings() -> None:
+    """What people said of which problems belong together, and what they merged and split."""
+    op.create_table(
+        "belongings",
+        sa.Column("first", sa.String(16), nullable=False),
+        sa.Column("second", sa.String(16), nullable=False),
+        sa.Column("deed", sa.String(64), nullable=False),
+        sa.Column("related", sa.Boolean(), nullable=False),
+        sa.Column("by", sa.String(64), nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("first", "second", "deed", name="pk_belongings"),
+    )
+    op.create_index("ix_belongings_second", "belongings", ["second"])
+    op.create_index("ix_belongings_deed", "belongings", ["deed"])
+    op.create_table(
+        "regroupings",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("source_id", sa.String(64), nullable=False),
+        sa.Column("target_id", sa.String(64), nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("undone_at", UtcDateTime, nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_regroupings"),
+    )
+    op.create_index("ix_regroupings_source_id", "regroupings", ["source_id"])
+    op.create_index("ix_regroupings_target_id", "regroupings", ["target_id"])
 
 
 def _service_mappings() -> None:
