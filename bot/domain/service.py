@@ -89,7 +89,7 @@ class Catalogue:
                 key = repository_name(service.repository)
                 shipped[key] = (*shipped.get(key, ()), service)
         for name, service in named.items():
-            key = _spelling(name)
+            key = spelling(name)
             spelt[key] = service if spelt.get(key, service) is service else None  # two services: it says nothing
         for name, index in (("_named", named), ("_spelt", spelt), ("_shipped", shipped)):
             object.__setattr__(self, name, index)
@@ -105,7 +105,11 @@ class Catalogue:
 
     def spelt(self, name: str) -> Service | None:
         """The one service of this name or alias in another spelling: other case, "_", "." or a space for "-"."""
-        return self._spelt.get(_spelling(name))
+        return self._spelt.get(spelling(name))
+
+    def of_spelling(self, plain: str) -> Service | None:
+        """The same for what `spelling` made already."""
+        return self._spelt.get(plain)
 
     def of_repository(self, repository: str) -> tuple[Service, ...]:
         """The services of a repository, as `repository_name` writes it."""
@@ -136,5 +140,6 @@ def repository_name(url: str) -> str:
 _ALIKE = str.maketrans("_. ", "---")
 
 
-def _spelling(name: str) -> str:
+def spelling(name: str) -> str:
+    """A name as its spellings have it in common: "Cart_API" and "cart-api" are one."""
     return name.lower().translate(_ALIKE)

@@ -7,12 +7,13 @@ How Kubernetes names pods: https://kubernetes.io/docs/concepts/overview/working-
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from bot.domain.alert import Alert
 from bot.domain.attribution import ALERT, NAMELESS, SERVICE, ServiceMapping
-from bot.domain.service import Catalogue, Service, repository_name
-from bot.domain.vocabulary import SERVICE_LABELS, first
+from bot.domain.service import Catalogue, Service, repository_name, spelling
+from bot.domain.vocabulary import SERVICE_LABELS, environment_of, first
 
 WORKLOADS = tuple(label for label in SERVICE_LABELS if label not in ("job", "namespace"))
 POD_LABELS = ("pod", "pod_name", "kubernetes_pod_name", "k8s_pod_name", "exported_pod")
@@ -23,6 +24,10 @@ NAMESPACE_LABELS = ("namespace", "kubernetes_namespace", "k8s_namespace_name", "
 REPOSITORY_LABELS = ("repository", "repo", "git_repository", "repository_url", "vcs_repository", "source_repository")
 PATH_LABELS = ("repository_path", "git_path", "path")
 IMAGE_LABELS = ("image", "container_image", "image_name", "image_spec", "container_image_name")
+_KINDS = ((OWNER_LABELS, 0), (SET_LABELS, 1), (JOB_LABELS, 2), (POD_LABELS, 3))
+_KIND = {label: kind for labels, kind in _KINDS for label in labels}
+_SHIPPING = frozenset((*REPOSITORY_LABELS, *IMAGE_LABELS))
+_TELLING = frozenset((*WORKLOADS, *_KIND, *_SHIPPING))
 _WORD = "[bcdfghjklmnpqrstvwxz2456789]"
 _POD = tuple(
     re.compile(rf"^(.+)-{ending}$")
@@ -30,20 +35,23 @@ _POD = tuple(
 )
 _SET = (re.compile(r"^(.+)-[0-9bcdfghjklmnpqrstvwxz]{6,10}$"),)
 _JOB = (re.compile(r"^(.+)-\d{8,10}$"),)
+_ENDINGS = ((), _SET, _JOB, _POD)
 
 
 class Attribution:
-    """Finds the service of alerts, by one catalogue and by what people mapped."""
+    """Finds the service of alerts, by one catalogue and by what people mapped; made for one batch, remembers names in it."""
 
     def __init__(self, catalogue: Catalogue, mappings: Iterable[ServiceMapping] = ()) -> None:
         self._catalogue = catalogue
+        self._blank = not catalogue.services
+        self._owners: dict[tuple[int, str, str, str], tuple[Service, str] | None] = {}
         self._mapped: dict[str, dict[str, str]] = {}
         for mapping in mappings:
             self._mapped.setdefault(mapping.label, {})[mapping.value] = mapping.service
 
     def of(self, alert: Alert) -> Alert:
         """The alert with its service and how that was found; the very same alert where its own word is all there is."""
-        if self._catalogue.resolve(alert.service) is not None or not alert.readable:
+        if self._catalogue.resolve(alert.service) is not None or not alert.readable or (self._blank and not self._mapped):
             return alert
         mapped = self._by_people(alert)
         if mapped is not None:
@@ -67,30 +75,43 @@ class Attribution:
         return None
 
     def _found(self, alert: Alert) -> Iterator[tuple[Service, str]]:
-        yield from self._by_labels(alert)
-        yield from self._by_kubernetes(alert.labels)
-        yield from self._by_repository(alert.labels)
+        if known := self._catalogue.spelt(alert.service):
+            yield known, f"{alert.service_from}, written {alert.service}"
+        telling = _TELLING & alert.labels.keys()
+        if telling:
+            yield from self._by_labels(alert, telling)
+            yield from self._by_kubernetes(alert.labels, telling)
+            if telling & _SHIPPING:
+                yield from self._by_repository(alert.labels)
         if alert.called and alert.service in NAMELESS:
             yield from self._by_words(alert)
 
-    def _by_labels(self, alert: Alert) -> Iterator[tuple[Service, str]]:
-        if known := self._catalogue.spelt(alert.service):
-            yield known, f"{alert.service_from}, written {alert.service}"
+    def _by_labels(self, alert: Alert, telling: AbstractSet[str]) -> Iterator[tuple[Service, str]]:
         for label in WORKLOADS:
-            value = alert.labels.get(label, "")
-            if value and (known := self._known(value)):
+            if label in telling and alert.labels[label] != alert.service and (known := self._known(alert.labels[label])):
                 yield known, f"label {label}"
 
-    def _by_kubernetes(self, labels: Mapping[str, str]) -> Iterator[tuple[Service, str]]:
-        namespace = first(labels, NAMESPACE_LABELS)[1]
-        environment = labels.get("environment", "") or labels.get("env", "")
-        kinds = ((OWNER_LABELS, ()), (SET_LABELS, _SET), (JOB_LABELS, _JOB), (POD_LABELS, _POD))
-        for keys, endings in kinds:
-            label, name = first(labels, keys)
-            for base in _bases(name, endings) if name else ():
-                for form in _forms(base, namespace, environment):
-                    if known := self._known(form):
-                        yield known, f"label {label}: {name} belongs to {form}"
+    def _by_kubernetes(self, labels: Mapping[str, str], telling: AbstractSet[str]) -> Iterator[tuple[Service, str]]:
+        names = sorted((_KIND[label], label) for label in telling if label in _KIND and labels[label])
+        if not names:
+            return
+        namespace, environment = first(labels, NAMESPACE_LABELS)[1], environment_of(labels)
+        for kind, label in names:
+            key = (kind, labels[label], namespace, environment)
+            if key not in self._owners:
+                self._owners[key] = self._owner(*key)
+            found = self._owners[key]
+            if found is not None:
+                yield found[0], f"label {label}: {labels[label]} belongs to {found[1]}"
+
+    def _owner(self, kind: int, name: str, namespace: str, environment: str) -> tuple[Service, str] | None:
+        """The service that a name of Kubernetes belongs to, and the part of the name that says so."""
+        added = tuple(spelling(word) for word in (namespace, environment) if word)
+        for base in _bases(spelling(name), _ENDINGS[kind]):
+            for form in _forms(base, added):
+                if known := self._catalogue.of_spelling(form):
+                    return known, form
+        return None
 
     def _by_words(self, alert: Alert) -> Iterator[tuple[Service, str]]:
         """The one service that a message names: where words are all there is, as in a chat."""
@@ -112,7 +133,7 @@ class Attribution:
                 yield known, f"label {label}: {bare} is its image"
 
     def _known(self, name: str) -> Service | None:
-        return self._catalogue.resolve(name) or self._catalogue.spelt(name)
+        return (self._catalogue.resolve(name) or self._catalogue.spelt(name)) if name else None
 
     def _shipped(self, repository: str, path: str) -> Service | None:
         """The one service of a repository, or the one whose paths hold this path."""
@@ -146,14 +167,13 @@ def _bases(name: str, endings: Iterable[re.Pattern[str]]) -> Iterator[str]:
             yield match[1]
 
 
-def _forms(base: str, namespace: str, environment: str) -> Iterator[str]:
+def _forms(base: str, added: Iterable[str]) -> Iterator[str]:
     """How a catalogue may write it, with or without the namespace and the environment."""
     yield base
-    if namespace:
-        yield f"{namespace}/{base}"
-        yield f"{namespace}-{base}"
-    for added in (namespace, environment):
-        if added and base.startswith(f"{added}-"):
-            yield base[len(added) + 1 :]
-        if added and base.endswith(f"-{added}"):
-            yield base[: -len(added) - 1]
+    for word in added:
+        yield f"{word}/{base}"
+        yield f"{word}-{base}"
+        if base.startswith(f"{word}-"):
+            yield base[len(word) + 1 :]
+        if base.endswith(f"-{word}"):
+            yield base[: -len(word) - 1]

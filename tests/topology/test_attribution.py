@@ -110,3 +110,18 @@ def test_what_alerts_have_in_common_is_their_word_else_a_place_else_their_name()
     assert in_common(alert(service="billing", namespace="x")) == ("service", "billing")
     assert in_common(alert(instance="10.0.0.7:9100", alertname="x")) == ("instance", "10.0.0.7:9100")
     assert in_common(alert()) == ("alertname", "PodCrashLooping")
+
+
+@pytest.mark.parametrize(
+    ("summary", "service"),
+    [
+        ("HighErrorRate cart (production critical)", "cart"),
+        ("the Basket is slow", "cart"),
+        ("cart waits for search", "unknown"),  # two are named
+        ("nothing known", "unknown"),
+    ],
+)
+def test_where_words_are_all_there_is_the_one_service_that_they_name_is_it(summary: str, service: str) -> None:
+    told = replace(alert(), name="x", summary=summary, called="slack")
+    assert Attribution(CATALOGUE).of(told).service == service
+    assert Attribution(CATALOGUE).of(replace(told, called="")).service == "unknown"  # with labels words count for nothing
