@@ -1,12 +1,17 @@
-"""Checks of a raw body that cost almost nothing, before it is kept: text at all, and not nested to crash a parser."""
+"""Checks of a raw body that cost almost nothing, before it is kept: it is text, and nothing in it is made to choke a parser."""
 
 import re
 from itertools import accumulate
 
 DEEPEST = 64
+BEGINNING = 4096  # bytes
+LONGEST_NUMBER = 400  # digits; the largest number of a double has 309
+MOST_MEMBERS = 80_000  # of all objects together; two thousand alerts of Alertmanager have 50,000
 
 # A string, closed or running to the end: an unclosed one must not be looked at again from each of its quotes.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_ENDLESS = b"0" * (LONGEST_NUMBER + 1)
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _NOT_BRACKETS = bytes(b for b in range(256) if b not in b"[]{}")
 
@@ -21,6 +26,10 @@ def fault(body: bytes) -> str:
         return f"The body is not UTF-8 text (byte {error.start})."
     if too_deep(body):
         return f"The body is nested deeper than {DEEPEST} levels."
+    if _ENDLESS in body.translate(_DIGITS):
+        return f"The body holds a number of more than {LONGEST_NUMBER} digits."
+    if len(body) > 4 * MOST_MEMBERS and body.count(b":") > MOST_MEMBERS:
+        return f"The body holds more than {MOST_MEMBERS} names."
     return ""
 
 
@@ -28,6 +37,10 @@ def too_deep(body: bytes) -> bool:
     """Brackets outside of strings nest deeper than `DEEPEST`. One pass over the bytes, whatever they are."""
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return False
+    return _deep(body[:BEGINNING]) or (len(body) > BEGINNING and _deep(body))  # who nests to harm does so from the start
+
+
+def _deep(body: bytes) -> bool:
     brackets = _STRING.sub(b"", body).translate(_ONE_KIND, _NOT_BRACKETS)
     # "[" is 91 and "]" is 93, so 92 less the byte is one level down or up.
     return max(accumulate(map((92).__sub__, brackets)), default=0) > DEEPEST

@@ -152,6 +152,8 @@ class _Webhooks:
     async def _accept(self, name: str, scope: Scope, receive: Receive) -> bool:
         webhook = self._webhook(name)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        if headers.get("content-encoding", "identity") != "identity":
+            raise Refusal(415, "compressed", f"Send the body as it is, not as {headers['content-encoding'][:20]!r}.")
         query = dict(parse_qsl(raw.decode("latin-1"))) if (raw := scope["query_string"]) else {}
         body = await self._body(receive, headers.get("content-length", "0"))
         delivery = Delivery(name, headers, body, self._clock(), query)

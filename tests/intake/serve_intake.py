@@ -1,67 +1,68 @@
-"""A process with nothing but the intake: the web door, the drain, and a story that writes down the `uid` of every alert.
+"""A process with the intake and the stories that it leads to: the web door, the drain, real stores; no Slack, no worker.
 
-    python -m tests.intake.serve_intake FOLDER SECRET [--no-drain]
+    TOCSIN_TEST_DATABASE=URL python -m tests.intake.serve_intake SECRET
 
-Takes a free port and prints it. Tests kill it.
+Each line on its standard input starts one: a fork of this process, which has loaded everything and done nothing yet. It takes
+a free port and prints its process id and the port. Tests kill it.
 """
 
 import asyncio
+import os
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import uvicorn
 from pydantic import SecretStr
-from sqlalchemy import Column, Integer, MetaData, String, Table, insert
+from uuid6 import uuid7
 
-from bot.domain.alert import Alert
-from bot.domain.change import Change
-from bot.flows.desk import Desk
+from bot.durable.work import DurableWork
 from bot.intake.inbox import Drain, Told
 from bot.intake.web import Door, create_app
-from bot.ports import Transaction, WebhookSettings
-from bot.storage.database import SqlDatabase, sql
+from bot.ports import WebhookSettings
+from bot.storage.database import SqlDatabase
+from bot.wiring import told
 from connectors.alertmanager import CONNECTOR
-from tests.intake.desk import a_desk
-
-uids = Table("uids", MetaData(), Column("id", Integer, primary_key=True), Column("uid", String))
-
-
-def on_alerts(tx: Transaction, alerts: Sequence[Alert], desk: Desk) -> None:
-    """Write down who came."""
-    sql(tx).execute(insert(uids), [{"uid": alert.labels.get("uid", alert.name)} for alert in alerts])
+from tests.desk import a_desk
+from tests.fakes import FakeClock
 
 
-def on_changes(tx: Transaction, changes: Sequence[Change], desk: Desk) -> None:
-    """Nobody sends any."""
-    raise AssertionError(f"{len(changes)} changes came")
+class WallClock(FakeClock):
+    """The time of day."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
 
 
-async def serve(folder: Path, secret: str, *, drained: bool) -> None:
+async def serve(url: str, secret: str, stories: Told) -> None:
     """Serve until killed."""
-    database = SqlDatabase(f"sqlite:///{folder}/tocsin.db")
+    database = SqlDatabase(url)
     database.open()
-    database.write_now(lambda tx: uids.create(sql(tx), checkfirst=True))
-    desk = a_desk(database, lambda: datetime.now(UTC))
-    drain = Drain(desk, {CONNECTOR.name: CONNECTOR}, Told(on_alerts, on_changes))
+    desk = a_desk(database, WallClock(), work=DurableWork(), new_id=lambda: str(uuid7()))
+    drain = Drain(desk, {CONNECTOR.name: CONNECTOR}, stories)
     doors = {CONNECTOR.name: Door(CONNECTOR, WebhookSettings(secret=SecretStr(secret)))}
     app = create_app(desk, doors, arrived=drain.wake)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, access_log=False, log_level="warning")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, access_log=False, log_level="warning"))
     serving = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.01)
-    print(server.servers[0].sockets[0].getsockname()[1], flush=True)
-    draining = asyncio.create_task(drain.run()) if drained else None
+    print(os.getpid(), server.servers[0].sockets[0].getsockname()[1], flush=True)
+    draining = asyncio.create_task(drain.run())
     await serving
-    if draining is not None:
-        drain.stop()
-        await draining
+    drain.stop()
+    await draining
     database.close()
 
 
+def main() -> None:
+    """Start one after the other, as asked."""
+    while sys.stdin.readline():
+        if child := os.fork():
+            os.waitpid(child, 0)
+            continue
+        with asyncio.Runner(loop_factory=uvicorn.Config(lambda: None).get_loop_factory()) as runner:
+            runner.run(serve(os.environ["TOCSIN_TEST_DATABASE"], sys.argv[1], told()))
+        return
+
+
 if __name__ == "__main__":
-    config_loop = uvicorn.Config(lambda: None).get_loop_factory()
-    with asyncio.Runner(loop_factory=config_loop) as runner:
-        runner.run(serve(Path(sys.argv[1]), sys.argv[2], drained="--no-drain" not in sys.argv))
+    main()

@@ -5,16 +5,21 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import sys
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import NullPool, create_engine, text
+
+from bot.domain.alert import Alert
+from bot.domain.incident import Incident, Status
+from bot.storage.codec import load
+from tests.postgres import Postgres
 
 REPOSITORY = Path(__file__).parents[2]
 SECRET = "a-secret-of-this-test"
@@ -72,27 +77,56 @@ def body(uid: str) -> bytes:
     ).encode()
 
 
-async def serving(folder: Path) -> tuple[asyncio.subprocess.Process, int]:
-    """A new process on the same folder, and its port."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.intake.serve_intake", str(folder), SECRET,
-        cwd=REPOSITORY, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 60)
-    assert line.strip().isdigit(), f"the process did not come up (exit {process.returncode})"
-    return process, int(line)
+class Intake:
+    """Processes with the intake on one database, one after the other."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.parent: asyncio.subprocess.Process | None = None
+        self.pid = 0
+
+    async def start(self) -> int:
+        """A new process; its port."""
+        if self.parent is None:
+            self.parent = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.intake.serve_intake", SECRET),
+                cwd=REPOSITORY,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "TOCSIN_TEST_DATABASE": self.url},
+            )
+        assert self.parent.stdin is not None
+        assert self.parent.stdout is not None
+        self.parent.stdin.write(b"\n")
+        told = (await asyncio.wait_for(self.parent.stdout.readline(), 60)).split()
+        assert len(told) == 2, "the process did not come up"
+        self.pid = int(told[0])
+        return int(told[1])
+
+    def signal(self, how: signal.Signals) -> None:
+        """Tell the process."""
+        os.kill(self.pid, how)
+
+    async def end(self) -> None:
+        """None is left."""
+        if self.parent is not None and self.parent.stdin is not None:
+            self.parent.stdin.close()
+            with suppress(ProcessLookupError):
+                self.signal(signal.SIGTERM)
+            await asyncio.wait_for(self.parent.wait(), 20)
 
 
-def ask(folder: Path, query: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(folder / "tocsin.db", timeout=10)) as database:
-        return database.execute(query).fetchall()
+def ask(url: str, query: str) -> list[tuple[object, ...]]:
+    """The rows of a query, asked beside the process."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
 
 
-async def drained(folder: Path) -> None:
+async def drained(url: str) -> None:
     """Wait until nothing waits."""
     end = time.monotonic() + 60
-    while ask(folder, "SELECT count(*) FROM inbox WHERE state = 'waiting'") != [(0,)]:
+    while ask(url, "SELECT count(*) FROM inbox WHERE state = 'waiting'") != [(0,)]:
         assert time.monotonic() < end, "the inbox was not emptied"
         await asyncio.sleep(0.1)
 
@@ -105,47 +139,62 @@ async def flowing(sender: Sender, count: int) -> None:
         await asyncio.sleep(0.005)
 
 
-async def killed_again_and_again(folder: Path, rounds: int, chance: random.Random) -> None:
-    sender = Sender()
+async def killed_again_and_again(url: str, rounds: int, chance: random.Random) -> None:
+    sender, intake = Sender(), Intake(url)
     for number in range(rounds):
-        process, port = await serving(folder)
+        port = await intake.start()
         dead = asyncio.Event()
         load = [asyncio.create_task(sender.send(port, f"r{number}s{s}", dead)) for s in range(SENDERS)]
         await flowing(sender, len(sender.acknowledged) + SENDERS)
         await asyncio.sleep(chance.uniform(0, 0.5))
-        os.kill(process.pid, signal.SIGKILL)
+        intake.signal(signal.SIGKILL)
         dead.set()
-        await process.wait()
         await asyncio.gather(*load)
-    process, _ = await serving(folder)
-    await drained(folder)
-    process.terminate()
-    await process.wait()
-    counts = Counter(str(uid) for (uid,) in ask(folder, "SELECT uid FROM uids"))
+    await intake.start()
+    await drained(url)
+    await intake.end()
+    whole(url, sender)
+
+
+def whole(url: str, sender: Sender) -> None:
+    """Every acknowledged alert was worked on once, and what the incidents say adds up."""
+    alerts = [load(Alert, str(body)).labels["uid"] for (body,) in ask(url, "SELECT body FROM alerts")]
+    counts = Counter(alerts)
     assert set(sender.acknowledged) - set(counts) == set(), "acknowledged and lost"
     assert {uid: n for uid, n in counts.items() if n != 1} == {}, "worked on more than once"
     assert set(counts) <= sender.sent
-    assert ask(folder, "SELECT count(*) FROM inbox WHERE state != 'done'") == [(0,)]
-    assert ask(folder, "PRAGMA integrity_check") == [("ok",)]
+    assert ask(url, "SELECT count(*) FROM inbox WHERE state != 'done'") == [(0,)]
+    incidents = [load(Incident, str(body)) for (body,) in ask(url, "SELECT body FROM incidents")]
+    assert [(i.key, i.status, i.firing, i.events) for i in incidents] == [("INC-1", Status.OPEN, len(alerts), len(alerts))]
+    assert ask(url, "SELECT count(*) FROM instances WHERE began_at IS NOT NULL") == [(len(alerts),)]
+    assert ask(url, "SELECT DISTINCT incident_id FROM alerts") == [(incidents[0].id,)]
+    if url.startswith("sqlite"):
+        assert ask(url, "PRAGMA integrity_check") == [("ok",)]
 
 
 async def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(tmp_path: Path) -> None:
-    await killed_again_and_again(tmp_path, 2, random.Random(1))
+    await killed_again_and_again(f"sqlite:///{tmp_path}/tocsin.db", 2, random.Random(1))
 
 
 @pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_or_doubled_by_twenty_kills(tmp_path: Path) -> None:
-    await killed_again_and_again(tmp_path, 20, random.Random(2))
+    await killed_again_and_again(f"sqlite:///{tmp_path}/tocsin.db", 20, random.Random(2))
+
+
+@pytest.mark.slow
+async def test_nothing_acknowledged_is_lost_or_doubled_by_twenty_kills_on_postgresql(postgres: Postgres) -> None:
+    with postgres.a_database() as url:
+        await killed_again_and_again(url, 20, random.Random(3))
 
 
 async def test_a_process_told_to_stop_finishes_what_it_holds(tmp_path: Path) -> None:
-    sender, dead = Sender(), asyncio.Event()
-    process, port = await serving(tmp_path)
+    url = f"sqlite:///{tmp_path}/tocsin.db"
+    sender, dead, intake = Sender(), asyncio.Event(), Intake(url)
+    port = await intake.start()
     load = [asyncio.create_task(sender.send(port, f"s{s}", dead)) for s in range(4)]
     await flowing(sender, 10)
-    process.terminate()
-    await asyncio.wait_for(process.wait(), 20)
+    await intake.end()
     dead.set()
     await asyncio.gather(*load)
-    kept = {json.loads(raw)["groupKey"] for (raw,) in ask(tmp_path, "SELECT body FROM inbox") if isinstance(raw, bytes)}
+    kept = {json.loads(raw)["groupKey"] for (raw,) in ask(url, "SELECT body FROM inbox") if isinstance(raw, bytes)}
     assert set(sender.acknowledged) <= kept
