@@ -69,6 +69,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
     from bot.intake.schedule import Clockwork
+    from bot.intake.watching import Watching
     from bot.slack.channel import SlackChannel
     from bot.slack.client import connect
     from bot.wiring import build, jobs, told
@@ -104,6 +105,10 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
             hearing = asyncio.create_task(_hear(bot, drain), name="notifications")
             tasks.append(hearing)
             end.callback(hearing.cancel)
+        if bot.watchers:
+            watching = Watching(bot.desk, bot.watchers, bot.readers, meters, settings.intake.max_waiting, drain.wake)
+            tasks.append(asyncio.create_task(watching.run(), name="watchers"))
+            end.callback(tasks[-1].cancel)
         if bot.socket_mode is not None:
             await bot.socket_mode.start()
             end.push_async_callback(bot.socket_mode.stop)
