@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.alert import Alert, fingerprint
-from bot.domain.handling import Deed
+from bot.domain.handling import Deed, Handling
 from bot.domain.incident import Incident, Member
 from bot.errors import BotError, Unavailable
 from bot.flows.desk import Desk
@@ -26,24 +26,32 @@ def tell_vendors(
     *,
     note: str = "",
     until: datetime | None = None,
-    come_from: str = "",
+    come_from: Handling | None = None,
 ) -> None:
-    """The vendors of its alerts and of our own pages hear of it, except the one that it came from."""
+    """The vendors of its alerts and of our own pages hear of it, except where it came from."""
     told: dict[str, Scalar] = {"deed": deed.value, "by": by, "note": note[:500], "until": until.isoformat() if until else ""}
     for member in incident.members:
         responder = desk.responders.get(member.connector)
         over = deed is Deed.RESOLVED and not member.firing
-        if responder is None or deed not in responder.deeds or member.connector == come_from or over:
+        if responder is None or deed not in responder.deeds or over or _from_there(member, deed, come_from):
             continue
         key = f"carry:{incident.id}:{incident.version}:{deed.value}:{member.fingerprint}"
         row = Reached(key, incident.id, desk.clock(), member.connector, member.name, "due", "", deed.value)
         args = {"key": key, "incident_id": incident.id, "fingerprint": member.fingerprint, **told}
         _start(tx, "carry_alert", row, args, f"{member.connector}:{member.ref or member.fingerprint}", desk)
-    pages = {(r.how, r.page) for r in desk.reach.of(tx, incident.id) if r.page and r.how in desk.pagers and r.how != come_from}
+    done = come_from.key if come_from else ""
+    pages = {(r.how, r.page) for r in desk.reach.of(tx, incident.id) if r.page and r.how in desk.pagers and r.page != done}
     for pager, page in sorted(pages if deed in (Deed.ACKNOWLEDGED, Deed.RESOLVED) else ()):
         key = f"carry:{incident.id}:{incident.version}:{deed.value}:{pager}:{page}"
         row = Reached(key, incident.id, desk.clock(), pager, page, "due", "", deed.value)
         _start(tx, "carry_page", row, {"key": key, "pager": pager, "page": page, **told}, f"{pager}:{page}", desk)
+
+
+def _from_there(member: Member, deed: Deed, come_from: Handling | None) -> bool:
+    """This alert is what was handled there; a silence there may cover several, and the vendor knows which."""
+    if come_from is None or member.connector != come_from.connector:
+        return False
+    return deed is Deed.SILENCED or (member.ref != "" and member.ref == come_from.ref)
 
 
 def _start(tx: Transaction, name: str, row: Reached, args: Mapping[str, Scalar], partition: str, desk: Desk) -> None:

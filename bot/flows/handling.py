@@ -65,7 +65,7 @@ def _acknowledged(tx: Transaction, handling: Handling, incident: Incident, desk:
     who = _who(handling, desk)
     taken = desk.incidents.save(tx, incident.move(Status.ACKNOWLEDGED, desk.clock(), by=who))
     _tell(tx, taken, handling, who, "acknowledged", desk)
-    tell_vendors(tx, taken, Deed.ACKNOWLEDGED, who, desk, come_from=handling.connector)
+    tell_vendors(tx, taken, Deed.ACKNOWLEDGED, who, desk, come_from=handling)
 
 
 def _unacknowledged(tx: Transaction, handling: Handling, incident: Incident, desk: Desk) -> None:
@@ -73,7 +73,7 @@ def _unacknowledged(tx: Transaction, handling: Handling, incident: Incident, des
         return
     freed = desk.incidents.save(tx, incident.move(Status.OPEN, desk.clock()))
     _tell(tx, freed, handling, _who(handling, desk), "acknowledged no more", desk)
-    tell_vendors(tx, freed, Deed.UNACKNOWLEDGED, _who(handling, desk), desk, come_from=handling.connector)
+    tell_vendors(tx, freed, Deed.UNACKNOWLEDGED, _who(handling, desk), desk, come_from=handling)
 
 
 def _resolved(tx: Transaction, handling: Handling, incident: Incident, desk: Desk) -> None:
@@ -81,7 +81,7 @@ def _resolved(tx: Transaction, handling: Handling, incident: Incident, desk: Des
     who, held = _who(handling, desk), _held(handling, incident)
     others = [m for m in incident.members if m.firing and m not in held]
     if handling.key or (not others and incident.ends_by_itself):
-        resolve(tx, incident, who, f"resolved in {handling.connector}", desk, come_from=handling.connector)
+        resolve(tx, incident, who, f"resolved in {handling.connector}", desk, come_from=handling)
         return
     names = ", ".join(m.name for m in held)
     text = f"{names} was resolved in {handling.connector}; {len(others)} other problems still fire"
@@ -116,7 +116,7 @@ def _keep_silence(tx: Transaction, before: Incident, marked: Incident, handling:
     why = f" ({redact(clean(handling.note))[:200]})" if handling.note else ""
     _tell(tx, quiet, handling, who, f"silenced{part}: {names} until {handling.until:%Y-%m-%d %H:%M} UTC{why}", desk)
     if part == "" and before.silenced_until != quiet.silenced_until:
-        tell_vendors(tx, quiet, Deed.SILENCED, who, desk, until=quiet.silenced_until, come_from=handling.connector)
+        tell_vendors(tx, quiet, Deed.SILENCED, who, desk, until=quiet.silenced_until, come_from=handling)
 
 
 def _unsilenced(tx: Transaction, handling: Handling, incident: Incident, desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """An incident ends: it is resolved once, said everywhere, and the person on call is asked what the cause was."""
 
-from bot.domain.handling import Deed
+from bot.domain.handling import Deed, Handling
 from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.flows.announce import announce, want
 from bot.flows.carrying import tell_vendors
@@ -8,11 +8,11 @@ from bot.flows.desk import Desk
 from bot.ports import Transaction
 
 
-def resolve(tx: Transaction, incident: Incident, by: str, why: str, desk: Desk, *, come_from: str = "") -> Incident:
+def resolve(tx: Transaction, incident: Incident, by: str, why: str, desk: Desk, *, come_from: Handling | None = None) -> Incident:
     """The incident is resolved: written, in the timeline and the audit, on the card; its cause is asked for.
 
-    `by` is a Slack user id, a name or "tocsin"; `why` a few words for people. The vendors hear of it, except the one that it
-    has `come_from`. Raises IllegalMove if it is not live.
+    `by` is a Slack user id, a name or "tocsin"; `why` a few words for people. The vendors hear of it, except where it has
+    `come_from`. Raises IllegalMove if it is not live.
     """
     now = desk.clock()
     done = desk.incidents.save(tx, incident.move(Status.RESOLVED, now, by=by if by != "tocsin" else why))

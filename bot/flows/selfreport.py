@@ -23,11 +23,13 @@ def was_gone(tx: Transaction, part: str, desk: Desk) -> bool:
     return desk.switches.get(tx, switch_of(part)) == GONE
 
 
-def tell(tx: Transaction, part: str, state: str, why: str, at: datetime, desk: Desk) -> bool:
-    """Have it said, unless that was the last thing said of this part, by this process or another one."""
+def tell(tx: Transaction, part: str, state: str, why: str, at: datetime, desk: Desk, *, said: bool = False) -> bool:
+    """Have it said, unless that was the last thing said of this part, by this process or another one; `said`: it was already."""
     if (desk.switches.get(tx, switch_of(part)) or BACK) == state:
         return False
     desk.switches.turn(tx, switch_of(part), state, "tocsin", at)
+    if said:
+        return True
     args = {"part": part, "state": state, "why": redact(why)[:300], "at": at.isoformat()}
     desk.work.start(tx, "slack", "part_report", f"part:{part}:{state}:{at.isoformat()}", args, partition="part_report")
     return True

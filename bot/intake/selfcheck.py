@@ -115,22 +115,23 @@ class SelfCheck:
     async def _say(self) -> None:
         while self._unsaid:
             name, state, why, since = self._unsaid[0]
+            said = state == GONE and name in self._shouted
             try:
-                await self._desk.db.write(partial(tell, part=name, state=state, why=why, at=since, desk=self._desk))
+                await self._desk.db.write(partial(tell, part=name, state=state, why=why, at=since, desk=self._desk, said=said))
             except BotError:
                 await self._say_at_once(name, state, why, since)
                 return
             del self._unsaid[0]
-            self._shouted.clear()
+            self._shouted.discard(name)
 
     async def _say_at_once(self, name: str, state: str, why: str, since: datetime) -> None:
         """The database is away, so nothing can wait for its turn: whoever reads Slack hears it now, if Slack takes it."""
         if state != GONE or name in self._shouted:
             return
-        self._shouted.add(name)
         try:
             place = Place(await self._desk.channel.channel_id(self._desk.routing().health))
             await self._desk.channel.post(place, NoteView(words(name, state, why, since)), key=f"part:{name}:{since.isoformat()}")
+            self._shouted.add(name)
         except BotError as error:
             log.warning("nobody could be told that %s fails: %s", name, error)
 
