@@ -229,7 +229,16 @@ class _Web(uvicorn.Server):
     """uvicorn without its signal handlers; the command has its own."""
 
     def __init__(self, app: "Starlette") -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=3))
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                lifespan="off",
+                proxy_headers=False,  # nothing here asks where a request came from
+                timeout_graceful_shutdown=3,
+            )
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -148,6 +148,12 @@ def prune(tx: Transaction, before: datetime) -> int:
 
 
 _INSERT = insert(inbox)
+_KNOWN_IDS = select(inbox.c.connector, inbox.c.delivery_id).where(inbox.c.delivery_id.in_(bindparam("ids", expanding=True)))
+_KNOWN_BODIES = (
+    select(inbox.c.connector, inbox.c.digest, func.max(inbox.c.received_at, type_=UtcDateTime))
+    .where(inbox.c.digest.in_(bindparam("digests", expanding=True)), inbox.c.received_at >= bindparam("since"))
+    .group_by(inbox.c.connector, inbox.c.digest)
+)
 _LINE = select(inbox.c.id, inbox.c.size).where(_WAITING).order_by(inbox.c.id).limit(bindparam("most"))
 _FINISH = (
     update(inbox)
@@ -165,8 +171,7 @@ def _known_ids(tx: Transaction, deliveries: Iterable[tuple[Delivery, str]]) -> s
     wanted = {vendor_id[:200] for _, vendor_id in deliveries if vendor_id}
     if not wanted:
         return set()
-    query = select(inbox.c.connector, inbox.c.delivery_id).where(inbox.c.delivery_id.in_(wanted))
-    return {(connector, found) for connector, found in sql(tx).execute(query)}
+    return {(connector, found) for connector, found in sql(tx).execute(_KNOWN_IDS, {"ids": sorted(wanted)})}
 
 
 def _known_bodies(
@@ -177,12 +182,9 @@ def _known_bodies(
     if not bare:
         return {}
     since = min(at for at, _ in bare) - SAME_BODY
-    query = (
-        select(inbox.c.connector, inbox.c.digest, func.max(inbox.c.received_at, type_=UtcDateTime))
-        .where(inbox.c.digest.in_({digest for _, digest in bare}), inbox.c.received_at >= since)
-        .group_by(inbox.c.connector, inbox.c.digest)
-    )
-    return {(connector, digest): at for connector, digest, at in sql(tx).execute(query)}
+    wanted = {"digests": sorted({digest for _, digest in bare}), "since": since}
+    found = sql(tx).execute(_KNOWN_BODIES, wanted)
+    return {(connector, digest): at for connector, digest, at in found}
 
 
 def _row(delivery: Delivery, vendor_id: str | None, digest: str) -> dict[str, object]:
