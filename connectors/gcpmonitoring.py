@@ -100,7 +100,8 @@ def _service(said: Mapping[str, str], resource: Mapping[str, str]) -> tuple[str,
     service, found = service_of(said)
     if service != "unknown":
         return service, found
-    key, value = first(resource, RESOURCES)
+    telling = {key: value for key, value in resource.items() if value != "default"}  # App Engine's first service is called so
+    key, value = first(telling, RESOURCES)
     return (value, f"resource label {key}") if value else (service, found)
 
 

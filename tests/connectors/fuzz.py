@@ -1,5 +1,6 @@
 """Payloads spoiled in every way that a sender, a proxy or an attacker spoils them; the same number spoils the same way."""
 
+import copy
 import json
 import random
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ def _spoil(payload: object, chance: random.Random) -> None:
     elif deed == 2 and isinstance(parent, list):
         parent.extend(parent[:] * 3)
     else:
-        parent[key] = chance.choice(ODD)  # type: ignore[index, call-overload]  # a parent of _places takes its key
+        parent[key] = copy.deepcopy(chance.choice(ODD))  # type: ignore[index, call-overload]  # a parent of _places takes its key
 
 
 def _places(value: object) -> Iterator[tuple[object, object]]:
@@ -55,5 +56,4 @@ def _places(value: object) -> Iterator[tuple[object, object]]:
         pairs = list(here.items()) if isinstance(here, dict) else list(enumerate(here)) if isinstance(here, list) else []
         for key, inner in pairs:
             yield here, key
-            if inner is not DEEP:
-                below.append(inner)
+            below.append(inner)

@@ -64,7 +64,7 @@ def test_truncated_payloads_are_refused_and_flipped_ones_do_no_harm(case: Case) 
 @by_case
 def test_payloads_spoiled_in_many_ways_do_no_harm(case: Case) -> None:
     delivery = case.delivery
-    for number in range(1000, 1300):
+    for number in range(1000, 1080):
         harmless(case.webhook, replace(delivery, body=spoiled(delivery.body, number)))
 
 
@@ -78,7 +78,7 @@ json_values = st.recursive(
 @pytest.mark.slow
 @by_case
 @given(data=st.data())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_mutated_payloads_do_no_harm(case: Case, data: st.DataObject) -> None:
     payload = json.loads(case.delivery.body)
     here = payload
