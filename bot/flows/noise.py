@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.incident import Incident
 from bot.domain.noise import EXPLICIT, Decision, Hold, Kind, NoiseState, Outcome, Source, Storm
+from bot.flows.arming import SWITCH, Armed
 from bot.flows.desk import Desk
 from bot.incidents.bundles import Joined
 from bot.incidents.dedup import BEGINS, News, Verdict
@@ -25,27 +26,8 @@ from bot.ports import Transaction
 
 FORGOTTEN = timedelta(days=1)  # a source of an inhibition that nobody told of for so long fires no more
 OVERDUE = timedelta(minutes=1)
-SWITCH = "noise:"
-EVERYBODY = "*"
 NOBODY = "unowned"  # the team of services without an owner
 BY_ITSELF = ("", "alerts cleared")
-
-
-def switch_name(kind: Kind, team: str) -> str:
-    """The switch that arms a kind for a team."""
-    return f"{SWITCH}{kind.value}:{team}"[:64]
-
-
-class Armed:
-    """Which kinds act for which teams; the word for a team goes before the word for everybody."""
-
-    def __init__(self, switches: Mapping[str, str], *, always: bool = False) -> None:
-        self._switches, self._always = switches, always
-
-    def __call__(self, kind: Kind, team: str) -> bool:
-        """This kind acts for this team."""
-        own = self._switches.get(switch_name(kind, team)) or self._switches.get(switch_name(kind, EVERYBODY))
-        return self._always or own == "armed"
 
 
 class Quiet:
@@ -83,6 +65,8 @@ class Quiet:
             self._move(one, known.get(one.fingerprint))
 
     def _move(self, one: News, known: NoiseState | None) -> None:
+        if known is None and one.before is None and one.firing and self._written.empty:
+            return  # it fires for the first time ever, and nobody wrote a rule: nothing speaks against it
         before = current(known) if known is not None else begun(one)
         state = heard(before, one, self._now, self._desk.quiet, by_itself=self._by_itself(one))
         self._states[one.fingerprint] = state
@@ -247,7 +231,7 @@ class Quiet:
     def _hold(self, one: News, ruling: Ruling) -> None:
         """It is kept from people; what cleared within the same batch was never more than a sighting."""
         decision = self._decide(one, ruling, acted=True)
-        state = self._states[one.fingerprint]
+        state = self._state(one)
         event = next((e for e, v in one.events if v in BEGINS), one.events[0][0])
         until = self._second(ruling.until)
         hold = Hold(ruling.kind, ruling.reason, self._now, until, event.alert, event.instance, ruling.incident_id)
@@ -257,6 +241,12 @@ class Quiet:
         else:
             self._ended.setdefault(None, []).append(decision.id)
         self._changed.add(one.fingerprint)
+
+    def _state(self, one: News) -> NoiseState:
+        """What is known of its noise, this batch included."""
+        if one.fingerprint not in self._states:
+            self._states[one.fingerprint] = heard(begun(one), one, self._now, self._desk.quiet, by_itself=True)
+        return self._states[one.fingerprint]
 
     def _second(self, until: datetime) -> datetime:
         """The whole second before it, so that a hold is never longer than it may be and one look serves many."""
@@ -302,12 +292,12 @@ class Quiet:
             self._desk.decided[f"{decision.kind.value} {'acted' if decision.acted else 'shadow'}"] += 1
 
     def _await_outcome(self, fingerprint: str, decision: Decision) -> None:
-        state = self._states.get(fingerprint)
-        if state is None or decision.kind is Kind.STORMS:  # what became of a storm is told by its incident
+        if decision.kind is Kind.STORMS:  # what became of a storm is told by its incident
             return
         if not self._news[fingerprint].firing:
             self._ended.setdefault(None, []).append(decision.id)
             return
+        state = self._state(self._news[fingerprint])
         self._states[fingerprint] = replace(state, pending=(*state.pending, decision.id))
         self._changed.add(fingerprint)
 

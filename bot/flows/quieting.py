@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.domain.incident import Incident
 from bot.domain.noise import ARMABLE, Decision, Kind, NoiseLimits, NoiseState, Outcome, Silence
 from bot.errors import NotFound
-from bot.flows.noise import EVERYBODY, SWITCH, Armed, switch_name
+from bot.flows.arming import EVERYBODY, SWITCH, Armed, switch_name
 from bot.incidents.noise.figures import figures, held, mattered, would_have
 from bot.incidents.noise.learning import expected, flap_score, flaps, forgotten, span
 from bot.incidents.noise.matchers import BadMatcher, parse_several, told, too_wide

@@ -81,8 +81,8 @@ class SqlNoiseStore:
         """What is known of the noise of these problems."""
         found: dict[str, NoiseState] = {}
         for some in _chunks(sorted(fingerprints)):
-            for row in sql(tx).execute(select(states).where(states.c.fingerprint.in_(some))):
-                found[row.fingerprint] = load(NoiseState, row.body)
+            query = select(states.c.fingerprint, states.c.body).where(states.c.fingerprint.in_(some))
+            found |= {mark: load(NoiseState, body) for mark, body in sql(tx).execute(query)}
         return found
 
     def keep(self, tx: Transaction, kept: Iterable[NoiseState], at: datetime) -> None:

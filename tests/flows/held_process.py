@@ -4,6 +4,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from typing import cast
+from uuid import uuid4
 
 from bot.domain.alert import Severity
 from bot.domain.noise import NoiseLimits
@@ -20,7 +21,7 @@ LIMITS = NoiseLimits(longest_hold=3, transient_samples=5, armed=True)
 
 def the_desk(database: SqlDatabase, clock: FakeClock, work: DurableWork) -> Desk:
     """The desk of both processes."""
-    return a_desk(database, clock, work=cast(Work, work), quiet=LIMITS)
+    return a_desk(database, clock, work=cast(Work, work), quiet=LIMITS, new_id=lambda: str(uuid4()))
 
 
 def main(url: str) -> None:

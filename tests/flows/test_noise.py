@@ -15,7 +15,8 @@ from bot.domain.request import Person
 from bot.errors import NotFound
 from bot.flows import quieting
 from bot.flows.alerts import release
-from bot.flows.noise import release_overdue, switch_name
+from bot.flows.arming import switch_name
+from bot.flows.noise import release_overdue
 from bot.incidents.noise.matchers import BadMatcher
 from bot.incidents.noise.rules import read_noise
 from bot.storage.alerts import alerts as alert_rows
