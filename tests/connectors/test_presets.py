@@ -20,7 +20,6 @@ from tests.connectors.cases import RECEIVED
 
 FOLDER = Path(__file__).parent / "presets"
 PAGE = Path(__file__).parents[2] / "docs" / "connectors" / "generic.md"
-SHARED = Path(__file__).parents[3] / "shared" / "data" / "webhooks"
 ROUND = [name for name in sorted(p.stem for p in FOLDER.glob("*.json")) if name not in ("graylog", "netbox", "wazuh")]
 PLAIN = GenericWebhook({})
 EXPECTED = {
@@ -129,22 +128,3 @@ def test_what_is_no_payload_of_the_sender_is_refused(name: str) -> None:
     for body in (b"{}", b"[]", b"null", b'"x"', b"{", b'{"fields": 7, "heartbeat": [], "data": "x", "component": []}'):
         with pytest.raises(BadPayload):
             PLAIN.parse(replace(delivered(name, None), body=body))
-
-
-@pytest.mark.shared_data
-@pytest.mark.parametrize(
-    "folder", sorted(name for name in PRESETS if name not in ("healthchecks", "icinga", "statuspage", "uptime-kuma"))
-)
-def test_the_samples_of_other_people_are_read_into_the_right_kind(folder: str) -> None:
-    if not SHARED.is_dir():
-        pytest.skip("no ../shared/data/webhooks beside the project")
-    files = sorted((SHARED / f"keep_{folder}").glob("*.json"))
-    assert files
-    for file in files:
-        body = file.read_bytes().rstrip()
-        events = PLAIN.parse(replace(delivered(folder, None), body=body))
-        assert events
-        assert all(isinstance(event, Change if folder == "netbox" else Alert) for event in events)
-        for cut in (1, len(body) // 2, len(body) - 1):
-            with pytest.raises(BadPayload):
-                PLAIN.parse(replace(delivered(folder, None), body=body[:cut]))

@@ -154,3 +154,16 @@ def test_no_payload_is_an_error(body: dict[str, object]) -> None:
     question(body, "U0BOT")
     press(body)
     press_behind(body)
+
+
+def test_a_service_chosen_for_a_label_carries_both() -> None:
+    action = {
+        "action_id": "service_map",
+        "block_id": "unmatched:namespace=a=b",
+        "type": "static_select",
+        "selected_option": {"value": "payments"},
+        "action_ts": "1.2",
+    }
+    chosen = press({"user": {"id": "U0ONCALL"}, "actions": [action], "channel": {"id": "C1"}})
+    assert chosen is not None
+    assert (chosen.action_id, chosen.value, chosen.text) == (Deed.SERVICE_MAP, "namespace=a=b", "payments")
