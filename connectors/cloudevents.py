@@ -59,7 +59,9 @@ class CloudEventsWebhook:
     async def greet(self, method: str, delivery: Delivery, secrets: Sequence[str]) -> Reply | None:  # noqa: ARG002  a handshake proves nothing
         """A sender that asks first whether it may deliver is told so; its deliveries have to prove themselves all the same."""
         origin = delivery.headers.get("webhook-request-origin", "")
-        if method != "OPTIONS" or not any(fnmatchcase(origin.lower(), allowed) for allowed in self.origins if origin.isascii()):
+        if method != "OPTIONS" or not (origin.isascii() and origin.isprintable() and origin):
+            return None
+        if not any(fnmatchcase(origin.lower(), allowed) for allowed in self.origins):
             return None
         return Reply(200, headers={"allow": "POST", "webhook-allowed-origin": origin[:300], "webhook-allowed-rate": "*"})
 
