@@ -21,6 +21,7 @@ from bot.settings import load
 from bot.wiring import build, handlers, jobs, told
 
 FOR_PEOPLE = frozenset({"digest", "remind", "sync_knowledge"})  # nobody is there to read or acknowledge
+MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
 QUIET = '[knowledge]\nembedder = "none"\nrunbooks = []\nincidents = []\n'
 
 
@@ -39,7 +40,8 @@ async def run_noise(stream: Path, truth: Path, services: Path, progress: Callabl
 @contextmanager
 def assembled(services: Path, start: datetime) -> Iterator[Replay]:
     """The real bot for this catalogue in a folder of its own, ready to replay; nothing of this process's settings is used."""
-    with tempfile.TemporaryDirectory(prefix="tocsin-noise-") as name:
+    memory = str(MEMORY) if MEMORY.is_dir() else None  # its database dies with it: no disk has to keep each commit
+    with tempfile.TemporaryDirectory(prefix="tocsin-noise-", dir=memory) as name:
         folder = Path(name)
         shutil.copyfile(services, folder / "services.yaml")
         (folder / "tocsin.toml").write_text(QUIET, encoding="utf-8")

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+QUIET = timedelta(minutes=35)
+FAR = 4  # hops between what fails at the same time for different reasons
 START = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 DOMAINS = ("shop", "pay", "search", "media", "ship", "mail", "auth", "risk")
 ERRORS = ("HighErrorRate", "HighLatency", "ProbeFailed", "PodCrashLooping", "SLOBurn", "QueueBacklog")
@@ -99,6 +101,7 @@ class Maker:
         self.random = Random(seed)
         self.day = Day(an_estate(self.random))
         self.hours = hours
+        self._busy: list[tuple[datetime, datetime, str]] = []
         self._ids = itertools.count(1)
         self._groups = itertools.count(1)
 
@@ -134,9 +137,20 @@ class Maker:
             pod = f"{service}-{number}"
             self.fire(name, service, at + later, lasts, group, severity, pod=pod, instance=f"10.0.{number}.7:9090")
 
+    def calm(self, at: datetime, among: Sequence[str]) -> str:
+        """A service that can fail now without anybody taking it for part of what fails already; "" if there is none.
+
+        What fails again within half an hour, or beside what fails, nobody could call another incident.
+        """
+        near = [root for begins, ends, root in self._busy if begins <= at + QUIET and at <= ends + QUIET]
+        hops = [self.day.estate.hops(root) for root in near]
+        free = [name for name in among if all(seen.get(name, 99) >= FAR for seen in hops)]
+        return self.random.choice(free) if free else ""
+
     def cascade(self, root: str, at: datetime) -> str:
         """A service fails, and its callers with it, up to three hops."""
         group, lasts, callers = f"g{next(self._groups)}", self.random.uniform(300, 2400), self.day.estate.callers
+        self._busy.append((at, at + timedelta(seconds=lasts), root))
         for name in self.random.sample(ERRORS, self.random.randint(2, 4)):
             severity = "critical" if self.random.random() < 0.3 else "warning"
             self.pods(name, root, at + timedelta(seconds=self.random.uniform(0, 60)), lasts, group, severity)
@@ -177,7 +191,11 @@ class Maker:
 
     def storm(self, at: datetime) -> None:
         """A store that a whole domain and its neighbours need fails; every pod has something to say."""
-        group, root = f"g{next(self._groups)}", self.random.choice(self.day.estate.stores)
+        root = self.calm(at, self.day.estate.stores)
+        if not root:
+            return
+        group = f"g{next(self._groups)}"
+        self._busy.append((at, at + timedelta(seconds=1500), root))
         reached = {name: hops for name, hops in self._dependants(root).items()}
         for service, hops in reached.items():
             for name in (*CALLER_ERRORS, "ProbeFailed"):
@@ -218,23 +236,22 @@ def a_day(seed: int, hours: float = 12.0, rate: float = 5.0) -> Day:
     services = sorted(estate.calls)
     habits = [(random.choice(services), random.choice(NOISY)) for _ in range(25)]
     minutes = 60 * hours
+    for _ in range(max(1, int(hours / 6))):
+        make.storm(START + timedelta(minutes=random.uniform(minutes / 4, minutes * 3 / 4)))
     for number in range(int(rate * hours)):
         at = START + timedelta(minutes=minutes * (number + random.random()) / (rate * hours))
         kind = random.random()
         if kind < 0.6:
-            root = random.choice([s for s in services if not s.endswith("-edge")])
-            make.cascade(root, at)
-            far = [name for name in services if estate.hops(root).get(name, 99) >= 5]
-            if far and random.random() < 0.3:  # another one at the same time that has nothing to do with it
-                make.cascade(random.choice(far), at + timedelta(seconds=random.uniform(0, 180)))
+            for number_at_once in range(2 if random.random() < 0.3 else 1):  # another one that has nothing to do with it
+                began = at + timedelta(seconds=number_at_once * random.uniform(0, 180))
+                if root := make.calm(began, [s for s in services if not s.endswith("-edge")]):
+                    make.cascade(root, began)
         elif kind < 0.75:
             make.node_failure(at)
         elif kind < 0.87:
             make.unlisted(at)
         else:
             make.lone_critical(at)
-    for _ in range(max(1, int(hours / 6))):
-        make.storm(START + timedelta(minutes=random.uniform(30, minutes - 30)))
     for service, name in habits:
         at = START
         while (at := at + timedelta(minutes=random.expovariate(1 / 45))) < START + timedelta(minutes=minutes):
