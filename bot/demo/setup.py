@@ -16,6 +16,7 @@ DEPLOYCTL = Path(deployctl.__file__)
 KEY = ("--idempotency-key", "{key}")
 SETTLE_SECONDS = 3
 VERIFY_SECONDS = 40
+GATHER_SECONDS = 15
 
 SERVICES_YAML = f"""\
 # The shop, as its owners describe it.
@@ -139,6 +140,7 @@ def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) ->
         "reopen_minutes = 0                   # two stories within a minute are two incidents",
         f"settle_seconds = {SETTLE_SECONDS}",
         f"verify_seconds = {VERIFY_SECONDS}",
+        f"gather_seconds = {GATHER_SECONDS}                  # the whole estate runs on this machine: a busy one answers late",
         "",
         "[connectors.alertmanager]",
         "[connectors.github]",
@@ -146,8 +148,10 @@ def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) ->
         f"repositories = {{ {_quoted(FULL_NAME)} = {_quoted(str(repository))} }}",
         "[connectors.prometheus]",
         f"url = {_quoted(url)}",
+        f"timeout_seconds = {GATHER_SECONDS}",
         "[connectors.loki]",
         f"url = {_quoted(url)}",
+        f"timeout_seconds = {GATHER_SECONDS}",
         "",
         "[deployers.shop]",
         'kind = "command"',

@@ -90,7 +90,7 @@ def paint(case: Case) -> Picture:
     case = replace(case, readings=tuple(replace(r, spans=tuple(s for s in r.spans if s.start >= begins)) for r in case.readings))
     onset = _onset(case, bad, grown)
     found, bad = _lasting(found, onset), _lasting(bad, onset)
-    first = _first(case, bad, grown, graph)
+    first = _first(case, _clear(bad), grown, graph)
     signs = (
         *_alert_signs(case),
         *_metric_signs(case, found, first),

@@ -54,6 +54,7 @@ async def test_the_settings_point_to_the_running_estate_and_hold_no_secret(estat
     text = (folder / "tocsin.toml").read_text()
     settings = tomllib.loads(text)
     assert settings["connectors"]["prometheus"]["url"] == estate.url
+    assert settings["incidents"]["gather_seconds"] >= settings["connectors"]["prometheus"]["timeout_seconds"] > 5
     repository = Path(settings["connectors"]["git"]["repositories"]["demo/shop"])
     assert (repository / ".git").is_dir()
     start = settings["deployers"]["shop"]["start"]

@@ -247,6 +247,14 @@ def test_a_passing_wait_deep_below_that_was_over_before_is_not_where_it_began() 
     assert found.cause.commit == GUILTY[1].sha
 
 
+def test_a_faint_wait_deep_below_that_overlaps_is_not_where_it_began() -> None:
+    wait = series("db", "worker_wait_p95_seconds", lambda t: 0.5 if t >= 17 else 0.35, 40, noise=0.04)
+    found = diagnose(_with(story_1(), wait))
+    assert found.first_service == "billing"
+    assert found.cause is not None
+    assert found.cause.commit == GUILTY[1].sha
+
+
 def _with(case: Case, more: Series) -> Case:
     reading = case.readings[0]
     return replace(case, readings=(replace(reading, series=(*reading.series, more)),))
