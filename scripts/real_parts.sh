@@ -1,10 +1,11 @@
 #!/bin/sh
-# Brings the real parts that tests drive: a browser for the page, Node.js for Slack's JavaScript framework.
+# Brings the real parts that tests drive: a browser for the page, Node.js for Slack's JavaScript framework, Alertmanager.
 # Needs nothing if they are there already.
 set -u
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu fonts-noto-color-emoji"
 { command -v node && command -v npm; } >/dev/null 2>&1 || missing="$missing nodejs npm"
+command -v prometheus-alertmanager >/dev/null 2>&1 || missing="$missing prometheus-alertmanager"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "installing for the tests:$missing"

@@ -1,6 +1,7 @@
-"""tocsin route explain: which channel an incident would go to, and by which rule."""
+"""tocsin route explain: which channel an incident would go to, who would own it, who would be reached when, and by which rule."""
 
 import argparse
+import asyncio
 from datetime import UTC, datetime
 
 from bot.commands import Commands
@@ -9,9 +10,9 @@ from bot.domain.alert import Severity
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
-    parser = commands.add_parser("route", help="which channel an incident goes to, and why")
+    parser = commands.add_parser("route", help="where an incident goes, who is reached when, and why")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    explain = verbs.add_parser("explain", help="show the rules in order and which one decides")
+    explain = verbs.add_parser("explain", help="show the rules in order, and what they decide")
     explain.add_argument("service")
     explain.add_argument("--severity", choices=[s.value for s in Severity], default="SEV2")
     explain.add_argument("--environment", default="production")
@@ -20,18 +21,23 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
-    from bot.wiring import rules  # as above
+    from bot.flows.routes import explained  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings  # as above
+    from bot.wiring import rules, vendors  # as above
 
     at = datetime.fromisoformat(args.at) if args.at else datetime.now(UTC)
-    catalogue, routing, _ = rules(load_settings(args.config))
-    service = catalogue.current.get(args.service)
-    lines = routing.current.explain(
-        owner=service.owner,
-        service=service.name,
-        severity=Severity(args.severity),
-        environment=args.environment,
-        at=at if at.tzinfo else at.replace(tzinfo=UTC),
+    settings = load_settings(args.config)
+    catalogue, routing, *_ = rules(settings)
+    lines = asyncio.run(
+        explained(
+            args.service,
+            Severity(args.severity),
+            args.environment,
+            at if at.tzinfo else at.replace(tzinfo=UTC),
+            catalogue=catalogue.current,
+            routing=routing.current,
+            schedules=vendors(settings).schedules,
+        )
     )
     print("\n".join(lines))
     return 0

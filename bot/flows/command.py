@@ -27,6 +27,7 @@ from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire, mentioned
 from bot.flows.regroup import undo
 from bot.flows.resolving import resolve
+from bot.flows.routes import route
 from bot.flows.showing import incident_view
 from bot.investigation.answers import Topic, handover
 from bot.ports import Transaction
@@ -39,7 +40,8 @@ USAGE = {
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
     "runbook": "/runbook <question>",
-    "tocsin": "/tocsin help | status | model on|off|status | budget [INC-n] | noise status|list|explain|arm|disarm "
+    "tocsin": "/tocsin help | status | route <service> [SEVn] | model on|off|status | budget [INC-n] "
+    "| noise status|list|explain|arm|disarm "
     "| listen here on|off",
 }
 _SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
@@ -215,6 +217,8 @@ async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
 
 
 async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
+    if request.words[:1] == ("route",):
+        return await route(request, desk)
     if request.words[:1] == ("status",):
         return NoteView(await status(desk))
     if request.words[:1] == ("model",):

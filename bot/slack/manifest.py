@@ -75,7 +75,7 @@ TYPED: Mapping[str, tuple[str, str]] = {
     "deploy": ("Deploy a version", "<service> <version> [environment]; nothing opens a form"),
     "rollback": ("Go back to an earlier version", "<service> [version] [environment]; nothing opens a form"),
     "runbook": ("Find the runbook that fits", "<question>"),
-    "tocsin": ("The bot itself", "help | status | model on|off|status | budget [INC-n] | listen here on|off"),
+    "tocsin": ("The bot itself", "help | status | route <service> | model on|off|status | budget [INC-n] | listen here on|off"),
 }
 CHOSEN: Mapping[str, str] = {
     SHORTCUT_OPEN: "Open an incident from this message",
