@@ -9,13 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.alert import Alert, Severity, fingerprint, unreadable
+from bot.domain.belonging import Belongings, belonging, belongings
 from bot.domain.incident import Incident, Status
 from bot.domain.service import Catalogue, Service
 from bot.incidents.bundles import Joined, apart, arrival
 from bot.incidents.correlate import Placing, place
 from bot.incidents.membership import opened
 from bot.incidents.severity import severity_of, weighed
-from tests.fakes import NOON, a_member, an_alert, an_incident
+from bot.incidents.shared_change import touching
+from tests.fakes import NOON, a_change, a_member, an_alert, an_incident
 from tests.flows.desk_of_alerts import SHOP
 
 WINDOW = timedelta(minutes=15)
@@ -205,3 +207,67 @@ def test_three_critical_services_of_the_first_tier_are_the_worst_severity() -> N
     members = [a_member(service=s) for s in ("storefront", "checkout", "payments")]
     assert severity_of(members[:2], SHOP)[0] is Severity.SEV2
     assert severity_of(members, SHOP) == (Severity.SEV1, "3 services of tier 1 are critical: checkout, payments, storefront")
+
+
+TWO_ROOTS = Catalogue({n: Service(n, depends_on=d) for n, d in (("web", ("a", "b")), ("a", ()), ("b", ()), ("edge", ("web",)))})
+
+
+def test_two_that_fail_on_their_own_stay_two_although_somebody_calls_both() -> None:
+    assert sorted(groups(placed([at("a"), at("b", 100), at("web", 20)], catalogue=TWO_ROOTS))) == [["a", "web"], ["b"]]
+    members = (a_member(service="a"), a_member(service="web", fingerprint="w" * 16))
+    live = an_incident(service="a", members=members)
+    placing = placed([at("b", 100), at("edge", 100)], [live], TWO_ROOTS)
+    assert [j.arrival.alert.service for j in placing.joins["0193-incident"]] == ["edge"]
+    assert groups(placing) == [["b"]]
+
+
+def test_what_is_over_reaches_less_far() -> None:
+    over = an_incident(service="payments", members=(a_member(service="payments", firing=0),))
+    assert placed([at("checkout", 400)], [over]).joins == {}
+    assert placed([at("checkout", 400)], [an_incident_of("payments")]).joins != {}
+
+
+def said(a: Alert, b: Alert, *, related: bool) -> Belongings:
+    return belongings([belonging(fingerprint(a), fingerprint(b), related=related, by="U1", at=NOON, deed="d")])
+
+
+def test_two_that_people_split_are_never_joined_by_what_is_guessed() -> None:
+    a, b = at("payments"), at("checkout", 5)
+    arrivals = [arrival(fingerprint(x), x, SHOP, NOON + timedelta(hours=1)) for x in (a, b)]
+    placing = place(arrivals, (), SHOP, WINDOW, said(a, b, related=False))
+    assert sorted(groups(placing)) == [["checkout"], ["payments"]]
+    live = an_incident(members=(a_member(fingerprint=fingerprint(a)),))
+    assert place(arrivals[1:], [live], SHOP, WINDOW, said(a, b, related=False)).joins == {}
+
+
+def test_two_that_people_merged_are_joined_in_the_same_environment_only() -> None:
+    a, b = at("payments"), at("blog", 5)
+    arrivals = [arrival(fingerprint(x), x, SHOP, NOON + timedelta(hours=1)) for x in (a, b)]
+    assert groups(place(arrivals, (), SHOP, WINDOW, said(a, b, related=True))) == [["blog", "payments"]]
+    live = an_incident(members=(a_member(fingerprint=fingerprint(a)),))
+    joined = place(arrivals[1:], [live], SHOP, WINDOW, said(a, b, related=True)).joins["0193-incident"]
+    assert joined[0].reason == "people put these two together before"
+    elsewhere = replace(live, environment="staging")
+    assert place(arrivals[1:], [elsewhere], SHOP, WINDOW, said(a, b, related=True)).joins == {}
+
+
+def test_the_same_recent_change_joins_what_the_graph_does_not() -> None:
+    shipped = touching([a_change(services=("blog", "payments"), title="Bump the client")])
+    arrivals = [arrival(fingerprint(x), x, SHOP, NOON + timedelta(hours=1), shipped) for x in (at("payments"), at("blog", 9))]
+    (group,) = place(arrivals, (), SHOP, WINDOW).opens
+    assert "both touched by Bump the client (3f2c1a9), 9 s apart" in reasons(group).values()
+
+
+def test_a_change_that_touched_many_services_joins_nobody_and_two_deployments_of_one_commit_are_one() -> None:
+    assert touching([a_change(services=tuple(f"s{n}" for n in range(9)))]) == {}
+    one, two = a_change(id="1", services=("a",)), a_change(id="2", services=("b",))
+    assert set(touching([one, two])) == {"a", "b"}
+
+
+def test_machines_are_the_same_whatever_a_sender_calls_them() -> None:
+    (group,) = placed([at("blog", labels={"host": "n1"}), at("payments", 9, labels={"instance": "n1:9100"})]).opens
+    assert "the same node n1, 9 s apart" in reasons(group).values()
+    assert (
+        len(placed([at("blog", labels={"instance": "10.0.0.1:80"}), at("payments", labels={"instance": "10.0.0.1:81"})]).opens)
+        == 2
+    )
