@@ -71,7 +71,10 @@ EVENTS: Mapping[str, Heard] = {
     "reaction_added": Heard(("reaction_added",), ("reactions:read",), "somebody pinned a message with an emoji"),
 }
 TYPED: Mapping[str, tuple[str, str]] = {
-    "incident": ("Look at an incident, or move it on", "list | show | ack | resolve | silence | unsilence | catchup | timeline | unmatched"),
+    "incident": (
+        "Look at an incident, or move it on",
+        "list | show | ack | resolve | silence | unsilence | catchup | timeline | unmatched",
+    ),
     "deploy": ("Deploy a version", "<service> <version> [environment]; nothing opens a form"),
     "rollback": ("Go back to an earlier version", "<service> [version] [environment]; nothing opens a form"),
     "runbook": ("Find the runbook that fits", "<question>"),
