@@ -37,6 +37,7 @@ AGAIN = timedelta(seconds=30)  # after a certificate could not be had
 MOST_CERTIFICATES = 16
 MOST_FETCHING = 8  # at once; the others are sent again
 MOST_BYTES = 64 * 1024  # of a certificate, or of the answer to a confirmation
+MOST_MESSAGE = 640 * 1024  # 256 KiB in a text whose quotes are escaped, and what is around it
 PATIENCE = 3.0  # seconds
 HASHES = {"1": SHA1, "2": SHA256}  # SignatureVersion; 1 is still what a topic uses unless told otherwise
 _ALWAYS = ("MessageId", "Timestamp", "TopicArn", "Type")
@@ -203,6 +204,8 @@ def _message(node: Node) -> Node:
 
 def _checked(delivery: Delivery, topics: Sequence[str]) -> Node:
     """The envelope, once all that can be known without a certificate is right."""
+    if len(delivery.body) > MOST_MESSAGE or delivery.body[:1] != b"{":
+        _refuse("it is no message of SNS, or a larger one than there is")
     try:
         envelope = read_json(delivery.body).object()
         sent = envelope["Timestamp"].time()

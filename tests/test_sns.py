@@ -123,6 +123,14 @@ async def test_what_is_no_message_of_sns_is_refused_before_anything_is_fetched(e
     assert amazon.asked == []
 
 
+@pytest.mark.parametrize("body", [b"[" * 1_000_000, b'{"TopicArn":"' + b"x" * 700_000 + b'"}', b" {}", b""])
+async def test_what_is_larger_than_a_message_can_be_is_not_even_read(body: bytes) -> None:
+    amazon = FakeAmazon()
+    with pytest.raises(BadSignature, match="larger"):
+        await a_webhook(amazon).greet("POST", replace(delivery(message("x")), body=body), TOPICS)
+    assert amazon.asked == []
+
+
 async def test_without_topics_nothing_is_believed_and_nothing_fetched() -> None:
     amazon = FakeAmazon()
     webhook = a_webhook(amazon)
