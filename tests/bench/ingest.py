@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ async def ingest(driver: Path, database: str, parts: Sequence[str], rounds: int)
             else:
                 async with bench(50, **settings) as here:
                     await asyncio.sleep(2)
-                    result[part] = await {"flood": flood, "steady": steady, "curve": curve}[part](driver, here)
+                    result[part] = await _PARTS[part](driver, here)
         say(f"{part}: {json.dumps(result[part])}")
     return result
 
@@ -114,6 +114,9 @@ async def curve(driver: Path, here: Bench) -> list[dict[str, object]]:
     return points
 
 
+_PARTS: dict[str, Callable[[Path, Bench], Awaitable[object]]] = {"flood": flood, "steady": steady, "curve": curve}
+
+
 def _preload(url: str, stored: int) -> None:
     """As many alerts, problems and instances as if the bot had seen them a week ago: copies under other names."""
     engine = create_engine(url)
@@ -122,9 +125,7 @@ def _preload(url: str, stored: int) -> None:
     with engine.connect() as tx:
         have = tx.execute(text("SELECT count(*) FROM alerts")).scalar_one()
     body = json.dumps({"connector": "alertmanager", "filler": "x" * 500})
-    for first in range(
-        have, stored, 5_000
-    ):  # small steps: the bot writes beside us
+    for first in range(have, stored, 5_000):  # small steps: the bot writes beside us
         series = numbers.format(first, min(first + 5_000, stored) - 1)
         with engine.begin() as tx:
             tx.execute(

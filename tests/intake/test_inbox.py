@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.alert import UNREADABLE, instance_key
 from bot.errors import NotFound
-from bot.intake.inbox import Drain, Told, replay
+from bot.intake.inbox import BURST, BURST_PAUSE, DOOR_FIRST, Drain, Told, _pause, replay
 from bot.intake.meters import Meters
 from bot.ports import Delivery, Parcel
 from bot.storage.database import SqlDatabase
@@ -163,3 +163,9 @@ async def test_the_running_drain_wakes_at_once_and_stops_when_told(database: Sql
     assert 'tocsin_parcels_total{connector="plain",outcome="alerts"} 1.0' in page
     assert 'tocsin_parcels_total{connector="plain",outcome="unreadable"} 1.0' in page
     assert 'tocsin_events_total{connector="plain",kind="change"} 1.0' in page
+
+
+def test_the_door_goes_first_in_a_burst_but_not_for_ever() -> None:
+    assert _pause(0.001, since=0) == BURST_PAUSE
+    assert _pause(0.5, since=BURST - 1) == 0.5 * DOOR_FIRST
+    assert _pause(0.5, since=BURST) == 0.5
