@@ -16,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -165,14 +166,14 @@ async def main() -> None:
     if "ingest" in args.only and args.driver is None:
         parser.error("--only ingest needs a --driver")
     for what in args.only.split(","):
-        result = {
+        measures: dict[str, Callable[[], Awaitable[object]]] = {
             "start": warm_start,
             "cards": lambda: alert_to_card(args.cards, args.driver, args.database),
             "memory": memory,
             "words": lambda: first_word(args.model, args.model_url),
             "ingest": lambda: ingest(args.driver, args.database, args.parts.split(","), args.rounds),
-        }[what]
-        print(json.dumps(await result()), flush=True)
+        }
+        print(json.dumps(await measures[what]()), flush=True)
 
 
 if __name__ == "__main__":
