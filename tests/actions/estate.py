@@ -21,19 +21,8 @@ from bot.flows.desk import Desk, Limits
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
 from bot.ports import Handler, Order, Run, RunState, Scalar, Work
-from bot.storage.actions import SqlActionStore
-from bot.storage.alerts import SqlAlertStore
-from bot.storage.cards import SqlCardStore
-from bot.storage.changes import SqlChangeStore
 from bot.storage.database import SqlDatabase
-from bot.storage.diagnoses import SqlDiagnosisStore
-from bot.storage.inbox import SqlInboxStore
-from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
-from bot.storage.journal import SqlJournalStore
-from bot.storage.ledger import SqlLedger
-from bot.storage.reach import SqlReachStore
-from bot.storage.noise import SqlNoiseStore
-from bot.storage.switches import SqlSwitchStore
+from bot.wiring import Stores
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork, an_incident
 
 OLIVIA, AMIR, SAM = "U0ONCALL", "U0APPROVER", "U0OUTSIDER"
@@ -152,7 +141,7 @@ class FakeRepository:
 
 
 def a_desk(database: SqlDatabase, clock: Callable[[], Any], deployer: Any, **more: Any) -> Desk:
-    numbers = itertools.count(1)
+    numbers, stores = itertools.count(1), Stores()
     policies: Policies = more.pop("policies", read_policies(RULES))
     work: Work = more.pop("work", InMemoryWork())
     return Desk(
@@ -161,19 +150,7 @@ def a_desk(database: SqlDatabase, clock: Callable[[], Any], deployer: Any, **mor
         clock=clock,
         new_id=lambda: f"id-{next(numbers)}",
         channel=FakeChannel(),
-        inbox=SqlInboxStore(),
-        alerts=SqlAlertStore(),
-        incidents=SqlIncidentStore(),
-        timeline=SqlTimelineStore(),
-        changes=SqlChangeStore(),
-        diagnoses=SqlDiagnosisStore(),
-        actions=SqlActionStore(),
-        ledger=SqlLedger(),
-        journal=SqlJournalStore(),
-        cards=SqlCardStore(),
-        switches=SqlSwitchStore(),
-        noise=SqlNoiseStore(),
-            reach=SqlReachStore(),
+        **{name: getattr(stores, name) for name in stores.__slots__},
         catalogue=lambda: CATALOGUE,
         routing=lambda: Routing(),
         policies=lambda: policies,
