@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot import __version__
 from bot.commands import (
+    backtest,
     change,
     db,
     demo,
@@ -40,6 +41,7 @@ GROUPS = (
     noise,
     journal,
     evaluate,
+    backtest,
     db,
     change,
     incidents,

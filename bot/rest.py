@@ -34,6 +34,7 @@ class Rest:
         *,
         auth: tuple[str, str] | None = None,
         timeout: float = 10.0,
+        most_bytes: int = MOST_BYTES,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._title = title
@@ -41,6 +42,7 @@ class Rest:
         self._headers = {"accept": "application/json", **headers}
         self._auth = auth
         self._timeout = timeout
+        self._most_bytes = most_bytes
         self._transport = transport
 
     async def get(self, path: str, **params: str) -> Node:
@@ -83,8 +85,8 @@ class Rest:
         chunks, size = [], 0
         async for chunk in answer.aiter_bytes():
             size += len(chunk)
-            if size > MOST_BYTES:
-                raise BadPayload(f"the answer of {self._title} is larger than 20 MB")
+            if size > self._most_bytes:
+                raise BadPayload(f"the answer of {self._title} is larger than {self._most_bytes} bytes")
             chunks.append(chunk)
         return b"".join(chunks)
 

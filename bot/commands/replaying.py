@@ -38,8 +38,11 @@ async def run_noise(stream: Path, truth: Path, services: Path, progress: Callabl
 
 
 @contextmanager
-def assembled(services: Path, start: datetime) -> Iterator[Replay]:
-    """The real bot for this catalogue in a folder of its own, ready to replay; nothing of this process's settings is used."""
+def assembled(services: Path, start: datetime, seldom: timedelta = timedelta(0)) -> Iterator[Replay]:
+    """The real bot for this catalogue in a folder of its own, ready to replay; nothing of this process's settings is used.
+
+    What the clock starts runs no more often than every `seldom`, for replays of many days.
+    """
     memory = str(MEMORY) if MEMORY.is_dir() else None  # its database dies with it: no disk has to keep each commit
     with tempfile.TemporaryDirectory(prefix="tocsin-noise-", dir=memory) as name:
         folder = Path(name)
@@ -60,7 +63,9 @@ def assembled(services: Path, start: datetime) -> Iterator[Replay]:
         )
         done = handlers(desk, DurableWork(clock=lambda: clock().timestamp()), settings)
         rounds: dict[str, timedelta] = {
-            job.name: job.when.span for job in jobs(settings) if isinstance(job.when, Every) and job.name not in FOR_PEOPLE
+            job.name: max(job.when.span, seldom)
+            for job in jobs(settings)
+            if isinstance(job.when, Every) and job.name not in FOR_PEOPLE
         }
         try:
             yield Replay(House(desk, told(), bot.readers, done, rounds), clock, work, channel, register)

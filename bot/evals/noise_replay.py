@@ -16,10 +16,11 @@ from bot.domain.alert import Alert, fingerprint, instance_key, unreadable
 from bot.domain.change import Change
 from bot.domain.handling import Handling
 from bot.domain.incident import Incident
+from bot.domain.noise import Decision
 from bot.domain.request import Person
 from bot.domain.ticket import Ticket
 from bot.domain.view import HomeView, IncidentView, Place, PointerView, Said, Shown
-from bot.errors import BadPayload, BadSettings
+from bot.errors import BadPayload, BadSettings, Unavailable
 from bot.evals.noise import Fate, Seen, Sent
 from bot.flows.desk import Desk
 from bot.incidents.tidy import tidied
@@ -119,7 +120,7 @@ class Listener:
 
     async def tell(self, place: Place, person: Person, *, key: str) -> Telling:
         """Nobody asks anything in a replay."""
-        raise NotImplementedError(f"{person.id} asked something in a replay ({place}, {key}).")
+        raise Unavailable(f"{person.id} asked something in a replay ({place}, {key}).")
 
     async def find(self, channel: str, key: str, thread: str = "") -> Place | None:  # noqa: ARG002  the port's shape
         """The message that was posted with this key."""
@@ -223,6 +224,11 @@ class Replay:
             unreadable=self._unreadable,
             skipped_work=dict(self._work.skipped),
         )
+
+    async def decided(self) -> tuple[Decision, ...]:
+        """Every decision to keep something from people, and how it turned out."""
+        desk = self._house.desk
+        return await desk.db.read(lambda tx: desk.noise.decided(tx, limit=10_000_000))
 
     def _rounds(self, start: datetime, end: datetime) -> None:
         nowhere = cast(Transaction, None)
