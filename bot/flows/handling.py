@@ -15,6 +15,7 @@ from bot.flows.announce import announce
 from bot.flows.carrying import tell_vendors
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
+from bot.flows.unheard import cleared_unheard
 from bot.ports import Scalar, Silenced, Transaction
 from bot.redact import clean, redact
 
@@ -147,9 +148,10 @@ def _tell(tx: Transaction, incident: Incident, handling: Handling, who: str, wha
 
 
 async def see_silences(_args: Mapping[str, Scalar], desk: Desk) -> None:
-    """What is silenced in the vendors' own tools is marked here, and what is no longer silenced is unmarked."""
+    """What is silenced in the vendors' own tools is marked here, what no longer is is unmarked, what cleared is clear."""
     for name, source in desk.silence_sources.items():
         try:
+            await cleared_unheard(name, source, desk)
             seen = await source.silenced()
         except Unavailable as error:
             desk.vitals.failed(f"silences of {name}", str(error))

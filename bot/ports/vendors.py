@@ -230,10 +230,16 @@ class Silenced:
 
 
 class SilenceSource(Protocol):
-    """Can be asked which of its alerts are silenced; where the vendor tells of silences by itself it is a Handling."""
+    """Can be asked which of its alerts are silenced, and which fire; where the vendor tells of silences by itself it is a Handling."""
 
     async def silenced(self) -> tuple[Silenced, ...]:
         """Every alert that is silenced now, by whomever. Raises Unavailable."""
+
+    async def firing(self) -> frozenset[str] | None:
+        """The ids of all alerts that fire there, silenced or not; None while it cannot know. Raises Unavailable.
+
+        A vendor that is silent about an alert is also silent about its end.
+        """
 
 
 class Responder(Protocol):

@@ -5,7 +5,7 @@ and its matchers, so nothing has to be remembered: making it twice is making it 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from bot.domain.alert import Alert
@@ -17,6 +17,7 @@ from bot.rest import Rest
 
 AUTHOR = "Tocsin"
 TIMEOUT = 5.0
+LEARNS = timedelta(minutes=5)  # it keeps alerts in memory; Prometheus sends those that fire again within a minute
 
 
 class Silences:
@@ -24,8 +25,9 @@ class Silences:
 
     deeds = frozenset({Deed.SILENCED, Deed.UNSILENCED})
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", *, learns: timedelta = LEARNS) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._learns = learns
         self._api = Rest("Alertmanager", url, headers, timeout=TIMEOUT)
 
     async def carry(self, alert: Alert, deed: Deed, by: str, note: str, until: datetime | None = None) -> str:
@@ -54,6 +56,14 @@ class Silences:
             return ()
         answer = await self._api.get("/api/v2/alerts", active="false", inhibited="false", unprocessed="false", silenced="true")
         return tuple(_told(answer.items(), silences))
+
+    async def firing(self) -> frozenset[str] | None:
+        """The fingerprints of all alerts that fire, silenced or not; None shortly after Alertmanager's start."""
+        since = (await self._api.get("/api/v2/status"))["uptime"].time()
+        if since is None or datetime.now(UTC) - since < self._learns:
+            return None
+        alerts = await self._api.get("/api/v2/alerts")
+        return frozenset(alert["fingerprint"].text() for alert in alerts.items())
 
     async def _all(self) -> list[Node]:
         answer = await self._api.get("/api/v2/silences")

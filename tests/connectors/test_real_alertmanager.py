@@ -91,3 +91,18 @@ async def test_a_silence_is_made_prolonged_and_ended_and_one_made_there_is_seen(
     seen = await silences.silenced()
     assert {s.ref for s in seen} == {str(a["fingerprint"]) for a in alerts(url)}
     assert {(s.until, s.by, s.note) for s in seen} == {(end, "Olivia Ops", "upgrade")}
+
+
+async def test_what_fires_is_known_silenced_or_not_and_nothing_is_known_right_after_the_start(url: str) -> None:
+    silences, alert = Silences(url, learns=timedelta(0)), an_alert(labels=LABELS)
+    fire(url, "payments-1", "payments-2")
+    await silences.carry(alert, Deed.SILENCED, "U0ONCALL", "INC-42", datetime.now(UTC) + timedelta(hours=1))
+    assert settled(url, {"suppressed"})
+    assert await silences.firing() == {str(a["fingerprint"]) for a in alerts(url)}
+    now = datetime.now(UTC).isoformat()
+    over = [{"labels": {**LABELS, "pod": "payments-1"}, "annotations": {}, "endsAt": now}]
+    assert httpx.post(f"{url}/api/v2/alerts", json=over, trust_env=False).status_code == 200
+    firing = await silences.firing()
+    assert firing is not None
+    assert len(firing) == 1
+    assert await Silences(url).firing() is None

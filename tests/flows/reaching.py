@@ -29,6 +29,7 @@ class FakePager:
     carried: list[tuple[str, Deed, str]] = field(default_factory=list)
     alerts: list[tuple[Alert, Deed, datetime | None]] = field(default_factory=list)
     silences: tuple[Silenced, ...] = ()
+    fires: frozenset[str] | None = None
     asked: int = 0
 
     def _answer(self) -> None:
@@ -50,6 +51,11 @@ class FakePager:
         """`silences`."""
         self._answer()
         return self.silences
+
+    async def firing(self) -> frozenset[str] | None:
+        """`fires`."""
+        self._answer()
+        return self.fires
 
 
 class FakePages(FakePager):

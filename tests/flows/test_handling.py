@@ -225,3 +225,25 @@ async def test_a_handling_of_something_unknown_is_passed_over(desk: Desk) -> Non
     )
     assert (await latest(desk, incident)).status is Status.OPEN
     assert fingerprint(from_pagerduty()) == (await latest(desk, incident)).members[0].fingerprint
+
+
+async def test_what_clears_while_it_is_silenced_has_cleared_although_its_vendor_says_nothing(
+    desk: Desk, clock: FakeClock
+) -> None:
+    instances = [an_alert(ref=f"a{n}", labels={"alertname": "HighErrorRate", "pod": f"payments-{n}"}) for n in (1, 2)]
+    incident = await alerts(desk, *instances)
+    source, end = desk.silence_sources["alertmanager"], clock() + timedelta(hours=1)
+
+    async def look(fires: frozenset[str] | None, *silenced: str) -> bool:
+        source.fires, source.silences = fires, tuple(Silenced(ref, end, "Olivia Ops", "upgrade") for ref in silenced)
+        desk.work.start(None, "reach", "see_silences", f"look:{len(desk.work.started)}", {})
+        await until(desk, clock, seconds=1)
+        return (await latest(desk, incident)).members[0].firing
+
+    assert await look(frozenset()), "what nobody silenced is the vendor's to tell"
+    assert await look(frozenset({"a1", "a2"}), "a1", "a2")
+    assert await look(None, "a1", "a2"), "it has just started and knows of no alert yet"
+    assert await look(frozenset({"a2"}), "a2")
+    assert not await look(frozenset())
+    assert desk.work.named("settle"), "and the incident ends as any other"
+    assert not any("silenced no more" in line for line in await told(desk, incident))
