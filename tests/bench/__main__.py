@@ -3,6 +3,7 @@
     python -m tests.bench [--only start,cards,memory,words] [--cards 50] [--database sqlite|postgres] [--driver PATH]
                           [--model NAME --model-url URL]
     python -m tests.bench --only ingest --driver PATH [--database sqlite|postgres] [--parts rates,flood,steady,curve] [--rounds 3]
+    python -m tests.bench --only rules [--rounds 5]
 
 `--driver` is a load driver that speaks Alertmanager's webhook; without it the intake is not measured. PostgreSQL is a fresh
 server with fsync on. The first word is measured with the model that is named, else with a stand-in that answers at once.
@@ -26,6 +27,7 @@ from bot.demo.standin.extract import extract
 from bot.demo.standin.server import standin
 from tests.bench.ingest import ingest
 from tests.bench.room import SECRET, Bench, bench, rss, say
+from tests.bench.rules import rules
 from tests.postgres import a_server
 
 WHAT = ("start", "cards", "memory", "words")
@@ -154,7 +156,7 @@ async def _load(driver: Path, door: str, batch: int, total: int) -> object:
 async def main() -> None:
     """Print one JSON object per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest")
+    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest, rules")
     parser.add_argument("--cards", type=int, default=50)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--driver", type=Path)
@@ -171,6 +173,7 @@ async def main() -> None:
             "cards": lambda: alert_to_card(args.cards, args.driver, args.database),
             "memory": memory,
             "words": lambda: first_word(args.model, args.model_url),
+            "rules": lambda: rules(args.rounds),
             "ingest": lambda: ingest(args.driver, args.database, args.parts.split(","), args.rounds),
         }
         print(json.dumps(await measures[what]()), flush=True)
