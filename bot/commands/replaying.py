@@ -18,6 +18,7 @@ from bot.evals.noise_replay import Clock, House, Listener, Register, Replay, Tim
 from bot.intake.schedule import Every
 from bot.ports import IncidentStore
 from bot.settings import load
+from bot.storage.one_thread import OneThread
 from bot.wiring import build, handlers, jobs, told
 
 FOR_PEOPLE = frozenset({"digest", "remind", "sync_knowledge"})  # nobody is there to read or acknowledge
@@ -52,9 +53,12 @@ def assembled(services: Path, start: datetime, seldom: timedelta = timedelta(0))
         clock = Clock(start)
         work, channel, ids = Timetable(clock), Listener(clock), itertools.count(1)
         bot = build(settings, channel)
+        bot.db.close()  # its schema stands; from here on one thread is enough
+        database = OneThread(settings.data / "tocsin.db")
         register = Register(bot.desk.incidents)
         desk = replace(
             bot.desk,
+            db=database,
             work=work,
             clock=clock,
             new_id=lambda: f"replay-{next(ids):08}",
@@ -70,4 +74,4 @@ def assembled(services: Path, start: datetime, seldom: timedelta = timedelta(0))
         try:
             yield Replay(House(desk, told(), bot.readers, done, rounds), clock, work, channel, register)
         finally:
-            bot.db.close()
+            database.close()
