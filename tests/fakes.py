@@ -1,6 +1,6 @@
 """Fakes that can be read: assert on what happened (`channel.posts == [...]`), not on who was called."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from bot.domain.incident import Incident, Member, Status
 from bot.domain.request import Person
 from bot.domain.view import AnswerView, HomeView, Place, Said, Shown
 from bot.errors import NotFound, Unavailable
-from bot.ports import Handler, Listener, ModelRequest, Scalar, Transaction
+from bot.ports import Handler, Listener, ModelRequest, Scalar, Start, Transaction
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -254,6 +254,12 @@ class InMemoryWork:
             return False
         self.started.append(Started(queue, name, id, dict(args), partition, not_before))
         return True
+
+    def start_all(self, tx: Transaction, starts: Sequence[Start]) -> list[bool]:
+        """One after the other."""
+        return [
+            self.start(tx, s.queue, s.name, s.id, s.args, partition=s.partition, not_before=s.not_before) for s in starts
+        ]
 
     def named(self, name: str) -> list[Started]:
         """All that was started under a name."""

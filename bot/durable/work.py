@@ -4,18 +4,18 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bot.durable.queues import DEFAULTS, Queue
 from bot.durable.table import DEAD, DONE, READY, RUNNING, metadata, work
 from bot.errors import NotFound
-from bot.ports import Scalar, Transaction
+from bot.ports import Scalar, Start, Transaction
 
 __all__ = ["DurableWork", "Item", "connection", "metadata", "now"]
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 CHANNEL = "tocsin_work"  # of LISTEN and NOTIFY
 LONGEST = 200  # characters of an id or a partition
+MOST_ASKED = 400  # ids in one question
 
 
 def connection(tx: Transaction) -> Connection:
@@ -83,24 +84,48 @@ class DurableWork:
         not_before: datetime | None = None,
     ) -> bool:
         """Have `name` run with `args` once this transaction commits; False if this id is known already."""
-        if queue not in self.queues:
-            raise NotFound(f"There is no queue {queue!r}; there are {', '.join(self.queues)}.")
-        at = now(tx, self.clock)
-        row = {
-            "id": _fit(id),
-            "queue": queue,
-            "name": name,
-            "args": json.dumps(args, separators=(",", ":")),
-            "partition": None if partition is None else _fit(partition),
-            "state": READY,
-            # A wait by the caller's clock, counted by the database's: the two may differ.
-            "run_at": at + max(0.0, not_before.timestamp() - self.clock()) if not_before else at,
-            "created_at": at,
-        }
+        row = self._row(Start(queue, name, id, args, partition, not_before), now(tx, self.clock))
         done = connection(tx).execute(_INSERT[connection(tx).dialect.name], row).first() is not None
         if done:
             self.notify(tx)
         return done
+
+    def start_all(self, tx: Transaction, starts: Sequence[Start]) -> list[bool]:
+        """`start` for each of many. Most of what a busy batch asks for is known already, so that is asked first."""
+        if not starts:
+            return []
+        at = now(tx, self.clock)
+        rows = [self._row(one, at) for one in starts]
+        known: set[str] = set()
+        for first in range(0, len(rows), MOST_ASKED):
+            asked = [row["id"] for row in rows[first : first + MOST_ASKED]]
+            known.update(connection(tx).execute(_KNOWN, {"ids": asked}).scalars())
+        fresh: dict[object, dict[str, object]] = {}
+        for row in rows:
+            if row["id"] not in known:
+                fresh.setdefault(row["id"], row)
+        if not fresh:
+            return [False] * len(rows)
+        done: set[object] = set(connection(tx).execute(_INSERT_ALL[connection(tx).dialect.name], list(fresh.values())).scalars())
+        if done:
+            self.notify(tx)
+        first_of = {id(row) for row in fresh.values()}
+        return [row["id"] in done and id(row) in first_of for row in rows]
+
+    def _row(self, one: Start, at: float) -> dict[str, object]:
+        if one.queue not in self.queues:
+            raise NotFound(f"There is no queue {one.queue!r}; there are {', '.join(self.queues)}.")
+        return {
+            "id": _fit(one.id),
+            "queue": one.queue,
+            "name": one.name,
+            "args": json.dumps(one.args, separators=(",", ":")),
+            "partition": None if one.partition is None else _fit(one.partition),
+            "state": READY,
+            # A wait by the caller's clock, counted by the database's: the two may differ.
+            "run_at": at + max(0.0, one.not_before.timestamp() - self.clock()) if one.not_before else at,
+            "created_at": at,
+        }
 
     def list(self, tx: Transaction, *, state: str | None = None, queue: str | None = None, limit: int = 50) -> list[Item]:
         """The newest items, of one state or queue if given."""
@@ -168,3 +193,8 @@ _INSERT = {
     "sqlite": sqlite.insert(work).on_conflict_do_nothing(index_elements=["id"]).returning(work.c.seq),
     "postgresql": postgresql.insert(work).on_conflict_do_nothing(index_elements=["id"]).returning(work.c.seq),
 }
+_INSERT_ALL = {
+    "sqlite": sqlite.insert(work).on_conflict_do_nothing(index_elements=["id"]).returning(work.c.id),
+    "postgresql": postgresql.insert(work).on_conflict_do_nothing(index_elements=["id"]).returning(work.c.id),
+}
+_KNOWN = select(work.c.id).where(work.c.id.in_(bindparam("ids", expanding=True)))

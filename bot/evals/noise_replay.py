@@ -25,7 +25,7 @@ from bot.evals.noise import Fate, Seen, Sent
 from bot.flows.desk import Desk
 from bot.incidents.tidy import tidied
 from bot.intake.inbox import Told
-from bot.ports import Connector, Delivery, Handler, IncidentStore, Parsed, Scalar, Telling, Transaction
+from bot.ports import Connector, Delivery, Handler, IncidentStore, Parsed, Scalar, Start, Telling, Transaction
 
 TOGETHER = timedelta(seconds=0.5)  # what comes within this is one batch, as in the drain while deliveries keep coming
 MOST = 500  # alerts in one batch
@@ -78,6 +78,10 @@ class Timetable:
         due = max(not_before, self._clock()) if not_before else self._clock()
         heapq.heappush(self._line, (due, next(self._turn), queue, name, dict(args)))
         return True
+
+    def start_all(self, tx: Transaction, starts: Sequence[Start]) -> list[bool]:
+        """One after the other."""
+        return [self.start(tx, s.queue, s.name, s.id, s.args, not_before=s.not_before) for s in starts]
 
     async def run_until(self, at: datetime, handlers: Mapping[str, Handler]) -> None:
         """Everything that is due by then has run, each at its own time; then it is that late."""
@@ -165,7 +169,16 @@ class Register:
 
     def save(self, tx: Transaction, incident: Incident) -> Incident:
         """As the real one; whose news it took is noted."""
-        kept = self._real.save(tx, incident)
+        return self.save_all(tx, [incident])[0]
+
+    def save_all(self, tx: Transaction, kept: Sequence[Incident]) -> tuple[Incident, ...]:
+        """As the real one; whose news they took is noted."""
+        saved = self._real.save_all(tx, kept)
+        for incident in saved:
+            self._note(incident)
+        return saved
+
+    def _note(self, kept: Incident) -> None:
         self.ids.add(kept.id)
         for member in kept.members:
             key = (kept.id, member.fingerprint)
@@ -176,7 +189,6 @@ class Register:
             if self._events.get(key) != member.events:
                 self._events[key] = member.events
                 self.home[member.fingerprint] = kept.id
-        return kept
 
 
 @dataclass(frozen=True, slots=True)

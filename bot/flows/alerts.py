@@ -9,9 +9,9 @@ from functools import cache
 from bot.domain.alert import Alert
 from bot.domain.belonging import belongings
 from bot.domain.incident import Entry, Incident, Status
-from bot.flows.announce import announce
+from bot.flows.announce import announce_all
 from bot.flows.desk import Desk
-from bot.flows.investigation import look
+from bot.flows.investigation import look_all
 from bot.flows.noise import Quiet, release_at
 from bot.flows.settling import settle_later
 from bot.incidents.bundles import Joined, arrival
@@ -99,13 +99,17 @@ def _owners(touched: Mapping[str, Touched]) -> dict[str, str]:
 
 
 def _write(tx: Transaction, touched: Iterable[Touched], now: datetime, desk: Desk) -> None:
+    touched, catalogue = list(touched), desk.catalogue()
+    changed = [after(one.start, one.joined, one.news, now, catalogue) for one in touched]
+    incidents = desk.incidents.save_all(tx, [titled(one) if one.storm else one for one in changed])
     entries: list[Entry] = []
-    for one in touched:
-        changed = after(one.start, one.joined, one.news, now, desk.catalogue())
-        incident = desk.incidents.save(tx, titled(changed) if changed.storm else changed)
+    different: list[Incident] = []
+    for one, incident in zip(touched, incidents, strict=True):
         entries += told(one.before, incident, one.joined, now)
-        _follow(tx, one, incident, desk)
+        if one.before is None or looks_different(one.before, incident):
+            different.append(incident)
     desk.timeline.add(tx, entries)
+    _follow(tx, different, desk)
 
 
 def _heard(known: Mapping[str, Problem], events: Iterable[Event], incidents: Mapping[str, Incident]) -> dict[str, Problem]:
@@ -207,11 +211,10 @@ def _sightings(news: Iterable[News], owners: Mapping[str, str], quiet: Quiet) ->
     ]
 
 
-def _follow(tx: Transaction, one: Touched, incident: Incident, desk: Desk) -> None:
-    """The work that a change causes; none if people would see no difference."""
-    if one.before is not None and not looks_different(one.before, incident):
-        return
-    announce(tx, incident, desk)
-    look(tx, incident, desk)
-    if incident.live and incident.firing == 0:
-        settle_later(tx, incident, desk)
+def _follow(tx: Transaction, incidents: Sequence[Incident], desk: Desk) -> None:
+    """The work that these changes cause."""
+    announce_all(tx, incidents, desk)
+    look_all(tx, incidents, desk)
+    for incident in incidents:
+        if incident.live and incident.firing == 0:
+            settle_later(tx, incident, desk)

@@ -6,7 +6,7 @@ so. At most one refresh per key is outstanding; it reads the latest state when i
 already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,28 +21,34 @@ from bot.flows.homepage import stir
 from bot.flows.oncall import choose_owner
 from bot.flows.showing import build, digest, pointer_channels
 from bot.investigation.thought import unread
-from bot.ports import Card, Scalar, Transaction
+from bot.ports import Card, Scalar, Start, Transaction
 
 STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again
 
 
 def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
     """The card of this incident is brought up to date; the first one waits a moment for the first diagnosis."""
-    follow(tx, incident, desk)
-    begin(tx, incident, desk)
-    seen = desk.cards.get(tx, f"card:{incident.id}")
-    if seen is None and desk.diagnoses.latest(tx, incident.id) is None:
-        later = desk.clock() + desk.limits.first_card
-        desk.work.start(
-            tx,
-            "housekeeping",
-            "first_card",
-            f"first_card:{incident.id}",
-            {"incident_id": incident.id},
-            not_before=later,
-        )
-        return
-    want(tx, f"card:{incident.id}", desk)
+    announce_all(tx, [incident], desk)
+
+
+def announce_all(tx: Transaction, incidents: Sequence[Incident], desk: Desk) -> None:
+    """`announce` for each of many, in a handful of statements."""
+    for incident in incidents:
+        follow(tx, incident, desk)
+        begin(tx, incident, desk)
+    cards = desk.cards.hold_all(tx, [f"card:{incident.id}" for incident in incidents])
+    unseen = [incident.id for incident in incidents if f"card:{incident.id}" not in cards]
+    waiting = set(unseen) - desk.diagnoses.known(tx, unseen)
+    later = desk.clock() + desk.limits.first_card
+    desk.work.start_all(
+        tx,
+        [
+            Start("housekeeping", "first_card", f"first_card:{id}", {"incident_id": id}, not_before=later)
+            for id in unseen
+            if id in waiting
+        ],
+    )
+    _want(tx, [f"card:{incident.id}" for incident in incidents if incident.id not in waiting], cards, desk)
 
 
 def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None = None) -> None:
@@ -55,13 +61,26 @@ def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None
 
 def want(tx: Transaction, key: str, desk: Desk) -> None:
     """This message is brought up to date soon; asking again while that is outstanding changes nothing."""
+    held = desk.cards.hold(tx, key)
+    _want(tx, [key], {} if held is None else {key: held}, desk)
+
+
+def _want(tx: Transaction, keys: Iterable[str], cards: Mapping[str, Card], desk: Desk) -> None:
+    """These messages are brought up to date soon; `cards` are held."""
     now = desk.clock()
-    card = desk.cards.hold(tx, key) or Card(key=key, place=Place(""))
-    if card.pending and now - datetime.fromisoformat(card.pending) < STALE:
-        return
-    desk.cards.put(tx, replace(card, pending=now.isoformat()))
+    due: list[Card] = []
+    for key in keys:
+        card = cards.get(key) or Card(key=key, place=Place(""))
+        if not card.pending or now - datetime.fromisoformat(card.pending) >= STALE:
+            due.append(card)
+    desk.cards.put_all(tx, [replace(card, pending=now.isoformat()) for card in due])
+    desk.work.start_all(tx, [_refreshing(card, desk) for card in due])
+
+
+def _refreshing(card: Card, desk: Desk) -> Start:
+    key = card.key
     partition = card.place.channel if card.place.ts else key  # nobody looks for a message while another run may be posting it
-    desk.work.start(tx, "slack", "refresh", f"refresh:{key}:{desk.new_id()}", {"key": key}, partition=partition)
+    return Start("slack", "refresh", f"refresh:{key}:{desk.new_id()}", {"key": key}, partition=partition)
 
 
 async def first_card(args: Mapping[str, Scalar], desk: Desk) -> None:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.document import DocumentKind, Found, Inquiry
 from bot.domain.evidence import Diagnosis, Verdict
@@ -17,7 +17,7 @@ from bot.investigation.case import Case
 from bot.investigation.diagnose import closer, diagnose, with_knowledge
 from bot.investigation.gather import gather
 from bot.investigation.thought import with_thought
-from bot.ports import Scalar, Transaction
+from bot.ports import Scalar, Start, Transaction
 from bot.redact import redact
 
 KNOWN = 3  # runbooks, and past incidents, that a diagnosis links
@@ -26,23 +26,22 @@ LEAD = timedelta(minutes=5)  # signs come at most so long before an onset
 
 def look(tx: Transaction, incident: Incident, desk: Desk) -> None:
     """This incident is looked into: at once the first time, then at most once per `look_again` while there is news."""
-    if not incident.live:
-        return
-    args = {"incident_id": incident.id}
-    if desk.work.start(tx, "investigate", "investigate", f"look:{incident.id}:first", args, partition=incident.id):
-        return
-    span = desk.limits.look_again
-    slot = int(desk.clock().timestamp() // span.total_seconds()) + 1
-    due = desk.clock().fromtimestamp(slot * span.total_seconds(), tz=desk.clock().tzinfo)
-    desk.work.start(
-        tx,
-        "investigate",
-        "investigate",
-        f"look:{incident.id}:{slot}",
-        args,
-        partition=incident.id,
-        not_before=due,
-    )
+    look_all(tx, [incident], desk)
+
+
+def look_all(tx: Transaction, incidents: Iterable[Incident], desk: Desk) -> None:
+    """`look` for each of many, in a handful of statements."""
+    live = [incident.id for incident in incidents if incident.live]
+    first = desk.work.start_all(tx, [_looking(id, "first") for id in live])
+    now, span = desk.clock(), desk.limits.look_again.total_seconds()
+    slot = int(now.timestamp() // span) + 1
+    due = now.fromtimestamp(slot * span, tz=now.tzinfo)
+    again = [id for id, is_first in zip(live, first, strict=True) if not is_first]
+    desk.work.start_all(tx, [_looking(id, str(slot), due) for id in again])
+
+
+def _looking(id: str, which: str, due: datetime | None = None) -> Start:
+    return Start("investigate", "investigate", f"look:{id}:{which}", {"incident_id": id}, id, due)
 
 
 async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from bot.domain.action import Action
 from bot.domain.alert import Alert
-from bot.domain.belonging import Belonging, Regrouping
 from bot.domain.attribution import ServiceMapping, Unmatched
+from bot.domain.belonging import Belonging, Regrouping
 from bot.domain.change import Change
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Entry, Incident
@@ -59,6 +59,9 @@ class IncidentStore(Protocol):
 
     def save(self, tx: Transaction, incident: Incident) -> Incident:
         """Insert (version 0) or replace; returns it with the next version. Raises Outrun if somebody was faster."""
+
+    def save_all(self, tx: Transaction, kept: Sequence[Incident]) -> tuple[Incident, ...]:
+        """`save` for each of many, in a handful of statements."""
 
     def get(self, tx: Transaction, id: str) -> Incident | None:
         """By internal id, or by people's "INC-42"."""
@@ -126,6 +129,9 @@ class DiagnosisStore(Protocol):
 
     def latest(self, tx: Transaction, incident_id: str) -> Diagnosis | None:
         """The latest, or None."""
+
+    def known(self, tx: Transaction, incident_ids: Sequence[str]) -> set[str]:
+        """Those of these incidents that were looked into."""
 
 
 class ActionStore(Protocol):
@@ -274,8 +280,14 @@ class CardStore(Protocol):
     def hold(self, tx: Transaction, key: str) -> Card | None:
         """The card of this key, if there is one; nobody else holds it until this transaction ends. Before every `put`."""
 
+    def hold_all(self, tx: Transaction, keys: Collection[str]) -> Mapping[str, Card]:
+        """`hold` for many keys; the cards that there are, by key."""
+
     def put(self, tx: Transaction, card: Card) -> None:
         """Insert or replace."""
+
+    def put_all(self, tx: Transaction, kept: Iterable[Card]) -> None:
+        """`put` for many."""
 
     def like(self, tx: Transaction, prefix: str) -> tuple[Card, ...]:
         """All cards whose key begins so."""

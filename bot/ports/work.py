@@ -1,7 +1,8 @@
 """The database and durable work."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -28,6 +29,18 @@ fence: ContextVar[Callable[[Transaction], None] | None] = ContextVar("fence", de
 """What every write of a running piece of work has to pass first: raises TakenOver once another replica has it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What `Work.start` is told, as a value."""
+
+    queue: str
+    name: str
+    id: str
+    args: Mapping[str, Scalar]
+    partition: str | None = None
+    not_before: datetime | None = None
+
+
 class Work(Protocol):
     """Work that survives a crash, at least once; handlers are idempotent."""
 
@@ -43,6 +56,9 @@ class Work(Protocol):
         not_before: datetime | None = None,
     ) -> bool:
         """Have `name` run with `args` once this transaction commits; False if this id is known already."""
+
+    def start_all(self, tx: Transaction, starts: Sequence[Start]) -> list[bool]:
+        """`start` for each of many, in a handful of statements."""
 
 
 Handler = Callable[[Mapping[str, Scalar]], Awaitable[None]]

@@ -1,6 +1,8 @@
 """Which message of ours shows what, so that it is edited and never posted twice."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, func, select
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, func, select, text
 
 from bot.domain.view import Place
 from bot.ports import Card, Transaction
@@ -9,6 +11,7 @@ from bot.storage.database import metadata, sql
 from bot.storage.upsert import upsert
 
 CARD_LOCKS = 0x70C519  # the seed of their hash, so that they are not those of something else
+CHUNK = 400  # keys in one question
 
 cards = Table(
     "cards",
@@ -23,6 +26,8 @@ cards = Table(
     Index("ix_cards_channel_ts", "channel", "ts"),
 )
 _GET = select(cards).where(cards.c.key == bindparam("key"))
+_GET_ALL = select(cards).where(cards.c.key.in_(bindparam("keys", expanding=True)))
+_LOCK_ALL = text("SELECT pg_advisory_xact_lock(hashtextextended(key, :seed)) FROM unnest(CAST(:keys AS text[])) AS wanted(key)")
 
 
 class SqlCardStore:
@@ -39,18 +44,36 @@ class SqlCardStore:
             sql(tx).execute(select(func.pg_advisory_xact_lock(func.hashtextextended(key, CARD_LOCKS))))
         return self.get(tx, key)
 
+    def hold_all(self, tx: Transaction, keys: Collection[str]) -> dict[str, Card]:
+        """`hold` for many keys, always in the same order, so that two never wait for each other."""
+        wanted = sorted(set(keys))
+        if wanted and sql(tx).dialect.name == "postgresql":
+            sql(tx).execute(_LOCK_ALL, {"keys": wanted, "seed": CARD_LOCKS})
+        found: dict[str, Card] = {}
+        for first in range(0, len(wanted), CHUNK):
+            for row in sql(tx).execute(_GET_ALL, {"keys": wanted[first : first + CHUNK]}).mappings():
+                found[row["key"]] = _card(**row)
+        return found
+
     def put(self, tx: Transaction, card: Card) -> None:
         """Insert or replace; of two at the same moment the later one stands."""
-        row: dict[str, object] = {
-            "key": card.key,
-            "channel": card.place.channel,
-            "ts": card.place.ts,
-            "thread": card.place.thread,
-            "shown": card.shown,
-            "pending": card.pending,
-            "posts": card.posts,
-        }
-        upsert(tx, cards, [row])
+        self.put_all(tx, [card])
+
+    def put_all(self, tx: Transaction, kept: Iterable[Card]) -> None:
+        """`put` for many."""
+        rows: list[dict[str, object]] = [
+            {
+                "key": card.key,
+                "channel": card.place.channel,
+                "ts": card.place.ts,
+                "thread": card.place.thread,
+                "shown": card.shown,
+                "pending": card.pending,
+                "posts": card.posts,
+            }
+            for card in kept
+        ]
+        upsert(tx, cards, rows)
 
     def like(self, tx: Transaction, prefix: str) -> tuple[Card, ...]:
         """All cards whose key begins so, by key."""

@@ -1,6 +1,6 @@
 """Incidents, written by compare-and-set on their version, and their timelines."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -65,17 +65,21 @@ class SqlIncidentStore:
 
     def save(self, tx: Transaction, incident: Incident) -> Incident:
         """Insert (version 0) or replace; returns it with the next version. Raises Outrun if somebody was faster."""
-        kept = replace(incident, version=incident.version + 1)
-        if incident.version == 0:
-            try:
-                sql(tx).execute(insert(incidents).values(id=kept.id, number=kept.number, **_columns(kept)))
-            except IntegrityError as error:
-                raise Outrun(f"{kept.key} exists already; read it again and retry.") from error
-            return kept
-        seen = {"this": incident.id, "seen": incident.version}
-        if execute_many(tx, _REPLACE, [{**_columns(kept), **seen}]) != 1:
-            raise Outrun(f"{kept.key} was changed by somebody else just now; look at it again and retry.")
-        return kept
+        return self.save_all(tx, [incident])[0]
+
+    def save_all(self, tx: Transaction, kept: Sequence[Incident]) -> tuple[Incident, ...]:
+        """`save` for each of many, which are different ones."""
+        saved = tuple(replace(incident, version=incident.version + 1) for incident in kept)
+        fresh = [{"id": one.id, "number": one.number, **_columns(one)} for one in saved if one.version == 1]
+        again = [{**_columns(one), "this": one.id, "seen": one.version - 1} for one in saved if one.version > 1]
+        try:
+            execute_many(tx, _NEW, fresh)
+        except IntegrityError as error:
+            raise Outrun(f"{_keys(saved, new=True)} exists already; read it again and retry.") from error
+        if execute_many(tx, _REPLACE, again) != len(again):
+            changed = _keys(saved, new=False)
+            raise Outrun(f"{changed} was changed by somebody else just now; look at it again and retry.")
+        return saved
 
     def get(self, tx: Transaction, id: str) -> Incident | None:
         """By internal id, or by people's "INC-42"."""
@@ -104,7 +108,12 @@ class SqlIncidentStore:
         return (sql(tx).execute(select(func.max(incidents.c.number))).scalar() or 0) + 1
 
 
+_NEW = insert(incidents)
 _REPLACE = update(incidents).where(incidents.c.id == bindparam("this"), incidents.c.version == bindparam("seen"))
+
+
+def _keys(saved: Iterable[Incident], *, new: bool) -> str:
+    return " or ".join(one.key for one in saved if (one.version == 1) is new)
 
 
 def _columns(incident: Incident) -> dict[str, object]:
