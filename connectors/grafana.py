@@ -32,7 +32,8 @@ class GrafanaWebhook:
             return
         _, at = first(delivery.headers, TIMES)
         signed = at.encode("utf-8", "replace") + b":" + delivery.body if at else delivery.body
-        if not proves(secrets, given, lambda secret: hmac_hex(secret, signed)) or (at and not fresh(at, delivery.received_at)):
+        timely = fresh(at, delivery.received_at) if at else not delivery.body[:1].isdigit()  # no signed time moved into the body
+        if not proves(secrets, given, lambda secret: hmac_hex(secret, signed)) or not timely:
             raise BadSignature("The signature is missing, wrong or too old; the contact point's HMAC secret must be Tocsin's.")
 
     def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Grafana has none

@@ -9,14 +9,14 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
 from bot.domain.alert import Severity
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import hmac_hex, proves
+from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.ticket import Ticket, TicketStatus
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature, NotFound
@@ -57,8 +57,8 @@ class JiraWebhook:
             raise BadSignature("X-Hub-Signature is missing or wrong; the webhook's secret in Jira must be Tocsin's.")
 
     def delivery_id(self, delivery: Delivery) -> str:
-        """Jira's own id, the same when it delivers again."""
-        return delivery.headers.get("x-atlassian-webhook-identifier", "")[:100]
+        """The body's own, since the id in the header is not signed; it is the same when it is delivered again."""
+        return digest(delivery.body)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The news of one ticket."""
@@ -98,7 +98,11 @@ def ticket_of(issue: Node, at: datetime, base: str = "") -> Ticket:
 
 def _milliseconds(node: Node) -> datetime | None:
     """Jira's `timestamp`: milliseconds since 1970."""
-    return Node(node.value / 1000, node.path).time() if isinstance(node.value, int) else None
+    if not isinstance(node.value, int):
+        return None
+    seconds, rest = divmod(node.value, 1000)  # in whole numbers: one of 400 digits is no float
+    at = Node(seconds, node.path).time()
+    return at + timedelta(milliseconds=rest) if at is not None else None
 
 
 class Jira:

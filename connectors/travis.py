@@ -7,6 +7,7 @@ form, signed with RSA-SHA1 by Travis; its public key is no secret, but stands wh
 import base64
 import binascii
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from pydantic import field_validator
+from pydantic import BaseModel, field_validator
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import read_json
@@ -39,8 +40,12 @@ CHECK = "Travis CI"
 
 
 class TravisSettings(WebhookSettings):
-    """`public_key` is the PEM of https://api.travis-ci.com/config under notifications.webhook.public_key."""
+    """`public_key` is the PEM of https://api.travis-ci.com/config under notifications.webhook.public_key.
 
+    `repositories` are ours, such as "acme/shop": Travis signs everybody's builds with one key.
+    """
+
+    repositories: tuple[str, ...] = ()
     public_key: str = ""
     previous_public_key: str = ""
 
@@ -57,8 +62,14 @@ class TravisSettings(WebhookSettings):
         return tuple(pem for pem in (self.public_key, self.previous_public_key) if pem.strip())
 
 
+@dataclass(frozen=True, slots=True)
 class TravisWebhook:
-    """One state of a build in, a build out."""
+    """One state of a build in, a build out. What a stranger builds of our commit says nothing about it.
+
+    `repositories` are ours, in lower case; None takes everybody's.
+    """
+
+    repositories: frozenset[str] | None = None
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless one of the keys signed the payload."""
@@ -79,6 +90,8 @@ class TravisWebhook:
         build = read_json(_payload(delivery)).object()
         state, number = build["state"].needed().lower(), build["number"].text("?")[:20]
         owner, name = build["repository"]["owner_name"].needed()[:60], build["repository"]["name"].needed()[:80]
+        if self.repositories is not None and f"{owner}/{name}".lower() not in self.repositories:
+            return (Ignored(f"{owner}/{name} is none of `repositories` in the settings"),)
         if state not in STATES:
             return (Ignored(f"build {number}: {state[:40]}"),)
         if build["type"].text() == "pull_request":
@@ -128,10 +141,17 @@ def _signed(key: RSAPublicKey, signature: bytes, payload: bytes) -> bool:
     return True
 
 
+def _configured(settings: BaseModel) -> TravisWebhook:
+    ours = settings.repositories if isinstance(settings, TravisSettings) else ()
+    return TravisWebhook(frozenset(name.strip().lower() for name in ours))
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="Travis CI",
     settings=TravisSettings,
-    help="TOCSIN_TRAVIS_PUBLIC_KEY_FILE names a file with Travis' public key (PEM), which its API shows under /config",
+    help="TOCSIN_TRAVIS_PUBLIC_KEY_FILE names a file with Travis' public key (PEM), which its API shows under /config; "
+    'repositories = ["acme/shop"] are those whose builds count',
     webhook=TravisWebhook(),
+    configured=_configured,
 )

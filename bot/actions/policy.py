@@ -95,6 +95,13 @@ class Policies:
             return Ruling(True, "", "people of the groups in policies.yaml may merge and split incidents")
         return Ruling(False, "", "Only people of the groups in policies.yaml may merge and split incidents", known)
 
+    def may_attribute(self, person: str) -> Ruling:
+        """Whether this person may say whose alerts are whose: whoever is in a group, or anybody where there are no groups."""
+        known = self.members(self._file.groups)
+        if not known or person in known:
+            return Ruling(True, "", "people of the groups in policies.yaml may say whose alerts are whose")
+        return Ruling(False, "", "Only people of the groups in policies.yaml may say whose alerts are whose", known)
+
     def may_request(self, person: str, action: Action) -> Ruling:
         """Whether this person may ask for such an action; the bot may suggest whatever some rule covers."""
         rule = self.rule_for(action.kind, action.service, action.environment)

@@ -7,7 +7,7 @@ from bot.domain.attribution import ServiceMapping
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.request import Deed, Person, Press
 from bot.domain.view import NoteView, Shown, UnmatchedView
-from bot.errors import NotFound
+from bot.errors import NotAllowed, NotFound
 from bot.flows.announce import announce
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
@@ -28,7 +28,10 @@ async def list_unmatched(desk: Desk) -> UnmatchedView:
 
 
 async def on_press(press: Press, desk: Desk) -> Shown | None:
-    """A service was chosen for a label, or what somebody said is taken back."""
+    """A service was chosen for a label, or what somebody said is taken back. Raises NotAllowed."""
+    ruling = desk.policies().may_attribute(press.person.id)
+    if not ruling.allowed:
+        raise NotAllowed(f"{ruling.reason}.")
     label, _, value = press.value.partition("=")
     if press.action_id is Deed.SERVICE_UNMAP:
         return await desk.db.write(lambda tx: forget(tx, label, value, press.person, desk))

@@ -3,6 +3,7 @@
 A handling that changes nothing here says nothing and goes nowhere: that is what ends every echo of our own doing.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +19,8 @@ from bot.flows.resolving import resolve
 from bot.flows.unheard import cleared_unheard
 from bot.ports import Scalar, Silenced, Transaction
 from bot.redact import clean, redact
+
+_LIKE_A_USER = re.compile(r"[UW][A-Z0-9]{2,20}")  # an id of Slack's, which is shown as that person
 
 
 def on_handlings(tx: Transaction, handlings: Sequence[Handling], desk: Desk) -> None:
@@ -55,7 +58,12 @@ def _follow(tx: Transaction, handling: Handling, incident: Incident, desk: Desk)
 def _who(handling: Handling, desk: Desk) -> str:
     """The Slack user, where routing.yaml knows the name; else the name, fit to be shown."""
     known = desk.routing().slack_id(handling.by) if handling.by else ""
-    return known or redact(clean(handling.by))[:100] or handling.connector
+    if known:
+        return known
+    name = redact(clean(handling.by))[:100]
+    if _LIKE_A_USER.fullmatch(name):  # what a vendor lets people call themselves must not be taken for a person in Slack
+        return f"{name} in {handling.connector}"
+    return name or handling.connector
 
 
 def _acknowledged(tx: Transaction, handling: Handling, incident: Incident, desk: Desk) -> None:
@@ -134,9 +142,7 @@ def _unsilenced(tx: Transaction, handling: Handling, incident: Incident, desk: D
 def _marked(incident: Incident, until: Mapping[str, datetime | None]) -> Incident:
     return replace(
         incident,
-        members=tuple(
-            replace(m, silenced_until=until[m.fingerprint]) if m.fingerprint in until else m for m in incident.members
-        ),
+        members=tuple(replace(m, silenced_until=until[m.fingerprint]) if m.fingerprint in until else m for m in incident.members),
     )
 
 

@@ -18,6 +18,7 @@ STATUS = {Status.OPEN: TicketStatus.OPEN, Status.ACKNOWLEDGED: TicketStatus.IN_P
 TOLD = frozenset({EntryKind.STATUS, EntryKind.ACTION, EntryKind.NOTE, EntryKind.DIAGNOSIS})  # kinds that a ticket hears of
 MOST_TOLD = 500  # marks that are remembered of one ticket
 AT_ONCE = 10  # comments in one step
+LONGEST_COMMENT = 3000  # characters: shorter than what connectors read, or our mark at its end would be lost
 
 
 def ask(tx: Transaction, incident: Incident, person: Person, ref: str, desk: Desk) -> Shown:
@@ -99,7 +100,8 @@ async def _told(incident: Incident, ticket: KeptTicket, tracker: Tracker, desk: 
     """What the ticket has not heard yet becomes comments, then its status follows; what was done is remembered step by step."""
     entries = await desk.db.read(lambda tx: desk.timeline.of(tx, incident.id))
     for mark, entry in list(_unheard(ticket, entries))[:AT_ONCE]:
-        await tracker.comment(ticket.ref, f"{entry.at:%Y-%m-%d %H:%M} UTC: {entry.text}", f"{incident.id}:{mark}")
+        said = f"{entry.at:%Y-%m-%d %H:%M} UTC: {entry.text[:LONGEST_COMMENT]}"
+        await tracker.comment(ticket.ref, said, f"{incident.id}:{mark}")
         await _remember(ticket, desk, mark=mark)
     wanted = STATUS.get(incident.status)
     if wanted is not None and ticket.status is not wanted:

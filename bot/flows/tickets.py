@@ -62,7 +62,7 @@ def _clean(ticket: Ticket) -> Ticket:
         text=said(ticket.text, 4000),
         author=said(ticket.author, 100),
         url=said(ticket.url, 1000),
-        comment=said(ticket.comment, 2000),
+        comment="" if OURS.search(ticket.comment) else said(ticket.comment, 2000),  # before it is cut: the mark stands at the end
         commented_by=said(ticket.commented_by, 100),
     )
 
@@ -103,7 +103,7 @@ def _follow(tx: Transaction, ticket: Ticket, known: KeptTicket | None, incident:
     """A comment and a move of the ticket are in the incident's timeline; a move that fits moves the incident too."""
     who = ticket.connector
     entries: list[Entry] = []
-    if ticket.comment and not OURS.search(ticket.comment):
+    if ticket.comment:
         said = f"{ticket.commented_by or 'somebody'} on {ticket.ref}: “{ticket.comment}”"
         entries.append(Entry(incident.id, ticket.at, EntryKind.NOTE, said, who))
     if known is None:

@@ -1,7 +1,6 @@
 """GitHub: commits, deployments, releases, workflow runs and the results of checks by webhook; diffs by REST.
 
-Format: https://docs.github.com/en/webhooks/webhook-events-and-payloads. Signed with HMAC-SHA256 over the raw body; every
-delivery has an id, which a redelivery keeps.
+Format: https://docs.github.com/en/webhooks/webhook-events-and-payloads. Signed with HMAC-SHA256 over the raw body.
 """
 
 import json
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import hmac_hex, proves
+from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import ChangeSource, Connector, Delivery, Ignored, Noted, Parsed, Tracker
@@ -51,8 +50,8 @@ class GitHubWebhook:
             raise BadSignature("X-Hub-Signature-256 is missing or wrong; the webhook's secret must be Tocsin's.")
 
     def delivery_id(self, delivery: Delivery) -> str:
-        """GitHub's own id, the same when it delivers again."""
-        return delivery.headers.get("x-github-delivery", "")[:100]
+        """The body's own, since the id in the header is not signed; it is the same when it is delivered again."""
+        return digest(delivery.body)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The changes of one event."""

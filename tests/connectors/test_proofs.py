@@ -10,9 +10,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bot.errors import BadSignature
+from bot.domain.change import Change
+from bot.errors import BadPayload, BadSignature
 from bot.intake.web import Door, create_app
-from bot.ports import Connector, Delivery
+from bot.ports import Connector, Delivery, Ignored
 from bot.sns import SnsSettings, SnsWebhook
 from bot.storage.database import SqlDatabase
 from bot.storage.inbox import SqlInboxStore
@@ -20,7 +21,7 @@ from connectors import CONNECTORS, cloudwatch
 from connectors.cloudevents import CloudEventsSettings, CloudEventsWebhook
 from connectors.sentry import SentrySettings
 from tests.amazon import NOW, PEM, TOPIC, FakeAmazon, confirmation, delivery, message, signed
-from tests.connectors.cases import RECEIVED, SECRET
+from tests.connectors.cases import RECEIVED, SECRET, Case
 from tests.fakes import FakeClock
 from tests.intake.desk import a_desk
 
@@ -71,7 +72,36 @@ def test_grafana_s_time_can_be_neither_changed_nor_left_out() -> None:
     old = grafana(now - 3600)
     assert not verified("grafana", {**old, TIME: str(now)})
     assert not verified("grafana", {SIGNATURE: old[SIGNATURE]})
+    assert not verified("grafana", {SIGNATURE: old[SIGNATURE]}, body=f"{old[TIME]}:".encode() + BODY)  # moved into the body
     assert not verified("grafana", grafana(now, signs=b"{}"))
+
+
+@pytest.mark.parametrize(("vendor", "header"), [("github", "x-github-delivery"), ("jira", "x-atlassian-webhook-identifier")])
+def test_what_is_sent_again_under_another_id_is_known(vendor: str, header: str) -> None:
+    (connector,) = [c for c in CONNECTORS if c.name == vendor]
+    assert connector.webhook is not None
+    first, again = (Delivery(vendor, {header: id}, BODY, RECEIVED) for id in ("1", "2"))
+    assert connector.webhook.delivery_id(first) == connector.webhook.delivery_id(again) != ""
+    assert connector.webhook.delivery_id(replace(first, body=b"{}")) != connector.webhook.delivery_id(first)
+
+
+def test_travis_signs_everybody_s_builds_so_only_those_of_our_repositories_count() -> None:
+    (connector,) = [c for c in CONNECTORS if c.name == "travis"]
+    case = Case(connector, "failed")
+    assert connector.configured is not None
+    ours = connector.configured(connector.settings.model_validate({"repositories": ["Acme/Shop"]}))
+    others = connector.configured(connector.settings())
+    assert [type(e) for e in ours.parse(case.delivery)] == [Change]
+    (ignored,) = others.parse(case.delivery)
+    assert ignored == Ignored("acme/shop is none of `repositories` in the settings")
+
+
+def test_a_time_of_jira_s_with_400_digits_is_no_exception() -> None:
+    (connector,) = [c for c in CONNECTORS if c.name == "jira"]
+    assert connector.webhook is not None
+    body = b'{"webhookEvent": "jira:issue_updated", "timestamp": ' + b"9" * 399 + b', "issue": {"key": "OPS-1"}}'
+    with pytest.raises(BadPayload):
+        connector.webhook.parse(Delivery("jira", {}, body, RECEIVED))
 
 
 def test_a_wrong_signature_is_not_made_good_by_a_token() -> None:

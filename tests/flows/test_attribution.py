@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.actions.policy import read_policies
 from bot.cli import main
 from bot.domain.alert import Alert
 from bot.domain.incident import Status
 from bot.domain.request import CommandRequest, Deed, Person, Press
 from bot.domain.view import NoteView, Place, UnmatchedView
-from bot.errors import NotFound
+from bot.errors import NotAllowed, NotFound
 from bot.flows.attribution import on_press
 from bot.flows.command import on_command
 from bot.storage.database import SqlDatabase
@@ -108,3 +109,15 @@ def test_the_terminal_lists_them_too(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "store" not in said
     assert main(["--config", str(tmp_path), "incidents", "unmatched", "--json"]) == 0
     assert '"label": "namespace"' in capsys.readouterr().out
+
+
+async def test_whoever_is_in_no_group_of_policies_yaml_says_nothing_about_whose_alerts_are_whose(story: Story) -> None:
+    policies = read_policies("groups: {sre: [U0ONCALL]}\nrules: []\n", "policies.yaml")
+    desk = replace(story.desk, policies=lambda: policies)
+    story.alerts(a_disk())
+    for deed in (Deed.SERVICE_MAP, Deed.SERVICE_UNMAP):
+        with pytest.raises(NotAllowed, match=r"Only people of the groups in policies.yaml"):
+            await on_press(press(deed, "namespace=infra", "store"), desk)
+    assert (await listed(story)).mappings == ()
+    allowed = replace(press(Deed.SERVICE_MAP, "namespace=infra", "store"), person=Person("U0ONCALL"))
+    assert isinstance(await on_press(allowed, desk), NoteView)

@@ -247,3 +247,10 @@ async def test_what_clears_while_it_is_silenced_has_cleared_although_its_vendor_
     assert not await look(frozenset())
     assert desk.work.named("settle"), "and the incident ends as any other"
     assert not any("silenced no more" in line for line in await told(desk, incident))
+
+
+async def test_a_name_at_the_vendor_that_looks_like_a_slack_user_is_nobody_in_slack(desk: Desk) -> None:
+    incident = await alerts(desk, from_pagerduty())
+    await tell(desk, handling(Deed.ACKNOWLEDGED, by="U0APPROVER"))
+    line = (await desk.db.read(lambda tx: desk.timeline.of(tx, incident.id)))[-1]
+    assert (line.by, line.text) == ("U0APPROVER in pagerduty", "acknowledged (in pagerduty)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from bot.domain.alert import Severity
-from bot.domain.incident import Incident, Status
+from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.domain.request import CommandRequest, Person
 from bot.domain.ticket import Ticket, TicketStatus
 from bot.errors import Unavailable
@@ -192,3 +192,15 @@ async def test_a_ticket_about_no_service_or_about_two_is_no_signal(desk: Desk) -
     await tell(desk, *(a_ticket(f"OPS-{n}", title="payments or checkout is down") for n in range(5)))
     await tell(desk, *(a_ticket(f"IT-{n}", title="my printer is down") for n in range(5)))
     assert await desk.db.read(desk.incidents.live) == ()
+
+
+async def test_our_own_words_are_no_news_however_long_they_are(desk: Desk, tracker: FakeTracker) -> None:
+    incident = await open_incident(desk, severity=Severity.SEV2)
+    note = Entry(incident.id, NOON, EntryKind.NOTE, "x" * 9000, "U0ONCALL")
+    await desk.db.write(lambda tx: desk.timeline.add(tx, [note]))
+    await catch_up(desk)
+    (said,) = (text for text in tracker.comments.values() if "xxx" in text)
+    assert len(said) < 3900  # connectors read the first 4,000 characters, and the mark stands at the end
+    before = await told(desk, incident)
+    await tell(desk, a_ticket("OPS-1", comment=f"{said}\n\n(tocsin-0123456789abcdef)", commented_by="Tocsin"))
+    assert await told(desk, incident) == before
