@@ -93,7 +93,7 @@ class IntakeSettings(Section):
     """What the webhook door accepts."""
 
     max_body_bytes: int = Field(1 << 20, gt=0)
-    max_waiting: int = Field(20_000, gt=0)
+    max_waiting: int = Field(50_000, gt=0)
 
 
 class TicketSettings(Section):

@@ -23,7 +23,7 @@ class Full(Exception):
 class Grouping:
     """Keeps deliveries durably, many per commit; never waits for anybody but the disk."""
 
-    def __init__(self, desk: Desk, meters: Meters, most_waiting: int, arrived: Callable[[], None]) -> None:
+    def __init__(self, desk: Desk, meters: Meters, most_waiting: int, arrived: Callable[[int], None]) -> None:
         self._desk = desk
         self._meters = meters
         self._most = most_waiting
@@ -103,4 +103,4 @@ class Grouping:
             else:
                 future.set_exception(Full())
         if any(kept):
-            self._arrived()
+            self._arrived(sum(kept))

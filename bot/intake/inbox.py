@@ -17,6 +17,7 @@ from bot.domain.ticket import Ticket
 from bot.errors import BadPayload, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.intake.meters import Meters
+from bot.intake.pace import LARGE, Pace
 from bot.ports import Connector, Database, Event, Ignored, InboxStore, Noted, Parcel, Parsed, Transaction
 from bot.redact import redact
 
@@ -24,13 +25,8 @@ log = logging.getLogger(__name__)
 
 
 BATCH = 2_000  # parcels in one transaction
-MOST_EVENTS = 2_000  # ... unless they hold more alerts and changes than this: a large batch costs little more than a small one
-FEW_EVENTS = 250  # ... or than this while deliveries keep coming, whose commits wait for ours on SQLite
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
-BURST_PAUSE = 0.25  # seconds at least between batches while deliveries keep coming
-DOOR_FIRST = 4  # ... and so many times what a batch takes
-BURST = 10.0  # seconds; deliveries that keep coming for longer are worked on as long as the door is left alone
 ERROR_LIMIT = 500
 
 
@@ -53,6 +49,7 @@ class _Read:
     changes: list[Change] = field(default_factory=list)
     handlings: list[Handling] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
+    took: float = 0.0  # seconds, the commit not included
 
     def __len__(self) -> int:
         return len(self.alerts) + len(self.changes) + len(self.handlings) + len(self.tickets)
@@ -91,15 +88,17 @@ class Drain:
         self._arrived = asyncio.Event()
         self._stopping = False
         self._last_turn = time.monotonic()
-        self._events_each = 1.0  # in a parcel, as seen in the last batch: no more bodies are read than will be used
+        self._pace = Pace()
+        self._breath = 0.0  # seconds before the next batch
 
     @property
     def healthy(self) -> bool:
         """It looked into the inbox within the last 30 seconds."""
         return time.monotonic() - self._last_turn < 30
 
-    def wake(self) -> None:
-        """There is something in the inbox; called on the event loop."""
+    def wake(self, deliveries: int = 1) -> None:
+        """There is more in the inbox, by about so much; called on the event loop."""
+        self._pace.arrived(deliveries, time.monotonic())
         self._arrived.set()
 
     def stop(self) -> None:
@@ -109,41 +108,37 @@ class Drain:
 
     async def run(self) -> None:
         """Empty the inbox whenever there is something in it, until stopped."""
-        quiet_at = time.monotonic()
-        busy = False
         while not self._stopping:
             self._arrived.clear()
-            began = time.monotonic()
             try:
-                empty = await self.once(FEW_EVENTS if busy else MOST_EVENTS) == 0
+                done = await self._batch_of(self._pace.events(time.monotonic()))
             except Exception:  # the work loop: whatever befalls a batch, its parcels still wait
                 log.exception("a batch of the inbox failed; it is repeated")
-                empty = True
+                done = 0
             else:
                 self._last_turn = time.monotonic()
-            busy = not empty and self._arrived.is_set()
-            if busy:
-                await asyncio.sleep(_pause(time.monotonic() - began, began - quiet_at))
-                continue
-            if empty:
+            if not done:
                 await self._rest()
-            quiet_at = time.monotonic()
+            elif self._breath and not self._stopping:
+                await asyncio.sleep(self._breath)
 
-    async def once(self, events: int | None = None) -> int:
+    async def once(self) -> int:
         """Work on the oldest waiting parcels; how many those were. Raises Unavailable if the database is away."""
+        return await self._batch_of(LARGE)
+
+    async def _batch_of(self, events: int) -> int:
         began = time.perf_counter()
-        most = MOST_EVENTS if events is None else events
-        parcels = min(self._batch, 1 + int(most / self._events_each))
+        parcels = min(self._batch, self._pace.parcels(events))
         try:
-            done = await self._desk.db.write(lambda tx: self._work_on(tx, parcels, most))
+            done = await self._desk.db.write(lambda tx: self._work_on(tx, parcels, events))
         except Unavailable:
             raise
         except Exception:  # the work loop: one of them is poison, and the others must not suffer for it
             log.warning("a batch of the inbox failed; its parcels are tried one by one", exc_info=True)
             return await self._one_by_one()
+        self._breath = self._pace.rest(done.took, len(done.parcels), len(done), time.monotonic())
         if done.parcels:
             self._meters.drain.observe(time.perf_counter() - began)
-            self._events_each = max(1.0, len(done) / len(done.parcels))
             self._count(done)
         return len(done.parcels)
 
@@ -155,8 +150,10 @@ class Drain:
             timer.cancel()
 
     def _work_on(self, tx: Transaction, parcels: int, events: int) -> _Read:
+        began = time.perf_counter()
         read = self._read(self._desk.inbox.take(tx, parcels), events)
         self._tell(tx, read)
+        read.took = time.perf_counter() - began
         return read
 
     def _tell(self, tx: Transaction, read: _Read) -> None:
@@ -171,7 +168,7 @@ class Drain:
             self._told.handlings(tx, read.handlings, self._desk)
         self._desk.inbox.finish(tx, read.parcels)
 
-    def _read(self, parcels: Sequence[Parcel], events: int = MOST_EVENTS) -> _Read:
+    def _read(self, parcels: Sequence[Parcel], events: int = LARGE) -> _Read:
         read = _Read()
         for parcel in parcels:
             if len(read) >= events:
@@ -260,11 +257,6 @@ class Drain:
                 self._meters.events.labels(connector, kind).inc(n)
         for (connector, word), n in Counter((p.delivery.connector, _word(p)) for p in read.parcels).items():
             self._meters.parcels.labels(connector, word).inc(n)
-
-
-def _pause(took: float, since: float) -> float:
-    """How long the door is left alone after a batch that took so long, in a burst that has lasted so long; seconds."""
-    return max(BURST_PAUSE, took * (DOOR_FIRST if since < BURST else 1))
 
 
 async def replay(db: Database, inbox: InboxStore, id: int) -> Parcel:

@@ -22,7 +22,7 @@ from bot.intake.screen import fault
 from bot.ports import Connector, Delivery, Greets, Reply, Webhook, WebhookSettings
 
 MOST_BYTES = 1024 * 1024
-MOST_WAITING = 20_000
+MOST_WAITING = 50_000
 WEBHOOKS = "/webhooks/"
 PROBE = 3.0  # seconds that the database has to answer `/readyz`
 # Proofs and credentials served their purpose when the delivery was verified; they are never kept.
@@ -79,12 +79,12 @@ def create_app(
     *,
     meters: Meters | None = None,
     limits: Limits | None = None,
-    arrived: Callable[[], None] = lambda: None,
+    arrived: Callable[[int], None] = lambda _: None,
     probes: Mapping[str, Callable[[], bool]] | None = None,
 ) -> Starlette:
     """POST /webhooks/{connector}, GET /healthz, /readyz and /metrics.
 
-    `arrived` is called after each commit of new deliveries; `probes` by name say whether a part of the bot works.
+    `arrived` is told after each commit how many new deliveries it kept; `probes` by name say whether a part of the bot works.
     """
     meters, limits = meters or Meters(), limits or Limits()
     house = _House(desk, meters, dict(probes or {}))

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.alert import UNREADABLE, instance_key
 from bot.errors import NotFound
-from bot.intake.inbox import BURST, BURST_PAUSE, DOOR_FIRST, Drain, Told, _pause, replay
+from bot.intake.inbox import Drain, Told, replay
 from bot.intake.meters import Meters
 from bot.ports import Delivery, Parcel
 from bot.storage.database import SqlDatabase
@@ -136,7 +136,7 @@ async def test_a_delivery_of_a_connector_that_is_gone_is_visible(database: SqlDa
 async def test_a_batch_ends_when_it_holds_enough_events(
     database: SqlDatabase, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.intake.inbox.MOST_EVENTS", 3)
+    monkeypatch.setattr("bot.intake.inbox.LARGE", 3)
     stories = Stories()
     put(database, clock, *({"alerts": [f"{n}a", f"{n}b"]} for n in range(5)))
     line = drain(database, clock, stories)
@@ -163,9 +163,3 @@ async def test_the_running_drain_wakes_at_once_and_stops_when_told(database: Sql
     assert 'tocsin_parcels_total{connector="plain",outcome="alerts"} 1.0' in page
     assert 'tocsin_parcels_total{connector="plain",outcome="unreadable"} 1.0' in page
     assert 'tocsin_events_total{connector="plain",kind="change"} 1.0' in page
-
-
-def test_the_door_goes_first_in_a_burst_but_not_for_ever() -> None:
-    assert _pause(0.001, since=0) == BURST_PAUSE
-    assert _pause(0.5, since=BURST - 1) == 0.5 * DOOR_FIRST
-    assert _pause(0.5, since=BURST) == 0.5

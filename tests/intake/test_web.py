@@ -191,12 +191,12 @@ async def test_while_the_database_is_away_senders_are_asked_to_come_again(databa
 
 
 async def test_arrivals_are_announced_once_they_are_on_disk(database: SqlDatabase, clock: FakeClock) -> None:
-    seen: list[int] = []
-    app = create_app(a_desk(database, clock), doors(), arrived=lambda: seen.append(len(kept(database))))
+    seen: list[tuple[int, int]] = []
+    app = create_app(a_desk(database, clock), doors(), arrived=lambda new: seen.append((new, len(kept(database)))))
     async with client(app) as http:
         await http.post("/webhooks/plain", content=b"1", headers=PROOF)
         await http.post("/webhooks/plain", content=b"1", headers=PROOF)
-    assert seen == [1]
+    assert seen == [(1, 1)]
 
 
 async def test_health_readiness_and_counters(database: SqlDatabase, clock: FakeClock) -> None:

@@ -1,0 +1,73 @@
+"""How much the drain takes at a time and how long it rests, so that senders never wait long and nothing waits for ever.
+
+While deliveries come, its transactions are short: on SQLite there is one writer, and commits of the door wait for it. It
+keeps up with what people's systems send all day; in a burst the door comes first, for a while. When nothing comes any more
+it takes large batches, which cost each alert the least.
+"""
+
+from collections import deque
+
+LARGE = 2_000  # events in a batch when nothing comes in
+FEWEST, MOST = 20, 500  # events in a batch while deliveries come in
+FIRST = 50
+SHORT = 0.012  # seconds that a transaction then takes, as near as the number of its events can bring it
+QUIET = 0.3  # seconds without a delivery: nothing comes any more
+SPAN = 1.0  # seconds over which arrivals are counted
+BURST = 1_000  # events that arrived within it; more is a burst
+BREATH = 0.05  # seconds at least between batches while deliveries come in
+DOOR_FIRST = 10  # times what a batch took is left to the door in a burst
+PATIENCE = 10.0  # seconds of a burst; if it lasts longer, the door and the drain share
+
+
+class Pace:
+    """The pace of one drain. Times are seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._came: deque[tuple[float, float]] = deque()
+        self._coming = 0.0  # events that came within SPAN
+        self._last = float("-inf")
+        self._burst_since: float | None = None
+        self._few = FIRST
+        self._events_each = 1.0  # in a delivery, as seen in the last batch
+
+    def arrived(self, deliveries: int, now: float) -> None:
+        """So many more were kept."""
+        events = deliveries * self._events_each
+        self._came.append((now, events))
+        self._coming += events
+        self._last = now
+        self._forget(now)
+
+    def events(self, now: float) -> int:
+        """How many events the next batch takes."""
+        return LARGE if self._quiet(now) else self._few
+
+    def parcels(self, events: int) -> int:
+        """In how many parcels so many events may be, so that no more bodies are read than will be used."""
+        return 1 + int(events / self._events_each)
+
+    def rest(self, took: float, parcels: int, events: int, now: float) -> float:
+        """Seconds until the next batch, after one whose transaction took so long and held so much."""
+        if parcels:
+            self._events_each = max(1.0, events / parcels)
+        if self._quiet(now):
+            self._burst_since = None
+            return 0.0
+        if took > SHORT or events >= self._few:  # a batch of what little there was teaches nothing
+            wanted = events * SHORT / max(took, 0.0001)
+            self._few = int(min(MOST, max(FEWEST, (self._few + wanted) / 2)))
+        self._forget(now)
+        if self._coming < BURST * SPAN:
+            self._burst_since = None
+            return max(BREATH, took)
+        if self._burst_since is None:
+            self._burst_since = now
+        share = DOOR_FIRST if now - self._burst_since < PATIENCE else 1
+        return max(BREATH, share * took)
+
+    def _quiet(self, now: float) -> bool:
+        return now - self._last > QUIET
+
+    def _forget(self, now: float) -> None:
+        while self._came and now - self._came[0][0] > SPAN:
+            self._coming -= self._came.popleft()[1]
