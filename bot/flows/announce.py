@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from bot.domain.action import Action
 from bot.domain.incident import Incident
 from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
-from bot.errors import NotAllowed, NotFound
+from bot.errors import NotAllowed, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.flows.escalation import begin
 from bot.flows.following import follow
@@ -23,7 +23,8 @@ from bot.flows.showing import build, digest, pointer_channels
 from bot.investigation.thought import unread
 from bot.ports import Card, Scalar, Start, Transaction
 
-STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again
+STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again by its id, which starts it only if it was lost
+LOST = timedelta(hours=1)  # ... and for longer than this by another one: whatever became of it, the message does not freeze
 
 
 def announce(tx: Transaction, incident: Incident, desk: Desk) -> None:
@@ -68,19 +69,28 @@ def want(tx: Transaction, key: str, desk: Desk) -> None:
 def _want(tx: Transaction, keys: Iterable[str], cards: Mapping[str, Card], desk: Desk) -> None:
     """These messages are brought up to date soon; `cards` are held."""
     now = desk.clock()
-    due: list[Card] = []
+    new: list[Card] = []
+    stale: list[Card] = []
     for key in keys:
         card = cards.get(key) or Card(key=key, place=Place(""))
-        if not card.pending or now - datetime.fromisoformat(card.pending) >= STALE:
-            due.append(card)
-    desk.cards.put_all(tx, [replace(card, pending=now.isoformat()) for card in due])
-    desk.work.start_all(tx, [_refreshing(card, desk) for card in due])
+        waits = now - _asked_at(card) if card.pending else LOST
+        if waits >= LOST:
+            new.append(replace(card, pending=f"{now.isoformat()} {desk.new_id()}"))
+        elif waits >= STALE:
+            stale.append(card)
+    desk.cards.put_all(tx, new)
+    desk.work.start_all(tx, [_refreshing(card) for card in (*new, *stale)])
 
 
-def _refreshing(card: Card, desk: Desk) -> Start:
-    key = card.key
+def _asked_at(card: Card) -> datetime:
+    return datetime.fromisoformat(card.pending.partition(" ")[0])
+
+
+def _refreshing(card: Card) -> Start:
+    """The refresh that `pending` stands for: when it was asked for, and an id."""
+    key, id = card.key, card.pending.partition(" ")[2] or card.pending
     partition = card.place.channel if card.place.ts else key  # nobody looks for a message while another run may be posting it
-    return Start("slack", "refresh", f"refresh:{key}:{desk.new_id()}", {"key": key}, partition=partition)
+    return Start("slack", "refresh", f"refresh:{key}:{id}", {"key": key, "asked": card.pending}, partition=partition)
 
 
 async def first_card(args: Mapping[str, Scalar], desk: Desk) -> None:
@@ -95,20 +105,36 @@ async def first_card(args: Mapping[str, Scalar], desk: Desk) -> None:
 
 async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
     """One message shows the latest state, whatever happened since this was asked for."""
-    key = str(args["key"])
+    key, asked = str(args["key"]), str(args.get("asked", ""))
     if key.startswith("card:"):
         await choose_owner(key.removeprefix("card:"), desk)
 
     def read(tx: Transaction) -> tuple[Card, Shown, Place] | None:
-        built = build(tx, key, desk)
         card = desk.cards.hold(tx, key) or Card(key=key, place=Place(""))
+        if asked and card.pending not in ("", asked):
+            return None  # a later one is outstanding, which will show all that this one would
+        built = build(tx, key, desk)
         desk.cards.put(tx, replace(card, pending=""))
         return None if built is None else (card, *built)
 
     now_seen = await desk.db.write(read)
     if now_seen is None:
         return
-    card, view, home = now_seen
+    try:
+        await _shown(*now_seen, desk)
+    except Unavailable:
+        await desk.db.write(lambda tx: _still_due(tx, key, asked, desk))
+        raise
+
+
+def _still_due(tx: Transaction, key: str, asked: str, desk: Desk) -> None:
+    """The refresh will be tried again, so nobody needs to ask for another."""
+    card = desk.cards.hold(tx, key)
+    if card is not None and not card.pending:
+        desk.cards.put(tx, replace(card, pending=asked))
+
+
+async def _shown(card: Card, view: Shown, home: Place, desk: Desk) -> None:
     if isinstance(view, PointerView):
         view = replace(view, permalink=await desk.channel.permalink(view.card))
     shown = digest(view)
@@ -119,7 +145,7 @@ async def refresh(args: Mapping[str, Scalar], desk: Desk) -> None:
     def record(tx: Transaction) -> None:
         _companions(tx, view, desk)
         stir(tx, desk)
-        latest = desk.cards.hold(tx, key) or card
+        latest = desk.cards.hold(tx, card.key) or card
         desk.cards.put(tx, replace(latest, place=place, shown=shown, posts=latest.posts + 1))
 
     await desk.db.write(record)

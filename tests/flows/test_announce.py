@@ -121,12 +121,45 @@ async def test_a_channel_that_is_missing_sends_the_card_to_the_default_one(datab
     assert desk.channel.posts[0].place.channel == "C-INCIDENTS"
 
 
-async def test_a_refresh_that_never_ended_does_not_freeze_the_card(desk: Desk, clock: FakeClock) -> None:
+async def test_a_refresh_that_was_lost_or_never_ended_does_not_freeze_the_card(desk: Desk, clock: FakeClock) -> None:
     incident = await kept(desk)
-    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
-    clock.advance(minutes=3)
-    await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+
+    async def wanted(**later: float) -> int:
+        clock.advance(**later)
+        await desk.db.write(lambda tx: want(tx, f"card:{incident.id}", desk))
+        return len(desk.work.named("refresh"))
+
+    assert [await wanted(), await wanted(minutes=3)] == [1, 1]
+    desk.work.started.clear()
+    assert [await wanted(minutes=3), await wanted(minutes=3)] == [1, 1]
+    assert [await wanted(hours=1), await wanted(minutes=3)] == [2, 2]
+
+
+async def test_while_slack_is_away_one_refresh_is_tried_again_and_one_later_one_at_most_waits(desk: Desk) -> None:
+    incident = await kept(desk)
+    key = f"card:{incident.id}"
+
+    async def tried(nth: int) -> None:
+        try:
+            await handlers(desk)["refresh"](desk.work.named("refresh")[nth].args)
+        except Unavailable:
+            return
+
+    desk.channel.down = True
+    for _ in range(10):
+        await desk.db.write(lambda tx: want(tx, key, desk))
+        await tried(0)
+    assert len(desk.work.named("refresh")) == 1
+    await desk.db.write(lambda tx: desk.cards.put(tx, replace(desk.cards.hold(tx, key), pending="")))  # as while it ran
+    for _ in range(10):
+        await desk.db.write(lambda tx: want(tx, key, desk))
+        await tried(0)
     assert len(desk.work.named("refresh")) == 2
+    desk.channel.down = False
+    await tried(0)
+    assert desk.channel.posts == [], "the later one will show it"  # and nothing was posted while Slack was away
+    await tried(1)
+    assert len(desk.channel.posts) == 1
 
 
 async def test_a_rollback_is_offered_only_for_a_convicted_change(desk: Desk, clock: FakeClock) -> None:
