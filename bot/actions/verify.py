@@ -1,10 +1,11 @@
 """Did it help? The version that runs is asked, the alerts that motivated it are watched, for a limited time."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bot.actions.execute import Step
 from bot.domain.action import Action, ActionKind, ActionStatus
-from bot.domain.change import Version
+from bot.domain.change import Change, Version
 from bot.domain.incident import Incident
 
 WORSE_AFTER = timedelta(seconds=30)  # what begins to fire after an action may settle for so long
@@ -24,10 +25,25 @@ def still_firing(action: Action, incident: Incident | None, live: tuple[Incident
     return tuple(f"{m.name} on {m.service}" for i in here for m in i.members if m.firing and m.service == action.service)
 
 
-def begun_since(action: Action, incident: Incident | None) -> tuple[str, ...]:
-    """The alerts of the incident that fire and did not before the action was carried out."""
+def in_effect(action: Action, changes: Iterable[Change]) -> datetime:
+    """Since when the target runs: as its deployment was reported, at the latest when watching began.
+
+    The deployer is only asked now and then, so what the action broke may fire before that.
+    """
+    where = (action.service, action.environment, action.target)
+    told = [c.at for c in changes if c.shipped and any((s, c.environment, c.version) == where for s in c.services)]
+    return min([action.updated_at, *(at for at in told if at >= _carried_out(action))])
+
+
+def _carried_out(action: Action) -> datetime:
+    """When the last approval came; what the target did on an earlier occasion says nothing. Vendors cut fractions of seconds."""
+    return max([action.created_at, *(d.at for d in action.decisions if d.approved)]).replace(microsecond=0)
+
+
+def begun_since(incident: Incident | None, since: datetime) -> tuple[str, ...]:
+    """The alerts of the incident that fire and did not before."""
     members = incident.members if incident else ()
-    return tuple(f"{m.name} on {m.service}" for m in members if m.firing and m.joined_at > action.updated_at)
+    return tuple(f"{m.name} on {m.service}" for m in members if m.firing and m.joined_at > since)
 
 
 def judge(

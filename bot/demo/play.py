@@ -21,8 +21,8 @@ from bot.demo.table import Row, blames_newest
 from bot.demo.way_back import take_back
 
 ROLL_BACK, APPROVE, CONFIRM = "Roll back", "Approve", "Yes"
-ALERT_WITHIN, CARD_WITHIN, VERDICT_WITHIN = 60.0, 20.0, 30.0
-PLAN_WITHIN, RUN_WITHIN, HEALTHY_WITHIN, RESOLVED_WITHIN = 15.0, 40.0, 45.0, 60.0
+ALERT_WITHIN, CARD_WITHIN, VERDICT_WITHIN = 60.0, 20.0, 60.0
+PLAN_WITHIN, RUN_WITHIN, HEALTHY_WITHIN, RESOLVED_WITHIN = 30.0, 40.0, 45.0, 60.0
 __all__ = ["STORIES", "Outcome", "play_seed", "play_stories", "play_story"]
 
 

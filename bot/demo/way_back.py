@@ -6,8 +6,8 @@ from bot.demo.scene import APPROVER, ON_CALL, Play, TooLate
 from bot.demo.stories import REPAIR_3
 
 TAKE_BACK, APPROVE = "Take it back", "Approve"
-WORSE, WORSE_WITHIN = "It made things worse", 60.0
-PLAN_WITHIN, RUN_WITHIN = 15.0, 40.0
+WORSE, WORSE_WITHIN = "It made things worse", 90.0
+PLAN_WITHIN, RUN_WITHIN = 30.0, 40.0
 
 
 async def take_back(play: Play, performance: Performance, card: Seen) -> None:

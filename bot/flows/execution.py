@@ -28,6 +28,7 @@ STUCK = {  # nothing was heard of an action for this long, although its work say
     ActionStatus.EXECUTING: timedelta(minutes=45),
     ActionStatus.VERIFYING: timedelta(minutes=15),
 }
+SECOND = timedelta(seconds=1)  # vendors cut the fractions of their times
 UNDER_WAY = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.UNCERTAIN)
 
 
@@ -86,7 +87,8 @@ async def verify(args: Mapping[str, Scalar], desk: Desk) -> None:
         incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
         firing = verifying.still_firing(action, incident, desk.incidents.live(tx))
         watch = timedelta() if incident else min(desk.limits.settle, desk.limits.verify)
-        begun = verifying.begun_since(action, incident)
+        changes = desk.changes.between(tx, action.created_at - SECOND, action.updated_at)
+        begun = verifying.begun_since(incident, verifying.in_effect(action, changes))
         step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify, begun)
         ended = _write(tx, action, step, look, desk)
         worked = ended is not None and ended.status is ActionStatus.SUCCEEDED

@@ -13,7 +13,7 @@ from bot.investigation.nature import harmless, moved_share, removed_share
 from bot.investigation.overlap import rarity, spelled, tokens, words_of
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.picture import Picture, Sign
-from bot.investigation.resemblance import cite_diff, in_stack_trace, stepped, value_said, verbatim
+from bot.investigation.resemblance import cite_diff, in_stack_trace, lengthened, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
 from bot.investigation.undoing import puts_back, taken_back
@@ -72,6 +72,7 @@ def _judge(
     heard += value_said(shipment, picture, exhibits, facts)
     heard += in_stack_trace(shipment, picture, exhibits, facts)
     heard += stepped(shipment, picture, exhibits, facts)
+    heard += lengthened(shipment, picture, exhibits, facts)
     _place(shipment, picture, facts)
     heard += _shape(shipment, facts)
     _timing(shipment, picture, exhibits, facts)

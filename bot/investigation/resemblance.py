@@ -4,19 +4,25 @@ import re
 from datetime import timedelta
 
 from bot.domain.evidence import EvidenceKind, Fact
-from bot.investigation.diff import code, number
+from bot.investigation.diff import Edit, code, number
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment
-from bot.investigation.wording import clock, plain
-from bot.signals.direction import bag, words
+from bot.investigation.wording import clock, figure, name_of, plain
+from bot.signals.direction import bag, label_suffix, words
+from bot.signals.onset import Deviation
 
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 _TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
 _SAID_UNITS = bag(
     "ms s seconds minutes mb mib gb bytes kb workers threads connections conns attempts retries entries items lines"
 )
+_UNITS = {"ms": 1e-3, "millis": 1e-3, "milliseconds": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
+_BOUNDS = bag("timeout timeouts deadline ttl cache expiry expires max limit interval period every retry backoff")
+_TAKES = bag("latency duration elapsed")
+LATE = timedelta(minutes=1)  # a deployment may be reported this long after it began to serve
+ABOUT = 1.5  # quantiles of a histogram are this coarse, either way
 
 
 def verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
@@ -74,13 +80,50 @@ def stepped(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: lis
         for step in picture.steps:
             if old is None or new is None or (step.old, step.new) != (old, new) or old == new:
                 continue
-            if shipment.at and step.at < shipment.at - timedelta(minutes=1):
+            if shipment.at and step.at < shipment.at - LATE:
                 continue
             text = f"{step.metric} stepped from {step.old:g} to {step.new:g} at {clock(step.at)}"
             metric = exhibits.cite(EvidenceKind.METRIC, f"{step.service}: {text}", "metrics", at=step.at, service=step.service)
             facts.append(Fact(f"{edit.text} · {text}", 3.0, (cite_diff(shipment, edit.text, exhibits), metric), "stepped"))
             return 3.0
     return 0.0
+
+
+def lengthened(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if what the service does takes about as much longer, since it shipped, as an edit added to a configured duration."""
+    own = set(shipment.services)
+    for edit in shipment.text.edits:
+        added = _added_seconds(edit)
+        for d in picture.deviations if added > 0 else ():
+            grew = _grew_seconds(d)
+            if grew is None or not added / ABOUT <= grew <= added * ABOUT or d.labels.get("target", d.service) not in own:
+                continue
+            if shipment.at and d.onset < shipment.at - LATE:
+                continue
+            text = f"{name_of(d.metric)}{label_suffix(d.labels)} grew by {figure(d.peak - d.baseline, d.metric)}"
+            since = f"{d.service}: {text} since {clock(d.onset, d.step)}"
+            metric = exhibits.cite(EvidenceKind.METRIC, since, "metrics", at=d.onset, service=d.service)
+            cites = (cite_diff(shipment, edit.text, exhibits), metric)
+            facts.append(Fact(f"{text}, about what {edit.text} adds", 2.0, cites, "lengthened"))
+            return 2.0
+    return 0.0
+
+
+def _added_seconds(edit: Edit) -> float:
+    """How much longer an edited duration is, in seconds; 0 for what is no duration, or only bounds one."""
+    old, new, key = number(edit.old), number(edit.new), words(edit.key)
+    if old is None or new is None or set(key) & _BOUNDS:
+        return 0.0
+    if re.search(r"(?i)[\d\s](?:ms|us|s|m|min)[\"'`]?$|time\.\w+$", edit.new):
+        return new - old
+    return (new - old) * _UNITS.get(key[-1] if key else "", 0.0)
+
+
+def _grew_seconds(d: Deviation) -> float | None:
+    """By how many seconds a latency rose; None for other metrics, and where the name tells no unit."""
+    parts = words(d.metric)
+    unit = next((_UNITS[w] for w in parts if w in _UNITS), None)
+    return (d.peak - d.baseline) * unit if unit and d.rising and set(parts) & _TAKES else None
 
 
 def _quotable(line: str) -> set[str]:

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.actions.verify import begun_since, judge, still_firing
-from bot.domain.action import Action, ActionKind, ActionStatus, Plan
-from bot.domain.change import Version
+from bot.actions.verify import begun_since, in_effect, judge, still_firing
+from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan
+from bot.domain.change import Change, ChangeKind, ChangeStatus, Version
 from tests.fakes import NOON, a_member, an_incident
 
 LIMIT = timedelta(seconds=120)
@@ -55,9 +55,9 @@ def test_the_verdict(
 def test_what_fires_since_the_action_and_did_not_before_makes_things_worse_and_people_hear_of_it_early() -> None:
     before = a_member(name="A", joined_at=NOON - timedelta(minutes=1))
     after = a_member(name="B", service="checkout", joined_at=NOON + timedelta(seconds=9))
-    begun = begun_since(ACTION, replace(an_incident(), members=(before, after)))
+    begun = begun_since(replace(an_incident(), members=(before, after)), NOON)
     assert begun == ("B on checkout",)
-    assert begun_since(ACTION, None) == ()
+    assert begun_since(None, NOON) == ()
     both = ("A on payments", "B on checkout")
     early = judge(ACTION, Version("v42"), both, NOON + timedelta(seconds=29), timedelta(), LIMIT, begun)
     said = judge(ACTION, Version("v42"), both, NOON + timedelta(seconds=30), timedelta(), LIMIT, begun)
@@ -67,6 +67,31 @@ def test_what_fires_since_the_action_and_did_not_before_makes_things_worse_and_p
         "It made things worse: v42 runs, and since then fires what did not before: B on checkout. "
         "The way back: /deploy payments v43 production"
     )
+
+
+def deployed(version: str, seconds: float) -> Change:
+    change = Change(f"d{seconds}", "github", ChangeKind.DEPLOY, ChangeStatus.SUCCEEDED, NOON + timedelta(seconds=seconds), "")
+    return replace(change, services=("payments",), environment="production", version=version)
+
+
+def test_what_the_target_broke_before_the_bot_knew_that_it_ran_counts_as_its_doing() -> None:
+    asked = replace(ACTION, created_at=NOON - timedelta(minutes=2))
+    approved = replace(asked, decisions=(Decision("U2", approved=True, at=NOON - timedelta(seconds=19.5)),))
+    assert in_effect(approved, [deployed("v42", -8)]) == NOON - timedelta(seconds=8)
+    assert in_effect(approved, [deployed("v42", -20)]) == NOON - timedelta(seconds=20)  # the vendor cuts fractions
+    assert in_effect(approved, [deployed("v42", 3)]) == NOON
+
+
+def test_other_deployments_do_not_say_when_the_target_ran() -> None:
+    action = replace(ACTION, created_at=NOON - timedelta(minutes=2))
+    others = [
+        deployed("v43", -8),
+        deployed("v42", -600),
+        replace(deployed("v42", -8), environment="staging"),
+        replace(deployed("v42", -8), services=("checkout",)),
+        replace(deployed("v42", -8), status=ChangeStatus.RUNNING),
+    ]
+    assert in_effect(action, others) == NOON
 
 
 def test_the_way_back_of_a_deploy_is_a_rollback() -> None:
