@@ -65,6 +65,12 @@ def test_every_connector_that_receives_webhooks_has_a_setup_page(connector: obje
         assert f"/webhooks/{connector.name}" in text
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/connectors").glob("*.md")), ids=lambda page: page.stem)
+def test_every_connector_page_says_how_far_it_was_tried(page: Path) -> None:
+    beginning = " ".join(page.read_text(encoding="utf-8").split()[:120]).lower()
+    assert any(phrase in beginning for phrase in ("live-tested", "vendor's captured payloads", "documented format only"))
+
+
 def _settings(model: type[BaseModel], section: str = "") -> Iterator[tuple[str, str]]:
     for name, field in model.model_fields.items():
         if isinstance(field.default, BaseModel):
