@@ -133,6 +133,7 @@ class House:
     http: httpx.AsyncClient
     database_url: str = ""  # else SQLite in the folder
     name: str = "bot"
+    slack_api_url: str = ""  # else the workspace's own
     process: asyncio.subprocess.Process | None = None
     sent: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -145,6 +146,8 @@ class House:
         slack = dict(line.split("=", 1) for line in settings_lines(self.workspace.config))
         if self.workspace.config.events_url:
             del slack["SLACK_APP_TOKEN"]
+        if self.slack_api_url:
+            slack["TOCSIN_SLACK_API_URL"] = self.slack_api_url
         own = {"TOCSIN_ALERTMANAGER_SECRET": SECRET, "TOCSIN_GITHUB_SECRET": SECRET, "TOCSIN_PORT": str(self.port)}
         if self.database_url:
             own |= {"TOCSIN_DATABASE_URL": self.database_url, "TOCSIN_DATA_DIR": f".{self.name}"}
