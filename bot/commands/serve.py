@@ -7,7 +7,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.durable.worker import Worker
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
-    from bot.intake.selfcheck import SelfCheck
+    from bot.intake.selfcheck import Probe, SelfCheck
     from bot.settings import Settings
     from bot.wiring import Bot
 
@@ -105,6 +105,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
             hearing = asyncio.create_task(_hear(bot, drain), name="notifications")
             tasks.append(hearing)
             end.callback(hearing.cancel)
+        watching = None
         if bot.watchers:
             watching = Watching(bot.desk, bot.watchers, bot.readers, meters, settings.intake.max_waiting, drain.wake)
             tasks.append(asyncio.create_task(watching.run(), name="watchers"))
@@ -114,7 +115,9 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
             end.push_async_callback(bot.socket_mode.stop)
         knowledge = asyncio.create_task(bot.desk.library.sync(), name="knowledge")
         end.callback(knowledge.cancel)
-        checking = asyncio.create_task(_selfcheck(bot, drain, worker).run(), name="self-check")
+        checking = asyncio.create_task(
+            _selfcheck(bot, drain, worker, watching.probes() if watching else {}).run(), name="self-check"
+        )
         tasks.append(checking)
         end.callback(checking.cancel)
         clockwork = Clockwork(bot.db, bot.work, jobs(settings))
@@ -125,7 +128,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         yield tasks
 
 
-def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker") -> "SelfCheck":
+def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", watchers: "Mapping[str, Probe]") -> "SelfCheck":
     """What looks after the parts of this process."""
     from datetime import timedelta
 
@@ -164,6 +167,7 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker") -> "SelfCheck":
             "Slack's connection": slack,
             "posting to Slack": messages,
             "knowledge": knowledge,
+            **watchers,
         },
         grace=timedelta(seconds=health.grace_seconds),
         vital=("database", "inbox", "durable work", "Slack's connection", "posting to Slack"),

@@ -289,6 +289,9 @@ class Watcher(Protocol):
     async def watch(self, told: Callable[[Delivery], Awaitable[None]]) -> None:
         """Tell of everything new until cancelled; broken connections are its own business. `told` returns once it is kept."""
 
+    def trouble(self) -> str:
+        """Why it does not see everything at the moment, for people; "" while it does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Connector:

@@ -67,7 +67,7 @@ class KubernetesWatcher:
     _told: dict[str, str] = field(default_factory=dict)  # uid of a workload -> the last that was told of it
     _labels: dict[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)  # of workloads by (namespace, name)
     _active: dict[str, dict[str, Any]] = field(default_factory=dict)  # warnings that alert
-    _away: set[str] = field(default_factory=set)
+    _away: dict[str, str] = field(default_factory=dict)  # what cannot be watched, and why
 
     async def watch(self, told: Told) -> None:
         """Tell of rollouts and warnings until cancelled; workloads first, since warnings are attributed by them."""
@@ -80,6 +80,10 @@ class KubernetesWatcher:
                 for kind, path in streams:
                     group.create_task(self._follow(api, kind, path, told))
                 group.create_task(self._clear(told))
+
+    def trouble(self) -> str:
+        """The first reason of those there are."""
+        return next(iter(self._away.values()), "")
 
     def _places(self) -> list[str]:
         return [f"/namespaces/{name}" for name in self.settings.namespaces] or [""]
@@ -258,11 +262,11 @@ class KubernetesWatcher:
         """Said once for all that is lost at a time."""
         if not self._away:
             log.warning("kubernetes cannot be watched: %s", why)
-        self._away.add(path)
+        self._away[path] = why
 
     def _found(self, path: str) -> None:
         if path in self._away:
-            self._away.discard(path)
+            del self._away[path]
             if not self._away:
                 log.warning("kubernetes is watched again")
 

@@ -218,7 +218,8 @@ async def test_two_replicas_see_the_same_and_the_inbox_keeps_it_once(database: S
     desk, changes, meters = a_desk(database, clock), [], Meters()
     async with Cluster() as cluster:
         watchers = [
-            Watching(desk, {"kubernetes": a_watcher(cluster)}, {"kubernetes": CONNECTOR}, meters, 100, lambda: None) for _ in "ab"
+            Watching(desk, {"kubernetes": a_watcher(cluster)}, {"kubernetes": CONNECTOR}, meters, 100, lambda _: None)
+            for _ in "ab"
         ]
         tasks = [asyncio.create_task(w.run()) for w in watchers]
         await until(lambda: cluster.watching == 8)
@@ -243,10 +244,15 @@ async def test_a_watcher_that_fails_is_started_again(
             self.starts += 1
             raise ValueError("a vendor's bug")
 
+        def trouble(self) -> str:
+            return ""
+
     broken = Broken()
-    watching = Watching(a_desk(database, clock), {"broken": broken}, {}, Meters(), 10, lambda: None, pause=0.01)
+    watching = Watching(a_desk(database, clock), {"broken": broken}, {}, Meters(), 10, lambda _: None, pause=0.01)
     task = asyncio.create_task(watching.run())
     await until(lambda: broken.starts >= 3)
+    (probe,) = watching.probes().values()
+    assert await probe() == "it breaks off (ValueError); see the log"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert "a vendor's bug" in caplog.text
@@ -255,8 +261,11 @@ async def test_a_watcher_that_fails_is_started_again(
 async def test_the_wrong_token_is_said_with_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     async with Cluster() as cluster:
         own = KubernetesSettings(url=cluster.url, token=SecretStr("wrong-token"))
-        async with watched(KubernetesWatcher("kubernetes", own, lambda: NOW, first_pause=0.01), Ear()):
+        watcher = KubernetesWatcher("kubernetes", own, lambda: NOW, first_pause=0.01)
+        assert watcher.trouble() == ""
+        async with watched(watcher, Ear()):
             await until(lambda: bool(caplog.messages))
+            assert "401 (its service account may not list and watch this)" in watcher.trouble()
     assert "401 (its service account may not list and watch this)" in caplog.text
     assert "wrong-token" not in caplog.text
 
