@@ -74,6 +74,9 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         return await list_unmatched(desk)
     if verb == "silence" and noise_command.by_matchers(tuple(rest)):
         return await noise_command.silence(tuple(rest), request.person, parse_span, desk)
+    if verb == "silence" and rest and not re.match(r"(?i)inc-\d+$", rest[0]) and not _SPAN.match(rest[0]):
+        said = f'{rest[0][:40]!r} is neither an incident (INC-4) nor a time (2h) nor a matcher (service=payments, pod=~"web-.*").'
+        return NoteView(f"{said} Nothing is silenced.")
     if verb == "silences":
         return await noise_command.silences(desk)
     if verb == "unsilence" and rest and not re.fullmatch(r"(?i)inc-\d+", rest[0]):

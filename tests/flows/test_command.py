@@ -103,6 +103,14 @@ def test_spans_are_read_as_people_write_them(text: str, span: timedelta) -> None
     assert parse_span(text) == span
 
 
+@pytest.mark.parametrize("words", ["service~payments", "payments 2h", "everything"])
+async def test_a_matcher_that_is_none_silences_nothing(desk: Desk, words: str) -> None:
+    incident = await kept(desk)
+    said = await note(desk, f"/incident silence {words}")
+    assert said.startswith(f"{words.split()[0]!r} is neither an incident")
+    assert (await now(desk, incident)).silenced_until is None
+
+
 async def test_silence_lasts_as_long_as_asked(desk: Desk, clock: FakeClock) -> None:
     incident = await kept(desk)
     said = await note(desk, "/incident silence INC-42 2h")
