@@ -4,7 +4,7 @@ import argparse
 import csv
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -19,8 +19,10 @@ from bot.errors import BadSettings
 if TYPE_CHECKING:
     from bot.evals.backtest.figures import Outlook
     from bot.evals.backtest.history import Firing
+    from bot.evals.backtest.rulefile import Rule
 
 HOUR = timedelta(hours=1)
+LONGEST = 3650  # days
 CHARTS = (".png", ".svg", ".pdf")
 
 
@@ -49,10 +51,10 @@ async def _backtest(args: argparse.Namespace) -> int:
     from bot.evals.backtest.history import firings
     from bot.evals.backtest.reading import read_alerts, read_deployments
     from bot.evals.backtest.rulefile import read_rules
+    from bot.topology.catalogue import read_catalogue
 
-    _check(args)
+    token = _check(args)
     rules = read_rules(args.rules or ())
-    token = args.token_file.read_text(encoding="utf-8").strip() if args.token_file else ""
     end = datetime.now(UTC).replace(microsecond=0)
     start = end - timedelta(days=args.days)
     found = firings(await read_alerts(args.prometheus, token, start, end, progress), end)
@@ -65,7 +67,8 @@ async def _backtest(args: argparse.Namespace) -> int:
     with _catalogue(args.services, args.config) as services, assembled(services, stream[0].at, seldom=HOUR) as replay:
         seen = await replay.run(stream)
         decided = await replay.decided()
-    told = outlook(found, seen, decided, deployed, (start, end))
+        catalogue = read_catalogue(services.read_text(encoding="utf-8"), str(services))
+    told = outlook(found, seen, decided, deployed, (start, end), lambda name: catalogue.get(name).name)
     print("\n".join(sentences(told)))
     if args.csv:
         _write_csv(told, args.csv)
@@ -77,18 +80,36 @@ async def _backtest(args: argparse.Namespace) -> int:
     return _advise(rules, told, found, args) if rules else 0
 
 
-def _check(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> str:
+    """Everything that can be wrong is found before an hour of reading; gives the bearer token."""
+    if not args.prometheus.startswith(("http://", "https://")):
+        raise BadSettings(f"--prometheus {args.prometheus[:80]!r} is no address; a good value: http://127.0.0.1:9090")
     if args.chart and args.chart.suffix not in CHARTS:
         raise BadSettings(f"--chart {args.chart}: the name has to end with one of {', '.join(CHARTS)}.")
-    if args.days <= 0:
-        raise BadSettings("--days has to be more than 0.")
+    if not 0 < args.days <= LONGEST:
+        raise BadSettings(f"--days {args.days:g}: has to be more than 0 and at most {LONGEST}; a good value: 90")
+    if args.git and not args.git.is_dir():
+        raise BadSettings(f"--git {args.git} is no folder; name a clone whose tags are deployments, such as payments-v43.")
+    if args.services and not args.services.is_file():
+        raise BadSettings(f"--services {args.services} does not exist; leave it out to replay without a catalogue.")
+    for option, file in (("--csv", args.csv), ("--chart", args.chart)):
+        if file and (file.is_dir() or not file.absolute().parent.is_dir()):
+            raise BadSettings(f"{option} {file} cannot be written: it has to be a file in a folder that exists.")
+    if args.rules and args.advice.resolve() in {file.resolve().parent for file in args.rules}:
+        raise BadSettings(
+            f"--advice {args.advice} holds the rule files themselves; name another folder, they are not written over."
+        )
+    if args.advice.exists() and not args.advice.is_dir():
+        raise BadSettings(f"--advice {args.advice} is no folder; name one, it is made if need be.")
+    try:
+        return args.token_file.read_text(encoding="utf-8").strip() if args.token_file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadSettings(f"--token-file {args.token_file} cannot be read ({type(error).__name__}).") from None
 
 
 def _catalogue(given: Path | None, folder: Path) -> AbstractContextManager[Path]:
     """The catalogue to replay with; an empty one where there is none."""
     usual = folder / "services.yaml"
-    if given is not None and not given.exists():
-        raise BadSettings(f"--services {given} does not exist.")
     if given is not None or usual.exists():
         return nullcontext(given or usual)
     return _Empty()
@@ -121,11 +142,10 @@ def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" else value
 
 
-def _advise(rules: "Iterable[object]", told: "Outlook", found: "Sequence[Firing]", args: argparse.Namespace) -> int:
+def _advise(rules: "Sequence[Rule]", told: "Outlook", found: "Sequence[Firing]", args: argparse.Namespace) -> int:
     from bot.evals.backtest import advice as advising
-    from bot.evals.backtest.rulefile import Rule
 
-    advice = advising.advise([r for r in rules if isinstance(r, Rule)], told.rules[:20], found, args.runbook_base)
+    advice = advising.advise(rules, told.rules[:20], found, args.runbook_base)
     if not advice:
         print("advice: none of the noisiest rules is in these files, or none needs a change")
         return 0
@@ -133,31 +153,35 @@ def _advise(rules: "Iterable[object]", told: "Outlook", found: "Sequence[Firing]
     patch = ""
     print("advice:")
     for one in advice:
-        print(f"  {one.rule.name}: {one.key}: {one.value}  ({one.reason})")
-    for file in dict.fromkeys(one.rule.file for one in advice):
-        after = advising.patched(file, advice)
+        by_hand = "; by hand, since the file has YAML aliases" if one.rule.shared else ""
+        print(f"  {one.rule.file}: {one.rule.name}: {one.key}: {one.value}  ({one.reason}{by_hand})")
+    mine = [one for one in advice if not one.rule.shared]
+    names = advising.names_of(dict.fromkeys(one.rule.file for one in mine))
+    for file, name in names.items():
+        after = advising.patched(file, mine)
         patch += advising.diff(file, after)
-        (args.advice / file.name).write_text(after, encoding="utf-8")
-        test, stand_ins = advising.test_of(file, advice)
-        (args.advice / f"{file.stem}.test.yml").write_text(test, encoding="utf-8")
-        if stand_ins:
-            (args.advice / f"{file.stem}.stand-in.yml").write_text(stand_ins, encoding="utf-8")
-    (args.advice / "advice.patch").write_text(patch, encoding="utf-8")
-    print(f"patch: {args.advice / 'advice.patch'}")
-    return _promtool(args.advice, sorted({one.rule.file for one in advice}))
+        test, stand_ins = advising.promtool_test(file, name, mine)
+        stem = Path(name).stem
+        for written, text in ((name, after), (f"{stem}.test.yml", test), (f"{stem}.stand-in.yml", stand_ins)):
+            if text:
+                (args.advice / written).write_bytes(text.encode())
+    (args.advice / "advice.patch").write_bytes(patch.encode())
+    print(f"patch: {args.advice / 'advice.patch'} (patch -p0 < {args.advice / 'advice.patch'})")
+    return _promtool(args.advice, sorted(names.values()))
 
 
-def _promtool(folder: Path, files: Sequence[Path]) -> int:
+def _promtool(folder: Path, names: Sequence[str]) -> int:
     """promtool checks the patched files and runs their tests; 1 if it finds fault with them."""
     tool = shutil.which("promtool")
     if tool is None:
         print("promtool is not installed (it comes with Prometheus), so the patch was not tried.")
         return 0
     worst = 0
-    for file in files:
-        for argv in ([tool, "check", "rules", file.name], [tool, "test", "rules", f"{file.stem}.test.yml"]):
+    for name in names:
+        for argv in ([tool, "check", "rules", name], [tool, "test", "rules", f"{Path(name).stem}.test.yml"]):
             told = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-            said = "passes" if told.returncode == 0 else "FAILS\n" + (told.stdout + told.stderr).strip()[:2000]
+            found = dict.fromkeys(line.strip() for line in f"{told.stdout}\n{told.stderr}".splitlines() if line.strip())
+            said = "passes" if told.returncode == 0 else "FAILS\n  " + "\n  ".join(found)[:2000]
             print(f"promtool {' '.join(argv[1:])}: {said}")
             worst = max(worst, min(told.returncode, 1))
     return worst

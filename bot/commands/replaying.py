@@ -24,6 +24,7 @@ from bot.wiring import build, handlers, jobs, told
 FOR_PEOPLE = frozenset({"digest", "remind", "sync_knowledge"})  # nobody is there to read or acknowledge
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
 QUIET = '[knowledge]\nembedder = "none"\nrunbooks = []\nincidents = []\n'
+WHOLE = "[retention]\nalert_days = 36500\n"  # what was decided is counted at the end, so nothing of it is tidied away before
 
 
 async def run_noise(stream: Path, truth: Path, services: Path, progress: Callable[[str], None]) -> dict[str, object]:
@@ -48,7 +49,7 @@ def assembled(services: Path, start: datetime, seldom: timedelta = timedelta(0))
     with tempfile.TemporaryDirectory(prefix="tocsin-noise-", dir=memory) as name:
         folder = Path(name)
         shutil.copyfile(services, folder / "services.yaml")
-        (folder / "tocsin.toml").write_text(QUIET, encoding="utf-8")
+        (folder / "tocsin.toml").write_text(QUIET + WHOLE, encoding="utf-8")
         settings = load({"SLACK_BOT_TOKEN": "nobody-listens"}, folder)  # the app wants one; the chat is the listener
         clock = Clock(start)
         work, channel, ids = Timetable(clock), Listener(clock), itertools.count(1)

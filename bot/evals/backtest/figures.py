@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,8 +63,9 @@ def outlook(
     decided: Iterable[Decision],
     deployed: Sequence[tuple[datetime, str, str]],
     span: tuple[datetime, datetime],
+    known: Callable[[str], str] = lambda name: name,
 ) -> Outlook:
-    """The figures of a replayed history."""
+    """The figures of a replayed history. `known` gives the catalogue's name of a service that a label names."""
     holds = [d for d in decided if d.acted and d.kind in ARMABLE]
     cards = sorted(seen.told.values())
     criticals = [f for f in found if severity(f) in CRITICAL]
@@ -77,7 +78,7 @@ def outlook(
         held=len(holds),
         cleared=sum(d.outcome is Outcome.CLEARED for d in holds),
         late=sum(d.outcome is Outcome.OUTLASTED for d in holds),
-        followed=_followed(holds, criticals),
+        followed=_followed(holds, criticals, known),
         held_criticals=sum(d.severity in CRITICAL for d in holds),
         deployments=len(deployed),
         after_deployment=sum(any(at <= card <= at + AFTER for at, _, _ in deployed) for card in cards),
@@ -91,11 +92,11 @@ def severity(firing: Firing) -> Severity:
     return severity_of(first(firing.labels, SEVERITY_LABELS)[1])
 
 
-def _followed(holds: Iterable[Decision], criticals: Iterable[Firing]) -> int:
+def _followed(holds: Iterable[Decision], criticals: Iterable[Firing], known: Callable[[str], str]) -> int:
     """Holds after which a critical alert of the same service began shortly."""
     starts: dict[str, list[datetime]] = {}
     for firing in criticals:
-        starts.setdefault(service_of(firing.labels)[0], []).append(firing.start)
+        starts.setdefault(known(service_of(firing.labels)[0]), []).append(firing.start)
     return sum(any(d.at < at <= d.at + AFTER for at in starts.get(d.service, ())) for d in holds)
 
 

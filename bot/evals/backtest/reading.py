@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bot.domain.payload import Node
 from bot.errors import BadPayload, BadSettings
@@ -27,7 +28,7 @@ async def read_alerts(url: str, token: str, start: datetime, end: datetime, prog
     A range selector gives the samples as they are; a range query would draw each firing out by five minutes.
     """
     headers = {"authorization": f"Bearer {token}"} if token else {}
-    api = Rest("Prometheus", url, headers, timeout=60.0, most_bytes=MOST_BYTES)
+    api = Rest(f"Prometheus at {urlsplit(url).netloc.rpartition('@')[2]}", url, headers, timeout=60.0, most_bytes=MOST_BYTES)
     found: Series = []
     at = start
     while at < end:
