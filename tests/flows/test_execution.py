@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.change import ChangeStatus
 from bot.domain.incident import Status
 from bot.domain.request import Deed
 from bot.domain.view import NoteView
@@ -26,7 +28,7 @@ from tests.actions.estate import (
     run_for,
     the,
 )
-from tests.fakes import FakeChannel, FakeClock, an_incident
+from tests.fakes import FakeChannel, FakeClock, a_change, a_member, an_incident
 
 
 @pytest.fixture
@@ -118,6 +120,34 @@ async def test_a_rollback_that_does_not_help_says_so_and_the_way_back(desk: Desk
     incident = await desk.db.read(lambda tx: desk.incidents.get(tx, an_incident().id))
     assert incident is not None
     assert incident.live
+
+
+async def test_what_broke_while_the_bot_had_not_yet_seen_the_end_of_the_run_made_things_worse(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    """The vendor told of the deployment, and checkout failed, some seconds before the deployer was asked again."""
+    vendor.outcome = RunState.RUNNING
+    action = await approved(desk)
+    await run_for(desk, clock, 10)
+    told = clock.now
+    fails = a_member(fingerprint="f2", name="HighErrorRate", service="checkout", joined_at=told + timedelta(seconds=2))
+
+    def breaks(tx: Transaction) -> None:
+        incident = desk.incidents.get(tx, "INC-42")
+        assert incident is not None
+        desk.incidents.save(tx, replace(incident, members=(*incident.members, fails)))
+        done = a_change(status=ChangeStatus.SUCCEEDED, at=told, services=("payments",), environment="production", version="v42")
+        desk.changes.save(tx, [done])
+
+    await desk.db.write(breaks)
+    clock.advance(seconds=5)
+    vendor.finish(order(action), Run("run-1", RunState.SUCCEEDED))
+    await run_for(desk, clock, 60)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.FAILED
+    assert done.outcome.startswith(
+        "It made things worse: v42 runs, and since then fires what did not before: HighErrorRate on checkout."
+    )
 
 
 async def test_the_button_of_an_action_that_did_no_good_plans_the_way_back_for_approval(desk: Desk, clock: FakeClock) -> None:
