@@ -14,6 +14,7 @@ from bot.errors import BadSettings, Unavailable
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
 
+PATIENCE = 10.0  # seconds for one answer of a server; Chroma's own client waits for ever, and each wait holds a thread
 WORDS_ONLY = "The vector store does not work; search goes by words only."
 
 
@@ -54,7 +55,8 @@ class ChromaServer:
 
     advice = "Check knowledge.vector_url and that the server runs; the bot tries again by itself."
 
-    def __init__(self, url: str, token: str = "") -> None:
+    def __init__(self, url: str, token: str = "", *, patience: float = PATIENCE) -> None:
+        self._patience = patience
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.username:
             raise BadSettings("knowledge.vector_url has to be a server's address alone. A good value: http://chroma:8000")
@@ -66,17 +68,27 @@ class ChromaServer:
         return f"{'https' if self._secure else 'http'}://{self._host}:{self._port}"
 
     def open(self) -> "ClientAPI":
-        """A client that has reached the server."""
+        """A client that has reached the server, and gives up on an answer that does not come."""
         import chromadb  # takes seconds to import
         from chromadb.config import Settings
 
-        return chromadb.HttpClient(
+        httpx.get(
+            f"{self}/api/v2/heartbeat", headers=self._headers, timeout=self._patience
+        )  # the client's own first call has no limit
+        client = chromadb.HttpClient(
             host=self._host,
             port=self._port,
             ssl=self._secure,
             headers=self._headers,
             settings=Settings(anonymized_telemetry=False),
         )
+        session = getattr(getattr(client, "_server", None), "_session", None)  # there is no public way to set a limit
+        if not isinstance(session, httpx.Client):
+            raise Unavailable(
+                "This version of chromadb keeps its connection where no time limit can be set.", for_people=WORDS_ONLY
+            )
+        session.timeout = httpx.Timeout(self._patience)
+        return client
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A real Chroma server, shared by replicas, killed and started again: slow."""
 
 import contextlib
+import signal
 import socket
 import subprocess
 import time
@@ -31,7 +32,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def a_server(folder: Path, port: int) -> Iterator[None]:
+def a_server(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     """`chroma run` on loopback until the block ends; killed then, as a machine that goes away would be."""
     words = [f"{get_path('scripts')}/chroma", "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as server:
@@ -43,7 +44,7 @@ def a_server(folder: Path, port: int) -> Iterator[None]:
                 time.sleep(0.1)
             else:
                 pytest.fail("the Chroma server did not start")
-            yield
+            yield server
         finally:
             server.kill()
 
@@ -97,6 +98,30 @@ async def test_search_goes_by_words_while_the_server_is_away_and_by_meaning_once
     with a_server(tmp_path, port):
         await shelf.sync()
         assert shelf.meaning, shelf.state
+
+
+def test_a_server_that_never_answers_is_away_and_holds_nobody_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        index = VectorIndex(ChromaServer("http://{}:{}".format(*deaf.getsockname()), patience=0.2), FakeEmbedder)
+        with pytest.raises(Unavailable, match="does not work"):
+            index.open()
+
+
+@pytest.mark.slow
+def test_a_server_that_falls_silent_is_away_and_serves_again_once_it_speaks(tmp_path: Path) -> None:
+    port = free_port()
+    index = VectorIndex(ChromaServer(f"http://127.0.0.1:{port}", patience=1), FakeEmbedder)
+    vector = FakeEmbedder().embed([many()[5].text])[0]
+    with a_server(tmp_path, port) as server:
+        index.open()
+        index.sync(RUNBOOK, many())
+        server.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(Unavailable, match="does not work"):
+            index.nearest(RUNBOOK, Part.SECTION, vector, 3)
+        assert time.monotonic() - began < 10
+        server.send_signal(signal.SIGCONT)
+        assert many()[5].key in index.nearest(RUNBOOK, Part.SECTION, vector, 3)
 
 
 @pytest.mark.parametrize("url", ["chroma:8000", "ftp://chroma", "http://user:pw@chroma:8000", "http://chroma:8000/path"])
