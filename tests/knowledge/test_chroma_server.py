@@ -100,6 +100,7 @@ async def test_search_goes_by_words_while_the_server_is_away_and_by_meaning_once
         assert shelf.meaning, shelf.state
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_away_and_holds_nobody_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         index = VectorIndex(ChromaServer("http://{}:{}".format(*deaf.getsockname()), patience=0.2), FakeEmbedder)
