@@ -59,9 +59,11 @@ class Alert:
 def fingerprint(alert: Alert) -> str:
     """The same problem always has the same fingerprint (16 hex digits).
 
-    Time, value and pod name are left out: they change while the problem stays.
+    Time, value and pod name are left out: they change while the problem stays. What names no service is about its node.
     """
     group = sorted((k, v) for k, v in alert.group.items() if k not in ("pod", "instance", "container", "node"))
+    if alert.service in ("", "unknown") and alert.labels.get("node"):
+        group.append(("on node", alert.labels["node"]))
     return _digest(alert.connector, alert.name, alert.called or alert.service, alert.environment, *(f"{k}={v}" for k, v in group))
 
 

@@ -132,7 +132,7 @@ def _gathered(
     touched: dict[str, Touched] = {}
     homeless: list[News] = []
     for one in news.values():
-        home = home_of(one, incidents)
+        home = home_of(one, incidents, desk.limits.reopen)
         if one.fingerprint in quiet.held:
             continue
         if home is not None:

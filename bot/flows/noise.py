@@ -18,7 +18,7 @@ from bot.incidents.dedup import BEGINS, News, Verdict
 from bot.incidents.kinship import Kinship
 from bot.incidents.membership import home_of
 from bot.incidents.noise import storm as storms
-from bot.incidents.noise.learning import begun, current, heard
+from bot.incidents.noise.learning import begun, current, heard, rule_mark, taught
 from bot.incidents.noise.matchers import labels_of
 from bot.incidents.noise.rules import equal
 from bot.incidents.noise.verdicts import Failing, Ruling, Written, by_past, by_people, critical
@@ -26,6 +26,7 @@ from bot.ports import Transaction
 
 FORGOTTEN = timedelta(days=1)  # a source of an inhibition that nobody told of for so long fires no more
 OVERDUE = timedelta(minutes=1)
+HARDLY = timedelta(seconds=1)  # a hold ends at a whole second, up to one before the span is over
 NOBODY = "unowned"  # the team of services without an owner
 BY_ITSELF = ("", "alerts cleared")
 
@@ -38,7 +39,9 @@ class Quiet:
     ) -> None:
         self._tx, self._news, self._incidents, self._now, self._desk = tx, news, incidents, now, desk
         self._states: dict[str, NoiseState] = {}
+        self._rules: dict[str, NoiseState] = {}  # what is known of whole alert rules, by their marks
         self._changed: set[str] = set()
+        self._taught: set[str] = set()
         self._decided: list[Decision] = []
         self._ended: dict[Outcome | None, list[str]] = {}
         self._released: set[str] = set()
@@ -58,14 +61,17 @@ class Quiet:
         moved = [one for one in self._news.values() if one.begins or one.cleared_now]
         if not moved:
             return
-        known = self._desk.noise.states(self._tx, [one.fingerprint for one in moved])
+        marks = {_mark(one) for one in moved}
+        known = self._desk.noise.states(self._tx, {*(one.fingerprint for one in moved), *marks})
+        self._rules = {mark: current(known[mark]) for mark in marks if mark in known}
         if any(one.begins for one in moved):
             self._read_rules([one for one in moved if one.begins])
         for one in moved:
             self._move(one, known.get(one.fingerprint))
 
     def _move(self, one: News, known: NoiseState | None) -> None:
-        if known is None and one.before is None and one.firing and self._written.empty:
+        rule = self._rules.get(_mark(one))
+        if known is None and one.before is None and one.firing and self._written.empty and rule is None:
             return  # it fires for the first time ever, and nobody wrote a rule: nothing speaks against it
         before = current(known) if known is not None else begun(one)
         state = heard(before, one, self._now, self._desk.quiet, by_itself=self._by_itself(one))
@@ -74,9 +80,12 @@ class Quiet:
             self._changed.add(one.fingerprint)
         if one.cleared_now and not one.firing:
             self._finish(one.fingerprint, None)
+        if state.episodes != before.episodes:
+            self._rules[_mark(one)] = taught(rule, state, len(before.episodes))
+            self._taught.add(_mark(one))
         if not one.begins:
             return
-        home = home_of(one, self._incidents)
+        home = home_of(one, self._incidents, self._desk.limits.reopen)
         if home is not None and home.live:
             return
         ruling = by_people(one.begins, state, self._written, self._now, self._desk.quiet)
@@ -88,6 +97,11 @@ class Quiet:
             self.held[one.fingerprint] = hold
         elif ruling is not None:
             self._hold(one, ruling)
+        elif not critical(one.begins) and (past := by_past(state, rule, self._now, self._desk.quiet)):
+            if self._armed(past.kind, self._team(one.begins[0].service)):
+                self._hold(one, past)
+            else:
+                self._shadow.setdefault(one.fingerprint, []).append(past)
 
     def _by_itself(self, one: News) -> bool:
         home = self._incidents.get(one.incident_id)
@@ -136,7 +150,6 @@ class Quiet:
         """Holds that are due: what a rule still keeps back is held on, the rest goes its way."""
         self._states = {state.fingerprint: current(state) for state in states}
         self._read_rules(tuple(self._news.values()))
-        failing = self._failing()
         for fingerprint, state in list(self._states.items()):
             hold, one = state.hold, self._news.get(fingerprint)
             if hold is None or one is None:  # it does not fire any more, or nobody knows it
@@ -148,7 +161,7 @@ class Quiet:
             if ruling is not None and ruling.kind is Kind.OCCURRENCES and hold.kind is Kind.OCCURRENCES:
                 ruling = None  # it fired for the whole span
             if ruling is None and hold.kind is Kind.UPSTREAM:
-                ruling = failing.above(hold.alert, self._now, self._desk.quiet)
+                ruling = self._still_above(hold)
             if ruling is None:
                 self._finish(fingerprint, Outcome.OUTLASTED)
             elif ruling.kind is hold.kind:
@@ -156,6 +169,12 @@ class Quiet:
             else:
                 self._finish(fingerprint, Outcome.TOLD)
                 self._hold(one, ruling)
+
+    def _still_above(self, hold: Hold) -> Ruling | None:
+        """Its upstream fails on, and it was not held for as long as an idea of ours may hold anything."""
+        ends = hold.since + timedelta(seconds=self._desk.quiet.longest_hold)
+        ruling = self._failing().above(hold.alert, self._now, self._desk.quiet) if self._now + HARDLY < ends else None
+        return replace(ruling, until=min(ruling.until, ends)) if ruling else None
 
     def _hold_on(self, fingerprint: str, hold: Hold) -> None:
         self.held[fingerprint] = hold
@@ -188,9 +207,7 @@ class Quiet:
     def _own_idea(self, one: News) -> Ruling | None:
         if one.fingerprint in self._released or critical(one.begins):
             return None
-        state = self._states.get(one.fingerprint)
-        past = by_past(state, self._now, self._desk.quiet) if state is not None else None
-        return past or self._failing().above(one.begins[0], self._now, self._desk.quiet)
+        return self._failing().above(one.begins[0], self._now, self._desk.quiet)
 
     def _failing(self) -> Failing:
         if self._known_failing is None:
@@ -284,7 +301,8 @@ class Quiet:
         noise.decide(self._tx, self._decided)
         for outcome, ids in self._ended.items():
             noise.turned_out(self._tx, ids, self._now, outcome)
-        noise.keep(self._tx, (self._states[fingerprint] for fingerprint in sorted(self._changed)), self._now)
+        states = [self._states[fingerprint] for fingerprint in sorted(self._changed)]
+        noise.keep(self._tx, (*states, *(self._rules[mark] for mark in sorted(self._taught))), self._now)
         noise.brew(self._tx, self._storms.values())
         for until in sorted({hold.until for fingerprint, hold in self.held.items() if self._states[fingerprint].hold}):
             release_at(self._tx, until, self._desk)
@@ -308,13 +326,18 @@ class Quiet:
 
     def home(self, one: News) -> str:
         """The incident of a problem that no incident took now: the one it had, unless it is held and would be placed anew."""
-        anew = one.fingerprint in self.held and home_of(one, self._incidents) is None
+        anew = one.fingerprint in self.held and home_of(one, self._incidents, self._desk.limits.reopen) is None
         return "" if anew else one.incident_id
 
     def owner(self, fingerprint: str) -> str:
         """The incident that explains a problem which is held, or ""."""
         hold = self.held.get(fingerprint)
         return hold.incident_id if hold is not None else ""
+
+
+def _mark(one: News) -> str:
+    alert = one.events[0][0].alert
+    return rule_mark(alert.environment, alert.name)
 
 
 def release_at(tx: Transaction, until: datetime, desk: Desk, word: str = "") -> None:

@@ -10,7 +10,7 @@ from bot.domain.noise import ARMABLE, Decision, Kind, NoiseLimits, NoiseState, O
 from bot.errors import NotFound
 from bot.flows.arming import EVERYBODY, SWITCH, Armed, switch_name
 from bot.incidents.noise.figures import figures, held, mattered, would_have
-from bot.incidents.noise.learning import expected, flap_score, flaps, forgotten, span
+from bot.incidents.noise.learning import ANY_SERVICE, expected, flap_score, flaps, forgotten, rule_mark, span
 from bot.incidents.noise.matchers import BadMatcher, parse_several, told, too_wide
 from bot.incidents.noise.storm import breakdown
 from bot.ports import IncidentStore, Ledger, NoiseStore, SwitchStore, Transaction, Work
@@ -192,12 +192,16 @@ def explain(tx: Transaction, room: Room, which: str, now: datetime, limits: Nois
     decisions = room.noise.decided(tx, fingerprint=which[:16].lower(), limit=50)
     if state is None and not decisions:
         named = [s for s in room.noise.every(tx) if which.lower() in (s.name.lower(), f"{s.name} {s.service}".lower())]
+        named = [s for s in named if s.service != ANY_SERVICE] or named
         if len(named) == 1:
             return explain(tx, room, named[0].fingerprint, now, limits)
         if named:
             return [f"{s.fingerprint} {s.name} on {s.service} ({s.environment})" for s in named[:20]]
         raise NotFound(f"Nothing is known of {which[:60]!r} yet; `tocsin noise list` shows fingerprints of what was held.")
     lines = _known(state, now, limits) if state else []
+    if state is not None and len(state.episodes) < limits.transient_samples:
+        mark = rule_mark(state.environment, state.name)
+        lines += [_past(rule, now, limits) for rule in room.noise.states(tx, [mark]).values() if rule.episodes]
     incidents = _incidents(tx, room, decisions)
     for one in decisions[:20]:
         lines.append(decision_line(one) + (" (it mattered)" if mattered(one, incidents.get(one.incident_id)) else ""))
@@ -215,17 +219,22 @@ def _known(state: NoiseState, now: datetime, limits: NoiseLimits) -> list[str]:
         when = f"held since {hold.since:%H:%M:%S}, looked at again at {hold.until:%Y-%m-%d %H:%M:%S} UTC"
         lines.append(f"{when}: {hold.kind.value}: {hold.reason}")
     if state.episodes:
-        past = expected(state.episodes, now, limits)
-        by_itself = sum(1 for e in state.episodes if e.by_itself)
-        enough = "" if past.times >= limits.transient_samples else f"; {limits.transient_samples:g} times are needed to judge"
-        lines.append(
-            f"of {past.times} times it cleared by itself {by_itself} times, nine in ten within {span(past.usual)}; "
-            f"likely to clear within {span(past.hold)}: {past.share:.0%} (held from {limits.transient_share:.0%}){enough}"
-        )
+        lines.append(_past(state, now, limits))
     score = flap_score(state.changes, now, timedelta(seconds=limits.flap_window))
     flapping = "flaps" if flaps(state, now, limits) else "does not flap"
     lines.append(f"it {flapping}: score {score:.1f} within {span(limits.flap_window)}, from {limits.flap_changes:g} on it does")
     return lines
+
+
+def _past(state: NoiseState, now: datetime, limits: NoiseLimits) -> str:
+    past = expected(state.episodes, now, limits)
+    by_itself = sum(1 for e in state.episodes if e.by_itself)
+    enough = "" if past.times >= limits.transient_samples else f"; {limits.transient_samples:g} times are needed to judge"
+    what = f"{state.name} of whatever service" if state.service == ANY_SERVICE else "it"
+    return (
+        f"of {past.times} times {what} cleared by itself {by_itself} times, nine in ten within {span(past.usual)}; "
+        f"likely to clear within {span(past.hold)}: {past.share:.0%} (held from {limits.transient_share:.0%}){enough}"
+    )
 
 
 def reset(tx: Transaction, room: Room, fingerprint: str, by: str, now: datetime) -> int:

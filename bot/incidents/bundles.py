@@ -5,7 +5,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot.domain.alert import Alert
+from bot.domain.alert import Alert, Severity
 from bot.domain.service import Catalogue
 
 NAMELESS = frozenset({"", "unknown"})
@@ -67,6 +67,11 @@ class Bundle:
         """Of all its problems."""
         return {one.fingerprint for one in self.arrivals}
 
+    @property
+    def loud(self) -> bool:
+        """One of its problems is more than a notice."""
+        return any(one.alert.severity is not Severity.SEV4 for one in self.arrivals)
+
 
 def hooks_of(alert: Alert, catalogue: Catalogue, changes: Iterable[str] = ()) -> tuple[str, ...]:
     """What an alert can be matched by besides its service: where it runs, what changed; if nobody described its service,
@@ -75,6 +80,7 @@ def hooks_of(alert: Alert, catalogue: Catalogue, changes: Iterable[str] = ()) ->
         return ()
     machines = [alert.labels[key] for key in MACHINES if alert.labels.get(key)] or _machine(alert.labels.get("instance", ""))
     found = [f"node={machine}" for machine in dict.fromkeys(machines)]
+    found += [f"at={machine} {alert.name}" for machine in dict.fromkeys(machines)]
     found += [f"{key}={alert.labels[key]}" for key in PLACES if alert.labels.get(key)]
     found += [f"change={change}" for change in changes]
     if catalogue.resolve(alert.service) is None:
@@ -110,7 +116,7 @@ def bundled(arrivals: Iterable[Arrival], window: timedelta, judged: Container[st
         alert = one.alert
         key: tuple[str, ...] = (alert.environment, alert.service)
         if alert.service in NAMELESS or not alert.readable:
-            key = (*key, alert.connector, alert.name)
+            key = (*key, alert.connector, alert.name, *one.hooks[:1])
         if one.fingerprint in judged:
             key = (*key, one.fingerprint)
         bundle = latest.get(key)

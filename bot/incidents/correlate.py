@@ -1,4 +1,4 @@
-"""Which problems are one incident: by service, call graph, time, labels, changes, text and what people said, each with its reason.
+"""Which problems are one incident: by service, calls, time, labels, changes, text and what people said, each with its reason.
 
 Problems are first bundled by service and time; bundles are then linked to live incidents and to each other, and the
 strongest links win. A link by calls counts only where the trouble of both sides begins in one place (`roots`). Everything
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 
-from bot.domain.alert import UNREADABLE
+from bot.domain.alert import UNREADABLE, Severity
 from bot.domain.belonging import Belongings
 from bot.domain.incident import Incident
 from bot.domain.service import Catalogue
@@ -53,6 +53,8 @@ class _Home:
     ground: Ground
     hooks: dict[str, Span]
     firing: frozenset[str]  # services and hooks with a problem that fires
+    loud: frozenset[str]  # services with a problem that is more than a notice
+    hosts: frozenset[str]  # hooks of problems without a service: these are about the node itself
 
 
 @dataclass(slots=True)
@@ -66,8 +68,10 @@ class _Table:
     edges: dict[int, dict[tuple[int, bool], _Link]] = field(default_factory=dict)
 
     def link(self, relation: Kin, a: Span, b: Span, *, free: bool = False, over: bool = False) -> _Link | None:
-        """A link by this relation if both lie near enough in time; what is over is linked for a shorter time."""
+        """A link by this relation if both lie near enough in time; what is over, or is seen at the caller first, for less."""
         gap, window = a.gap(b), self.window * relation.share * (OVER if over else 1.0)
+        if relation.directed and (b.first > a.last if relation.needed else a.first > b.last):
+            window *= weights.BACKWARDS
         if gap > window:
             return None
         faded = relation.weight * (1 - FADE * (gap / window if window else 0))
@@ -126,9 +130,13 @@ def _relatives(bundle: Bundle, kinship: Kinship, present: Mapping[str, object]) 
                 yield word, kin(weights.NAMED, f"the alert {one.alert.name} names {word}"), True
 
 
-def _hook(hook: str) -> Kin:
-    """What it means that two have this in common."""
+def _hook(hook: str, *, host: bool = False) -> Kin:
+    """What it means that two have this in common; `host`: one of them is about the node itself."""
     key, _, value = hook.partition("=")
+    if key == "node":
+        return kin(weights.HOST if host else weights.BESIDE, f"the same node {value}")
+    if key == "at":
+        return kin(weights.PLACE, f"the same node {value.partition(' ')[0]}")
     if key == "alert":
         return kin(weights.ALIKE, f"the same alert {value}")
     if key == "group":
@@ -142,14 +150,6 @@ def _edges(table: _Table) -> dict[int, dict[tuple[int, bool], _Link]]:
     """The strongest links between each two bundles that are linked, both ways."""
     bundles = table.bundles
     edges: dict[int, dict[tuple[int, bool], _Link]] = {number: {} for number in range(len(bundles))}
-
-    def join(a: int, b: int, link: _Link | None) -> None:
-        if link is None or a == b:
-            return
-        known = edges[a].get((b, link.free))
-        if known is None or known.weight < link.weight:
-            edges[a][b, link.free] = edges[b][a, link.free] = link
-
     by_service: dict[str, dict[str, list[int]]] = {}
     by_hook: dict[tuple[str, str], list[int]] = {}
     by_problem: dict[str, int] = {}
@@ -164,17 +164,40 @@ def _edges(table: _Table) -> dict[int, dict[tuple[int, bool], _Link]]:
         here = {} if bundle.alone else by_service[bundle.environment]
         for name, relation, free in _relatives(bundle, table.kinship, here):
             for other in here.get(name, ()):
-                join(number, other, table.link(relation, bundle.span, bundles[other].span, free=free))
+                if name == bundle.service or bundle.loud or bundles[other].loud:
+                    _join(edges, number, other, table.link(relation, bundle.span, bundles[other].span, free=free))
     for (_, hook), numbers in by_hook.items():
-        in_time = sorted(numbers, key=lambda n: (bundles[n].hooks[hook].first, n))
-        for a, b in pairwise(in_time):
-            join(a, b, table.link(_hook(hook), bundles[a].hooks[hook], bundles[b].hooks[hook], free=True))
+        for a, b, relation in _hooked(bundles, hook, numbers):
+            _join(edges, a, b, table.link(relation, bundles[a].hooks[hook], bundles[b].hooks[hook], free=True))
+    for number, other in _friends(table, by_problem):
+        _join(edges, number, other, table.link(_SAID, bundles[number].span, bundles[other].span, free=True))
+    return edges
+
+
+def _friends(table: _Table, by_problem: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+    """Bundles of one environment with problems that people put together before."""
     for problem, number in by_problem.items():
         for friend in table.said.together.get(problem, ()):
             other = by_problem.get(friend, number)
-            if bundles[number].environment == bundles[other].environment:
-                join(number, other, table.link(_SAID, bundles[number].span, bundles[other].span, free=True))
-    return edges
+            if table.bundles[number].environment == table.bundles[other].environment:
+                yield number, other
+
+
+def _join(edges: dict[int, dict[tuple[int, bool], _Link]], a: int, b: int, link: _Link | None) -> None:
+    if link is None or a == b:
+        return
+    known = edges[a].get((b, link.free))
+    if known is None or known.weight < link.weight:
+        edges[a][b, link.free] = edges[b][a, link.free] = link
+
+
+def _hooked(bundles: Sequence[Bundle], hook: str, numbers: Iterable[int]) -> Iterator[tuple[int, int, Kin]]:
+    """Bundles that have this in common: each with the next in time, and with the first that is about the node itself."""
+    in_time = sorted(numbers, key=lambda n: (bundles[n].hooks[hook].first, n))
+    hosts = {n for n in in_time if bundles[n].service in NAMELESS}
+    first = [n for n in in_time if n in hosts][:1]
+    for a, b in (*pairwise(in_time), *((host, n) for host in first for n in in_time)):
+        yield a, b, _hook(hook, host=a in hosts or b in hosts)
 
 
 _SAID = kin(weights.SAID, "people put these two together before")
@@ -190,7 +213,7 @@ def _settled(table: _Table, homes: list[_Home]) -> dict[int, tuple[int, str]]:
     """
     bundles = table.bundles
     queue: list[tuple[float, timedelta, int, int, bool, str, str]] = []
-    for number, home, there, link in _home_links(table, homes):
+    for number, home, there, link in (*_home_links(table, homes), *_hook_links(table, homes)):
         heapq.heappush(queue, (-link.weight, link.gap, home, number, link.free, there, link.reason))
     settled: dict[int, tuple[int, str]] = {}
     while queue:
@@ -210,14 +233,11 @@ def _settled(table: _Table, homes: list[_Home]) -> dict[int, tuple[int, str]]:
 def _home_links(table: _Table, homes: Sequence[_Home]) -> Iterator[tuple[int, int, str, _Link]]:
     """Bundle, home, the service there that the link leads to ("": none), link."""
     services: dict[str, dict[str, list[tuple[int, Span]]]] = {}
-    hooks: dict[tuple[str, str], list[tuple[int, Span]]] = {}
     problems: dict[tuple[str, str], list[int]] = {}
     for number, home in enumerate(homes):
         where = home.incident.environment
         for name, span in home.ground.services.items():
             services.setdefault(where, {}).setdefault(name, []).append((number, Span(span.first, span.last)))
-        for hook, span in home.hooks.items():
-            hooks.setdefault((where, hook), []).append((number, span))
         for problem in home.ground.problems & table.said.known:
             problems.setdefault((where, problem), []).append(number)
     for number, bundle in enumerate(table.bundles):
@@ -227,17 +247,28 @@ def _home_links(table: _Table, homes: Sequence[_Home]) -> Iterator[tuple[int, in
         for name, relation, free in _relatives(bundle, table.kinship, here):
             for which, span in here.get(name, ()):
                 over = name not in homes[which].firing
-                if link := table.link(relation, bundle.span, span, free=free, over=over):
+                explains = name == bundle.service or name in homes[which].loud  # a notice joins, but explains no trouble
+                if explains and (link := table.link(relation, bundle.span, span, free=free, over=over)):
                     yield number, which, name, link
-        for hook, own in bundle.hooks.items():
-            for which, span in hooks.get((bundle.environment, hook), ()):
-                over = hook not in homes[which].firing
-                if link := table.link(_hook(hook), own, span, free=True, over=over):
-                    yield number, which, "", link
         for problem in sorted(bundle.fingerprints & table.said.judged):
             for friend in sorted(table.said.together.get(problem, ())):
                 for which in problems.get((bundle.environment, friend), ()):
                     yield number, which, "", _Link(_SAID.weight, timedelta(0), _SAID.sentence, free=True)
+
+
+def _hook_links(table: _Table, homes: Sequence[_Home]) -> Iterator[tuple[int, int, str, _Link]]:
+    """As `_home_links`, by what a bundle and a home have in common."""
+    hooks: dict[tuple[str, str], list[tuple[int, Span]]] = {}
+    for number, home in enumerate(homes):
+        for hook, span in home.hooks.items():
+            hooks.setdefault((home.incident.environment, hook), []).append((number, span))
+    for number, bundle in enumerate(table.bundles):
+        for hook, own in bundle.hooks.items():
+            for which, span in hooks.get((bundle.environment, hook), ()):
+                over = hook not in homes[which].firing
+                host = bundle.service in NAMELESS or hook in homes[which].hosts
+                if link := table.link(_hook(hook, host=host), own, span, free=True, over=over):
+                    yield number, which, "", link
 
 
 def _home(incident: Incident, kinship: Kinship) -> _Home:
@@ -260,7 +291,9 @@ def _home(incident: Incident, kinship: Kinship) -> _Home:
                 spans[key] = Span(at, at)
     problems = (member.fingerprint for member in incident.members)
     base = ground_of(services, problems, kinship, firing & services.keys())
-    return _Home(incident, base, hooks, frozenset(firing))
+    hosts = frozenset(hook for m in incident.members if m.service in NAMELESS for hook in m.hooks)
+    loud = frozenset(m.service for m in incident.members if m.severity is not Severity.SEV4) or frozenset({incident.service})
+    return _Home(incident, base, hooks, frozenset(firing), loud, hosts)
 
 
 # --- new incidents ----------------------------------------------------------------------------------------------

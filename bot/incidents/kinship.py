@@ -1,6 +1,6 @@
 """How two services are related, in a sentence for people, and how much that weighs."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bot.domain.service import Catalogue
@@ -14,18 +14,19 @@ CALLS, THROUGH, SHARED = weights.CALLS.weight, weights.THROUGH.weight, weights.S
 class Kin:
     """One service related to another: weight in (0, 1), the sentence, and the share of the time window that it earns.
 
-    `needed`: the service asked about depends on this one.
+    `needed`: the service asked about depends on this one. `directed`: one of them depends on the other.
     """
 
     weight: float
     sentence: str
     share: float = 1.0
     needed: bool = False
+    directed: bool = False
 
 
-def kin(tie: Tie, sentence: str, *, needed: bool = False) -> Kin:
-    """A relation with the weight and the time of its kind."""
-    return Kin(tie.weight, sentence, tie.share, needed)
+def kin(tie: Tie, sentence: str, *, needed: bool = False, directed: bool = False, among: int = 1) -> Kin:
+    """A relation with the weight and the time of its kind; `among` so many of that kind, which each says less about."""
+    return Kin(tie.weight, sentence, tie.share * min(1.0, weights.MANY / among), needed, directed or needed)
 
 
 class Kinship:
@@ -80,14 +81,15 @@ class Kinship:
                 found[name] = relation
 
         callees, callers = self._calls.get(here, ()), self._callers.get(here, ())
+        far_callees, far_callers = len(_beyond(callees, self._calls)), len(_beyond(callers, self._callers))
         for near in callees:
             keep(near, kin(weights.CALLS, f"{here} calls {near}", needed=True))
             for far in self._calls.get(near, ()):
-                keep(far, kin(weights.THROUGH, f"{here} calls {far} through {near}", needed=True))
+                keep(far, kin(weights.THROUGH, f"{here} calls {far} through {near}", needed=True, among=far_callees))
         for near in callers:
-            keep(near, kin(weights.CALLS, f"{near} calls {here}"))
+            keep(near, kin(weights.CALLS, f"{near} calls {here}", directed=True))
             for far in self._callers.get(near, ()):
-                keep(far, kin(weights.THROUGH, f"{far} calls {here} through {near}"))
+                keep(far, kin(weights.THROUGH, f"{far} calls {here} through {near}", directed=True, among=far_callers))
         for shared in callees:
             others = self._callers.get(shared, ())
             for other in others if len(others) <= CROWDED else ():
@@ -96,16 +98,24 @@ class Kinship:
 
     def _far(self, here: str) -> dict[str, Kin]:
         found: dict[str, Kin] = {}
-        for near in self._calls.get(here, ()):
-            for between in self._calls.get(near, ()):
-                for far in self._calls.get(between, ()):
-                    found.setdefault(far, kin(weights.FAR, f"{here} calls {far} through {near} and {between}", needed=True))
-        for near in self._callers.get(here, ()):
-            for between in self._callers.get(near, ()):
-                for far in self._callers.get(between, ()):
-                    found.setdefault(far, kin(weights.FAR, f"{far} calls {here} through {between} and {near}"))
+        for ways, callee in ((self._calls, True), (self._callers, False)):
+            among = len(_beyond(_beyond(ways.get(here, ()), ways), ways))
+            for near in ways.get(here, ()):
+                for between in ways.get(near, ()):
+                    for far in ways.get(between, ()):
+                        said = (
+                            f"{here} calls {far} through {near} and {between}"
+                            if callee
+                            else f"{far} calls {here} through {between} and {near}"
+                        )
+                        found.setdefault(far, kin(weights.FAR, said, needed=callee, directed=True, among=among))
         found.pop(here, None)
         return found
+
+
+def _beyond(services: Iterable[str], ways: Mapping[str, Sequence[str]]) -> set[str]:
+    """What these lead to."""
+    return {far for near in services for far in ways.get(near, ())}
 
 
 _latest: list[Kinship] = []

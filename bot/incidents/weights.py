@@ -25,11 +25,15 @@ NAMED = Tie(0.7, 1 / 3)  # the alert's text names the other service: somebody wr
 FAR = Tie(0.6, 1 / 5)  # three calls apart: as above, and every service on the way multiplies the chance of coincidence
 CHANGED = Tie(0.6, 1 / 3)  # the same recent change touched both
 SHARED = Tie(0.55, 1 / 10)  # both call a third that says nothing itself: only what happens at once is its doing
-PLACE = Tie(0.5, 1 / 3)  # the same node, database, queue: its own alert is often slower than those of what runs on it
+HOST = Tie(0.95, 1 / 3)  # the node has an alert of its own: what fails on it fails for that, whoever calls whom
+PLACE = Tie(0.5, 1 / 3)  # the same database or queue, or the same alert on one node: its own alert is often slower
+BESIDE = Tie(0.45, 1 / 10)  # different alerts of what happens to run on one node: only at the same moment
 TOLD = Tie(0.4, 1 / 3)  # the sender put them into one notification, of services that nobody described
 ALIKE = Tie(0.4, 1 / 5)  # the same alert name, of services that nobody described
 
 FADE = 0.3  # a link at the end of its time weighs this much less than one at the same moment
+BACKWARDS = 1 / 3  # ... and for so much of its time only if the caller was first: trouble travels to whoever calls
+MANY = 4  # two or three calls away from more services than this, and time shrinks: with each, coincidence grows
 OVER = 1 / 3  # ... and holds for so much of its time only, once the problem that it leads to has cleared
 CROWDED = 8  # what more services than this have in common says little about two of them
 DEEP = 4  # a service explains another's trouble if that one depends on it within so many calls

@@ -51,6 +51,7 @@ class Habits:
     lone: float
     flaps: float
     one_id: bool  # all the times that a flapping alert fires have one id
+    nodes_told: bool = False  # every alert of a pod names its node
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Chronicle:
     def __init__(self, seed: int, hours: float) -> None:
         self.random = Random(f"tiers {seed}")
         self.city = a_city(self.random)
+        self.city.habits.nodes_told = seed % 2 == 0
         self.end = MIDNIGHT + timedelta(hours=hours)
         self._numbers = itertools.count(1)
         self._groups = itertools.count(1)
@@ -122,6 +124,8 @@ class Chronicle:
             "pod": f"{service}-{sum(map(ord, service + name)) % 9000 + 1000:x}-{pod}",
             "cluster": "eu-1",
         }
+        if self.city.habits.nodes_told:
+            labels["node"] = self._where[service][pod % 4]
         ends = at + timedelta(seconds=max(20.0, seconds))
         id = id or f"a{next(self._numbers):05}"
         self.city.alarms.append(Alarm(id, labels, at, ends, group, severity == "critical" and group is not None))
@@ -157,12 +161,14 @@ class Chronicle:
         for service, places in self._where.items():
             for pod, place in enumerate(places):
                 if place == node:
-                    self.alarm("PodNotReady", service, pod, at + timedelta(seconds=self.random.uniform(20, 200)), lasts, group, "warning")
+                    later = at + timedelta(seconds=self.random.uniform(20, 200))
+                    self.alarm("PodNotReady", service, pod, later, lasts, group, "warning")
                     self.city.alarms[-1].labels["node"] = node
 
     def flapping(self, at: datetime) -> None:
         """One alert goes up and down for an hour or so."""
-        service, name, id = self.random.choice(sorted(self.city.needs)), self.random.choice(OWN + BLIPS), f"f{next(self._numbers):05}"
+        service, name = self.random.choice(sorted(self.city.needs)), self.random.choice(OWN + BLIPS)
+        id = f"f{next(self._numbers):05}"
         for number in range(self.random.randint(6, 25)):
             lasts = self.random.uniform(30, 150)
             self.alarm(name, service, 0, at, lasts, None, "warning", id if self.city.habits.one_id else f"{id}.{number}")
@@ -213,7 +219,7 @@ def a_day(seed: int, hours: float = 8.0) -> City:
 
 
 def deliveries(city: City, seed: int) -> Iterator[tuple[datetime, dict[str, object]]]:
-    """What Alertmanager sends: a group is told after its wait, then at its interval if anything changed; some late, some twice."""
+    """What Alertmanager sends: a group after its wait, then at its interval if anything changed; some late, some twice."""
     random, habits = Random(f"wire {seed}"), city.habits
     skew = {name: timedelta(seconds=random.uniform(-90, 90) if random.random() < 0.4 else 0) for name in sorted(city.needs)}
     groups: dict[tuple[str, ...], list[Alarm]] = {}

@@ -183,12 +183,30 @@ def test_duplicates_of_what_is_held_change_nothing(story: Story) -> None:
     assert len(story.incidents()) == 0
 
 
-def test_a_group_with_one_alert_that_is_not_held_is_told_whole(story: Story) -> None:
+async def test_what_usually_clears_joins_the_incident_beside_it_only_once_it_stayed(story: Story) -> None:
     learned(story)
     armed(story, Kind.TRANSIENTS)
     story.alerts(disk(story), disk(story, name="BlogDown", labels={"x": "y"}))
-    assert len(story.incidents()) == 1
-    assert len(story.incidents()[-1].members) == 2
+    assert [m.name for m in story.only().members] == ["BlogDown"]
+    await time_passes(story, minutes=6)
+    assert {m.name for m in story.only().members} == {"BlogDown", "DiskSlow"}
+
+
+def test_a_rule_that_clears_by_itself_everywhere_is_held_where_it_is_new_and_a_critical_one_never(story: Story) -> None:
+    for _ in range(5):
+        alert = disk(story)
+        story.alerts(alert)
+        story.clock.advance(seconds=40)
+        story.alerts(over(story, alert))
+        story.clock.advance(minutes=40)
+    armed(story, Kind.TRANSIENTS)
+    told = len(story.incidents())
+    story.alerts(disk(story, service="checkout"))
+    (made,) = decisions(story)
+    assert made.reason.startswith("DiskSlow (of whatever service) cleared by itself")
+    assert len(story.incidents()) == told
+    story.alerts(disk(story, service="payments", severity=Severity.SEV1))
+    assert len(story.incidents()) == told + 1
 
 
 def test_what_people_had_to_mend_was_no_transient(story: Story) -> None:
@@ -343,6 +361,18 @@ async def test_a_failing_upstream_explains_its_dependants_until_it_is_over(story
     story.move(story.only(), Status.RESOLVED, "alerts cleared")
     await time_passes(story, minutes=2)
     assert any(m.service == "checkout" and m.firing for i in story.incidents() for m in i.members)
+
+
+async def test_what_its_upstream_explains_is_told_after_the_longest_hold_though_that_fails_on(story: Story) -> None:
+    armed(story, Kind.UPSTREAM)
+    story.alerts(an_alert())
+    await time_passes(story, minutes=40)
+    story.alerts(disk(story, service="checkout"))
+    await time_passes(story, seconds=NoiseLimits().longest_hold - 2)
+    assert len(story.incidents()) == 1
+    await time_passes(story, seconds=2)
+    assert any(m.service == "checkout" and m.firing for i in story.incidents() for m in i.members)
+    assert [d.outcome for d in decisions(story)] == [Outcome.OUTLASTED]
 
 
 def quieting_notices(story: Story) -> tuple[str, ...]:

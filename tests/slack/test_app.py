@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from bot.domain.action import ActionKind
-from bot.domain.request import ChangeRequest, CommandRequest, Deed, More, Opening, Person, Pin, Press, Question
-from bot.domain.view import HomeView, NoteView, OrderForm, Place, Shown, Suggestion
+from bot.domain.request import ChangeRequest, CommandRequest, Deed, More, Opening, Person, Pin, Press, Question, Regroup
+from bot.domain.view import HomeView, NoteView, OrderForm, Place, RegroupForm, Shown, Suggestion
 from bot.errors import NotAllowed
 from bot.flows.desk import Desk
 from bot.ports import Delivery
@@ -92,6 +92,13 @@ class Remembering:
 
     async def on_opening(self, asked: Opening, desk: Desk) -> Shown:
         return await self._on("opening", asked)
+
+    async def regroup_form(self, incident_id: str, desk: Desk) -> RegroupForm:
+        self.asked.append(("regroup form", incident_id))
+        return RegroupForm(incident_id, "INC-42", (), ())
+
+    async def on_regroup(self, asked: Regroup, desk: Desk) -> Shown:
+        return await self._on("regroup", asked)
 
     async def on_mapping(self, press: Press, desk: Desk) -> Shown | None:
         return await self._on("mapping", press)
@@ -293,7 +300,7 @@ async def test_resolving_may_name_the_cause_too() -> None:
 async def test_silencing_asks_for_how_long_and_why() -> None:
     async with scene() as it:
         ts = await it.card()
-        await it.press(ts, "incident_more", f"silence:{INCIDENT.id}")
+        await it.press(ts, "incident_silence", INCIDENT.id)
         await submit(it, await opened_modal(it), span="4h", words="a known flap")
         [(name, press)] = await it.asked()
         assert (name, press.action_id, press.value) == ("card", Deed.INCIDENT_SILENCE, INCIDENT.id)

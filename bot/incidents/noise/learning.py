@@ -1,5 +1,6 @@
 """What the past of a problem says: how often it fired, whether it flaps, and whether it clears by itself and how soon."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from bot.incidents.dedup import BEGINS, News, Verdict
 KEPT = 30  # newest fires, changes and episodes that are kept
 LONGEST = timedelta(days=30)  # an alert may say that it began years ago
 QUANTILE = 0.9  # a hold lasts as long as nine in ten of those that cleared by themselves took ...
+ANY_SERVICE = "any service"  # of the state that stands for a rule
 MARGIN = 1.25  # ... and a quarter more
 
 
@@ -23,6 +25,18 @@ def current(state: NoiseState) -> NoiseState:
 def forgotten(state: NoiseState) -> NoiseState:
     """The state with nothing learned; that it fires, and a hold, stay."""
     return replace(state, fired=0, fires=(), changes=(), flapping=False, episodes=())
+
+
+def rule_mark(environment: str, name: str) -> str:
+    """What the alert rule of this name is known by, over all services: a fingerprint that no problem has."""
+    return hashlib.sha256("\x1f".join(("rule", environment, name)).encode()).hexdigest()[:16]
+
+
+def taught(rule: NoiseState | None, state: NoiseState, before: int) -> NoiseState:
+    """What is known of a problem's rule once the problem cleared: the episodes after the first `before` are new."""
+    known = rule or NoiseState(rule_mark(state.environment, state.name), state.name, ANY_SERVICE, state.environment)
+    fresh = state.episodes[before:] if before < KEPT else state.episodes[-1:]
+    return replace(known, fired=known.fired + len(fresh), episodes=(*known.episodes, *fresh)[-KEPT:])
 
 
 def begun(news: News) -> NoiseState:
@@ -125,7 +139,7 @@ def _quantile(values: Sequence[tuple[float, float]]) -> float | None:
 
 
 def transient(state: NoiseState, now: datetime, limits: NoiseLimits) -> Expectation | None:
-    """What the past says if it says that this will clear by itself soon, else None."""
+    """What the past of a problem, or of a rule, says if it says that this will clear by itself soon, else None."""
     if len(state.episodes) < limits.transient_samples:
         return None
     found = expected(state.episodes, now, limits)

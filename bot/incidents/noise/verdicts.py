@@ -85,8 +85,8 @@ def _one(alert: Alert, state: NoiseState, written: Written, now: datetime, limit
     return None
 
 
-def by_past(state: NoiseState, now: datetime, limits: NoiseLimits) -> Ruling | None:
-    """It flaps, or it usually clears by itself soon."""
+def by_past(state: NoiseState, rule: NoiseState | None, now: datetime, limits: NoiseLimits) -> Ruling | None:
+    """It flaps, or it usually clears by itself soon; while it fired too seldom to say, others of its rule are asked."""
     longest = now + timedelta(seconds=limits.longest_hold)
     if state.flapping:
         window = timedelta(seconds=limits.flap_window)
@@ -96,11 +96,13 @@ def by_past(state: NoiseState, now: datetime, limits: NoiseLimits) -> Ruling | N
             f"flapping: {changes} changes within {span(limits.flap_window)} (score {score:.1f}, from {limits.flap_changes:g})"
         )
         return Ruling(Kind.FLAPPING, reason, longest)
-    found = transient(state, now, limits)
+    learned = rule if rule is not None and len(state.episodes) < limits.transient_samples else state
+    found = transient(learned, now, limits)
     if found is None:
         return None
+    what = "it" if learned is state else f"{state.name} (of whatever service)"
     reason = (
-        f"it cleared by itself within {span(found.hold)} in most of {found.times} times "
+        f"{what} cleared by itself within {span(found.hold)} in most of {found.times} times "
         f"(likely {found.share:.0%}, nine in ten within {span(found.usual)})"
     )
     return Ruling(Kind.TRANSIENTS, reason, min(now + timedelta(seconds=found.hold), longest))
