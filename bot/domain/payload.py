@@ -59,10 +59,12 @@ class Node:
             return {}
         found = {}
         for key, value in self.value.items():
-            if isinstance(value, bool):
+            if isinstance(value, str):
+                found[scrubbed(str(key))] = scrubbed(value)
+            elif isinstance(value, bool):
                 found[scrubbed(str(key))] = str(value).lower()
-            elif isinstance(value, str | int | float):
-                found[scrubbed(str(key))] = Node(value).text()
+            elif isinstance(value, int | float):
+                found[scrubbed(str(key))] = str(value)
         return found
 
     def time(self) -> datetime | None:

@@ -20,6 +20,8 @@ RECONCILE = 30.0
 LOOK = 2.0  # seconds without a wake-up, for one that was missed
 LOOK_UNNOTIFIED = 0.25  # ... on PostgreSQL while nobody listens for what others start
 AFTER_ERROR = 1.0
+GAP = 3  # times what a turn took is left to others before the next one
+LONGEST_GAP = 0.03
 ERROR_LIMIT = 20_000  # characters of a traceback that are kept, from its end
 
 
@@ -90,7 +92,13 @@ class Worker:
             if self._postgres:
                 beats = asyncio.create_task(self._lease.keep(self._give_up_jobs), name="durable-beat")
             while not self._finished:
-                await self._sleep(await self._turn())
+                began = time.monotonic()
+                wait = await self._turn()
+                ended = time.monotonic()
+                await self._sleep(wait)
+                gap = min(LONGEST_GAP, GAP * (ended - began)) - (time.monotonic() - ended)
+                if gap > 0 and len(self._jobs) > 1 and not self._stopping:  # what starts and ends meanwhile shares the next turn
+                    await asyncio.sleep(gap)
         finally:
             if beats is not None:
                 beats.cancel()

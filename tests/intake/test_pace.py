@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.intake.pace import BREATH, BURST, DOOR_FIRST, FEWEST, FIRST, LARGE, MOST, PATIENCE, QUIET, SHORT, SPAN, Pace
+from bot.intake.pace import BREATH, BURST, CROWD, DOOR_FIRST, FEWEST, FIRST, LARGE, LONG, MOST, PATIENCE, QUIET, SHORT, SPAN, Pace
 
 
 def test_when_nothing_comes_batches_are_large_and_nobody_rests() -> None:
@@ -12,6 +12,18 @@ def test_when_nothing_comes_batches_are_large_and_nobody_rests() -> None:
     pace.arrived(1, 1.0)
     assert pace.events(1.0) == FIRST
     assert pace.events(1.0 + 2 * QUIET) == LARGE
+
+
+def test_a_large_batch_on_a_slow_machine_gets_smaller_and_grows_again() -> None:
+    pace = Pace()
+    for _ in range(20):
+        events = pace.events(0.0)
+        pace.rest(0.002 * events, events, events, 0.0)
+    assert pace.events(0.0) * 0.002 == pytest.approx(LONG, rel=0.1)
+    for _ in range(20):
+        events = pace.events(0.0)
+        pace.rest(0.00015 * events, events, events, 0.0)
+    assert pace.events(0.0) == LARGE
 
 
 def test_while_deliveries_come_a_batch_takes_as_long_as_it_may() -> None:
@@ -40,7 +52,8 @@ def test_a_batch_of_what_little_there_was_changes_nothing() -> None:
 
 def test_what_comes_all_day_is_kept_up_with() -> None:
     pace = Pace()
-    pace.arrived(BURST // 2, 0.0)
+    for _ in range(BURST // 2):
+        pace.arrived(1, 0.0)
     assert pace.rest(0.2, 50, 50, 0.0) == 0.2
     assert pace.rest(0.001, 5, 5, 0.0) == BREATH
 
@@ -54,12 +67,23 @@ def test_in_a_burst_the_door_comes_first_but_not_for_ever() -> None:
     assert rests[-1] == max(BREATH, SHORT)
 
 
+def test_many_senders_that_wait_at_once_are_a_burst_however_slow_the_machine() -> None:
+    pace = Pace()
+    for _ in range(5):
+        pace.arrived(CROWD + 1, 0.0)
+    assert pace.rest(SHORT, 50, 50, 0.0) == DOOR_FIRST * SHORT
+    for _ in range(50):
+        pace.arrived(1, 0.1)
+    assert pace.rest(SHORT, 50, 50, 0.1) == BREATH
+
+
 def test_large_deliveries_are_a_burst_by_what_is_in_them() -> None:
     pace = Pace()
     pace.arrived(1, 0.0)
     assert pace.rest(SHORT, 1, 100, 0.0) == BREATH
     assert pace.parcels(50) == 1
-    pace.arrived(BURST // 50, 0.1)
+    for _ in range(BURST // 50):
+        pace.arrived(1, 0.1)
     assert pace.rest(SHORT, 1, 100, 0.1) == DOOR_FIRST * SHORT
     pace.arrived(1, 0.2 + SPAN)
     assert pace.rest(SHORT, 1, 100, 0.2 + SPAN) == BREATH
