@@ -54,6 +54,8 @@ def vendors(settings: Settings) -> Vendors:
     known = {n: replace(c, webhook=c.configured(own[n])) if c.configured else c for n, c in known.items()}
     evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
     changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
+    trackers = _made({n: c.tracker for n, c in known.items()}, own, settings)
+    _keeps_tickets(settings.tickets.tracker, trackers, known)
     return Vendors(
         doors={n: Door(c, s) for n, c in known.items() if c.webhook and isinstance(s := own[n], WebhookSettings)},
         evidence=tuple(e for e in evidence if e is not None),
@@ -64,7 +66,7 @@ def vendors(settings: Settings) -> Vendors:
         schedules=_made({n: c.schedules for n, c in known.items()}, own, settings),
         responders=_made({n: c.responder for n, c in known.items()}, own, settings),
         silences=_made({n: c.silences for n, c in known.items()}, own, settings),
-        trackers=_made({n: c.tracker for n, c in known.items()}, own, settings),
+        trackers=trackers,
         watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
     )
 
@@ -75,6 +77,16 @@ def _made(
     """What the configured connectors make of their settings, by the connector's name."""
     made = {n: make(own[n]) for n, make in factories.items() if make and n in settings.connectors}
     return {n: one for n, one in made.items() if one is not None}
+
+
+def _keeps_tickets(name: str, trackers: Mapping[str, Tracker], known: Mapping[str, Connector]) -> None:
+    """Raises BadSettings where tickets are wanted and would never be opened."""
+    if not name or name in trackers:
+        return
+    kinds = [n for n, c in known.items() if c.tracker]
+    if name not in kinds:
+        raise BadSettings(f"[tickets] tracker is {name!r}; it has to be one of {', '.join(kinds)}.")
+    raise BadSettings(f"[tickets] tracker is {name!r}, but [connectors.{name}] cannot open tickets yet. {known[name].help}.")
 
 
 def heard_channels(settings: Settings) -> tuple[str, ...]:
@@ -89,6 +101,9 @@ def _own_settings(connector: Connector, values: Mapping[str, object]) -> BaseMod
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
+            there = ", ".join(connector.settings.model_fields)
+            raise BadSettings(f"[connectors.{connector.name}] has no setting {where!r}; there are {there}.") from None
         raise BadSettings(f"[connectors.{connector.name}] {where}: {first['msg']}. {connector.help}") from None
 
 
