@@ -39,11 +39,11 @@ RULES = """groups:
 """
 
 
-def history(end: datetime, days: int, chance: random.Random, often: int = 20) -> Iterator[tuple[dict[str, str], datetime, int]]:
-    """Labels, beginning and length in minutes of each firing; the blips come `often` to twice as often a day."""
+def history(end: datetime, days: int, chance: random.Random) -> Iterator[tuple[dict[str, str], datetime, int]]:
+    """Labels, beginning and length in minutes of each firing."""
     for day in range(days, 0, -1):
         midnight = end - timedelta(days=day)
-        for _ in range(chance.randint(often, 2 * often)):
+        for _ in range(chance.randint(20, 40)):
             at = midnight + timedelta(minutes=chance.randint(0, 1400))
             yield (
                 {"alertname": "NodeLoadHigh", "severity": "warning", "instance": f"node{chance.randint(1, 9)}", "job": "node"},
@@ -70,11 +70,11 @@ def openmetrics(past: Iterator[tuple[dict[str, str], datetime, int]]) -> str:
 
 
 @contextmanager
-def past_prometheus(folder: Path, end: datetime, days: int, often: int = 20) -> Iterator[str]:
+def past_prometheus(folder: Path, end: datetime, days: int) -> Iterator[str]:
     """Its address; it ends with the block."""
     if shutil.which("prometheus") is None or shutil.which("promtool") is None:
         pytest.skip("prometheus is not installed (a package of Debian and Ubuntu)")
-    (folder / "past.txt").write_text(openmetrics(history(end, days, random.Random(1), often)))
+    (folder / "past.txt").write_text(openmetrics(history(end, days, random.Random(1))))
     argv = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "past.txt", "data"]
     subprocess.run(argv, cwd=folder, check=True, capture_output=True, timeout=300)
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
