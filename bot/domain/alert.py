@@ -62,9 +62,10 @@ def fingerprint(alert: Alert) -> str:
     Time, value and pod name are left out: they change while the problem stays. What names no service is about its node.
     """
     group = sorted((k, v) for k, v in alert.group.items() if k not in ("pod", "instance", "container", "node"))
-    if alert.service in ("", "unknown") and alert.labels.get("node"):
+    service = alert.called or alert.service
+    if service in ("", "unknown") and alert.labels.get("node"):
         group.append(("on node", alert.labels["node"]))
-    return _digest(alert.connector, alert.name, alert.called or alert.service, alert.environment, *(f"{k}={v}" for k, v in group))
+    return _digest(alert.connector, alert.name, service, alert.environment, *(f"{k}={v}" for k, v in group))
 
 
 def instance_key(alert: Alert) -> str:

@@ -1,9 +1,12 @@
 """Incidents merged, split and told apart: whole or not at all, taken back exactly, and remembered for later."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
 
 import pytest
+from sqlalchemy import event
 
 from bot.actions.policy import read_policies
 from bot.domain.alert import Alert
@@ -18,11 +21,12 @@ from bot.flows.desk import Desk
 from bot.flows.regrouping import on_regroup, regroup_form
 from bot.ports import Transaction
 from bot.storage.belongings import SqlBelongingStore
-from bot.storage.database import SqlDatabase
+from bot.storage.database import SqlDatabase, sql
 from bot.storage.erasure import Names, erase
 from tests.desk import a_desk
 from tests.fakes import FakeClock, an_alert
 
+REMEMBERED = "SELECT count(*) FROM belongings"
 OLIVIA = Person("U0OLIVIA")
 
 
@@ -225,6 +229,55 @@ async def test_a_merge_that_breaks_off_has_not_happened(desk: Desk) -> None:
         await merged(broken, *before)
     assert await all_of(desk) == list(before)
     assert len(await desk.db.read(lambda tx: desk.alerts.events(tx, before[0].id))) == 1
+
+
+class Stopped(Exception):
+    """The process ends here."""
+
+
+async def test_a_merge_that_ends_at_any_of_its_statements_is_whole_or_nothing(desk: Desk) -> None:
+    before, broke = await two(desk), 0
+    kept_before = await desk.db.read(lambda tx: sql(tx).exec_driver_sql(REMEMBERED).all())
+
+    def merge_until(tx: Transaction, last: int) -> None:
+        count = itertools.count(1)
+
+        def ends(*_: object) -> None:
+            if next(count) == last:
+                raise Stopped
+
+        event.listen(sql(tx), "before_cursor_execute", ends)
+        try:
+            regroup.merge(tx, fresh(tx, before[0], desk), fresh(tx, before[1], desk), OLIVIA, desk)
+        finally:
+            event.remove(sql(tx), "before_cursor_execute", ends)
+
+    for last in range(1, 200):
+        try:
+            await desk.db.write(lambda tx, last=last: merge_until(tx, last))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            break
+        except Stopped:
+            broke += 1
+            assert await all_of(desk) == list(before)
+            assert await desk.db.read(lambda tx: sql(tx).exec_driver_sql(REMEMBERED).all()) == kept_before
+    assert broke > 8
+    assert [i.status for i in await all_of(desk)] == [Status.CLOSED, Status.OPEN]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_is_merged_and_taken_back_is_as_before(desk: Desk, clock: FakeClock, seed: int) -> None:
+    random = Random(seed)
+    for _ in range(random.randint(1, 4)):
+        some = [of(s, f"Rule{random.randint(1, 5)}") for s in random.choices(("payments", "search"), k=random.randint(1, 6))]
+        await told(desk, of("payments"), of("search"), *some)
+        clock.advance(seconds=random.randint(1, 200))
+        await told(desk, *(replace(a, resolved=True, ended_at=clock()) for a in some if random.random() < 0.4))
+    before = [i for i in await all_of(desk) if i.live]
+    one, other = random.sample(before, 2)
+    await merged(desk, one, other)
+    clock.advance(seconds=random.randint(0, 800))
+    await undone(desk, random.choice((one, other)))
+    assert [plain(i) for i in await all_of(desk) if i.live] == [plain(i) for i in before]
 
 
 async def test_the_form_offers_what_there_is_and_checks_it_again(desk: Desk, clock: FakeClock) -> None:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from bot.domain.noise import LEARNED, Episode, NoiseLimits, NoiseState
 from bot.incidents.dedup import BEGINS, News, Verdict
@@ -27,6 +28,7 @@ def forgotten(state: NoiseState) -> NoiseState:
     return replace(state, fired=0, fires=(), changes=(), flapping=False, episodes=())
 
 
+@lru_cache(maxsize=10_000)
 def rule_mark(environment: str, name: str) -> str:
     """What the alert rule of this name is known by, over all services: a fingerprint that no problem has."""
     return hashlib.sha256("\x1f".join(("rule", environment, name)).encode()).hexdigest()[:16]
