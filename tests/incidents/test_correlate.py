@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.domain.alert import Alert, Severity, fingerprint, unreadable
@@ -164,6 +164,7 @@ def _sets(placing: Placing) -> tuple[set[frozenset[str]], dict[str, frozenset[st
 LIVE = (an_incident_of("payments", id="a"), an_incident_of("blog", id="b", number=43, environment="staging"))
 
 
+@settings(max_examples=40)
 @given(alerts, st.randoms(use_true_random=False))
 def test_the_order_of_a_batch_changes_nobodys_place(batch: list[Alert], random: object) -> None:
     shuffled = list(batch)
@@ -171,6 +172,7 @@ def test_the_order_of_a_batch_changes_nobodys_place(batch: list[Alert], random: 
     assert placed(batch, LIVE) == placed(shuffled, reversed(LIVE))
 
 
+@settings(max_examples=50)
 @given(alerts)
 def test_everyone_gets_exactly_one_place_within_one_environment(batch: list[Alert]) -> None:
     placing = placed(batch, LIVE)
@@ -185,6 +187,7 @@ def test_everyone_gets_exactly_one_place_within_one_environment(batch: list[Aler
     assert all(j.reason for group in (*placing.opens, *placing.joins.values()) for j in group)
 
 
+@pytest.mark.slow
 def test_five_thousand_distinct_problems_are_placed_within_seconds() -> None:
     batch = [at(f"svc{n % 700}", n / 100, name=f"Alert{n}", labels={"node": f"n{n % 40}"}) for n in range(5000)]
     assert sum(len(group) for group in placed(batch).opens) == 5000

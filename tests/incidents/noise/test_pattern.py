@@ -21,7 +21,7 @@ _PATTERNS = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(pattern=_PATTERNS, text=st.text("abc1.", max_size=6))
 def test_a_pattern_matches_exactly_what_python_says(pattern: str, text: str) -> None:
     assert Pattern(pattern).matches(text) == (re.fullmatch(pattern, text) is not None)
