@@ -46,7 +46,7 @@ def on_alerts(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     owned = Attribution(catalogue, desk.attributions.mappings(tx))
     events = identified(owned.of(tidied(alert, resolve, desk.default_environment)) for alert in batch)
     known = desk.alerts.known(tx, {(event.fingerprint, event.instance) for event in events})
-    incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen)}
+    incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen, hold=True)}
     news = tell(events, _heard(known, events, incidents), now)
     quiet = Quiet(tx, news, incidents, now, desk)
     quiet.take()
@@ -74,7 +74,7 @@ def _release(tx: Transaction, at: datetime, desk: Desk) -> None:
         return None
     known = desk.alerts.known(tx, {(s.fingerprint, s.hold.instance) for s in due if s.hold})
     news = {s.fingerprint: released(known[s.fingerprint], s.hold, now) for s in due if s.hold and _fires(known, s.fingerprint)}
-    incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen)}
+    incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen, hold=True)}
     quiet = Quiet(tx, news, incidents, now, desk)
     quiet.again(due)
     freed = {fp: one for fp, one in news.items() if fp not in quiet.held}

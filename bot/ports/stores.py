@@ -66,8 +66,11 @@ class IncidentStore(Protocol):
     def get(self, tx: Transaction, id: str) -> Incident | None:
         """By internal id, or by people's "INC-42"."""
 
-    def live(self, tx: Transaction, resolved_since: datetime | None = None) -> tuple[Incident, ...]:
-        """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones)."""
+    def live(self, tx: Transaction, resolved_since: datetime | None = None, *, hold: bool = False) -> tuple[Incident, ...]:
+        """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones).
+
+        With `hold` nobody else changes them until this transaction ends.
+        """
 
     def recent(self, tx: Transaction, limit: int = 20) -> tuple[Incident, ...]:
         """The newest, whatever their status."""

@@ -89,13 +89,18 @@ class SqlIncidentStore:
         body = sql(tx).execute(select(incidents.c.body).where(which)).scalar_one_or_none()
         return None if body is None else load(Incident, body)
 
-    def live(self, tx: Transaction, resolved_since: datetime | None = None) -> tuple[Incident, ...]:
-        """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones)."""
+    def live(self, tx: Transaction, resolved_since: datetime | None = None, *, hold: bool = False) -> tuple[Incident, ...]:
+        """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones).
+
+        With `hold` nobody else changes them until this transaction ends: a large batch would be outrun for ever otherwise.
+        """
         wanted: ColumnElement[bool] = incidents.c.status.in_(LIVE)
         if resolved_since is not None:
             resolved = incidents.c.status == Status.RESOLVED.value
             wanted = or_(wanted, resolved & (incidents.c.resolved_at >= resolved_since))
         found = select(incidents.c.body).where(wanted).order_by(incidents.c.opened_at, incidents.c.number)
+        if hold:
+            found = found.with_for_update()
         return tuple(load(Incident, body) for body in sql(tx).execute(found).scalars())
 
     def recent(self, tx: Transaction, limit: int = 20) -> tuple[Incident, ...]:
