@@ -90,6 +90,7 @@ def _linked(incident: Incident, ticket: Ticket, name: str) -> KeptTicket:
         title=redact(clean(ticket.title))[:300],
         status=ticket.status,
         opened_at=ticket.opened_at or ticket.at,
+        status_at=ticket.at,
         service=incident.service,
         incident_id=incident.id,
         url=ticket.url,

@@ -25,6 +25,8 @@ def on_tickets(tx: Transaction, tickets: Sequence[Ticket], desk: Desk) -> None:
     services: set[str] = set()
     for ticket in map(_clean, tickets):
         known = desk.tickets.get(tx, ticket.connector, ticket.ref)
+        if known is not None and ticket.at < known.status_at:  # late: what it says of the status is over
+            ticket = replace(ticket, status=known.status, at=known.status_at)
         incident = _incident_of(tx, ticket, known, desk)
         kept = _kept(ticket, known, incident, desk)
         desk.tickets.save(tx, kept)
@@ -68,11 +70,12 @@ def _clean(ticket: Ticket) -> Ticket:
 
 
 def _incident_of(tx: Transaction, ticket: Ticket, known: KeptTicket | None, desk: Desk) -> Incident | None:
-    """The incident that it was linked to, else the one that its title or text names."""
+    """The incident that it was linked to, else the live one that its title or text names."""
     if known is not None and known.incident_id:
         return desk.incidents.get(tx, known.incident_id)
-    named = _INCIDENT.search(f"{ticket.title}\n{ticket.text}")
-    return desk.incidents.get(tx, named[0]) if named else None
+    names = (name for name in _INCIDENT.findall(f"{ticket.title}\n{ticket.text}") if name != ticket.ref)
+    named = desk.incidents.get(tx, next(names, ""))
+    return named if named is not None and named.live else None
 
 
 def _kept(ticket: Ticket, known: KeptTicket | None, incident: Incident | None, desk: Desk) -> KeptTicket:
@@ -82,6 +85,7 @@ def _kept(ticket: Ticket, known: KeptTicket | None, incident: Incident | None, d
         title=ticket.title,
         status=ticket.status,
         opened_at=known.opened_at if known else ticket.opened_at or ticket.at,
+        status_at=ticket.at,
         service=known.service if known and known.service else service_of(ticket, desk),
         incident_id=incident.id if incident else "",
         url=ticket.url or (known.url if known else ""),

@@ -348,13 +348,17 @@ class AlertStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class KeptTicket:
-    """A ticket as we know it; `incident_id` is "" for a user's report, `told` marks what of the incident it was told."""
+    """A ticket as we know it; `incident_id` is "" for a user's report, `told` marks what of the incident it was told.
+
+    `status_at` is the time, by the tracker's clock, of the news that its status is from.
+    """
 
     connector: str
     ref: str
     title: str
     status: TicketStatus
     opened_at: datetime
+    status_at: datetime
     service: str = ""
     incident_id: str = ""
     url: str = ""

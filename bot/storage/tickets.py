@@ -22,6 +22,7 @@ tickets = Table(
     Column("status", String(20), nullable=False),
     Column("url", Text, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
+    Column("status_at", UtcDateTime, nullable=False),
     Column("told", Text, nullable=False),
 )
 Index("ix_tickets_incident_id", tickets.c.incident_id)
@@ -40,7 +41,8 @@ class SqlTicketStore:
     def save(self, tx: Transaction, ticket: KeptTicket) -> None:
         """Insert or replace."""
         row = {
-            name: getattr(ticket, name) for name in ("connector", "ref", "incident_id", "service", "title", "url", "opened_at")
+            name: getattr(ticket, name)
+            for name in ("connector", "ref", "incident_id", "service", "title", "url", "opened_at", "status_at")
         }
         upsert(tx, tickets, [{**row, "status": ticket.status.value, "told": dump(ticket.told)}])
 
@@ -62,6 +64,7 @@ def _kept(row: RowMapping) -> KeptTicket:
         title=row["title"],
         status=TicketStatus(row["status"]),
         opened_at=row["opened_at"],
+        status_at=row["status_at"],
         service=row["service"],
         incident_id=row["incident_id"],
         url=row["url"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
@@ -204,3 +205,21 @@ async def test_our_own_words_are_no_news_however_long_they_are(desk: Desk, track
     before = await told(desk, incident)
     await tell(desk, a_ticket("OPS-1", comment=f"{said}\n\n(tocsin-0123456789abcdef)", commented_by="Tocsin"))
     assert await told(desk, incident) == before
+
+
+async def test_news_that_comes_late_moves_no_ticket_back(desk: Desk, clock: FakeClock) -> None:
+    incident = await open_incident(desk, severity=Severity.SEV2)
+    await catch_up(desk)
+    later = NOON + timedelta(minutes=5)
+    await tell(desk, a_ticket("OPS-1", status=TicketStatus.IN_PROGRESS, at=later), a_ticket("OPS-1", status=TicketStatus.OPEN))
+    kept = await desk.db.read(lambda tx: desk.tickets.get(tx, "jira", "OPS-1"))
+    assert kept is not None
+    assert (kept.status, kept.status_at) == (TicketStatus.IN_PROGRESS, later)
+    assert [line for line in await told(desk, incident) if line.startswith("ticket OPS-1 is")] == ["ticket OPS-1 is in progress"]
+
+
+async def test_a_ticket_that_names_an_incident_that_is_over_is_linked_to_none(desk: Desk) -> None:
+    incident = await open_incident(desk, severity=Severity.SEV4)
+    await desk.db.write(lambda tx: resolve(tx, incident, "U0ONCALL", "over", desk))
+    await tell(desk, a_ticket(text=f"like {incident.key} last week"))
+    assert await desk.db.read(lambda tx: desk.tickets.of_incident(tx, incident.id)) == ()

@@ -56,6 +56,7 @@ def _tickets() -> None:
         sa.Column("status", sa.String(20), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("opened_at", UtcDateTime, nullable=False),
+        sa.Column("status_at", UtcDateTime, nullable=False),
         sa.Column("told", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("connector", "ref", name="pk_tickets"),
     )
