@@ -322,7 +322,7 @@ def test_a_real_past_is_replayed_and_the_advice_passes_promtool(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.rules.yml").write_text(RULES)
-    days = 4
+    days = 6
     with past_prometheus(tmp_path, datetime.now(UTC).replace(microsecond=0), days) as url:
         argv = ["backtest", "--prometheus", url, "--days", str(days), "--csv", "out.csv", "--chart", "out.png"]
         status = main([*argv, "--rules", "shop.rules.yml", "--runbook-base", "https://wiki.example"])

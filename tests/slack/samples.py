@@ -252,6 +252,12 @@ FOUND = Found(RUNBOOK, "Step 2", "step-2", "Lower the retries, or roll the chang
 
 VIEWS: Mapping[str, Shown] = {
     "card": CARD,
+    "card_storm": replace(
+        CARD,
+        incident=replace(
+            INCIDENT, title="Storm: 31 problems on 31 services in staging (5 critical)", storm=True, environment="staging"
+        ),
+    ),
     "card_by_hand": replace(CARD, incident=replace(INCIDENT, title="Customers cannot pay", opened_by="U0OUTSIDER")),
     "card_looking": IncidentView(INCIDENT, None, None, "", OPENED + timedelta(seconds=2), looking=True),
     "card_unsure": replace(CARD, diagnosis=UNSURE, may_propose=""),

@@ -49,7 +49,8 @@ def _on_call(view: IncidentView) -> str:
 
 
 def _symptom(view: IncidentView) -> str:
-    told = view.diagnosis.symptom if view.diagnosis and not view.incident.opened_by else ""  # what a person said comes first
+    own = view.incident.opened_by or view.incident.storm  # what a person said comes first, and how large a storm is
+    told = view.diagnosis.symptom if view.diagnosis and not own else ""
     return escape(told or view.incident.title, 400) or "Something is wrong"
 
 

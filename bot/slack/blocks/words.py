@@ -9,6 +9,7 @@ from bot.domain.evidence import Candidate, Fact
 from bot.domain.incident import Incident, Status
 from bot.slack.text import bold, clock, code, count, escape, plain, span, who
 
+PRODUCTION = "production"
 MARKS: Mapping[Severity, str] = {Severity.SEV1: "🚨", Severity.SEV2: "🔴", Severity.SEV3: "🟠", Severity.SEV4: "🟡"}
 STATES: Mapping[ActionStatus, str] = {
     ActionStatus.PROPOSED: "💡 proposed",
@@ -40,13 +41,24 @@ def age(incident: Incident, as_of: datetime) -> str:
 
 def headline(incident: Incident, as_of: datetime) -> str:
     """The first line of a card: who it is, where, how bad, how long."""
-    parts = (bold(incident.key), bold(incident.service, 80), incident.severity.value, age(incident, as_of))
+    parts = (
+        bold(incident.key),
+        f"{bold(incident.service, 80)} {escape(_elsewhere(incident))}".rstrip(),
+        incident.severity.value,
+        age(incident, as_of),
+    )
     return f"{mark(incident)} " + " · ".join(parts)
 
 
 def headline_plain(incident: Incident) -> str:
     """The same without times and marks, for notifications."""
-    return f"{incident.key} · {plain(incident.service, 80)} · {incident.severity.value} · {incident.status.value}"
+    where = f"{plain(incident.service, 80)} {_elsewhere(incident)}".rstrip()
+    return f"{incident.key} · {where} · {incident.severity.value} · {incident.status.value}"
+
+
+def _elsewhere(incident: Incident) -> str:
+    """The environment, unless nobody would take it for another one."""
+    return "" if incident.environment in ("", PRODUCTION) else f"({plain(incident.environment, 40)})"
 
 
 def in_short(incident: Incident, as_of: datetime) -> str:
