@@ -94,27 +94,29 @@ def _records(settings: "Settings", catalogue: "Catalogue", able: "Vendors") -> I
         db.open(beside=True)
         try:
             db.write_now(lambda _: None)  # takes the writer's lock, which a read-only database refuses
-            found = db.read_now(lambda tx: list(_kept(tx, db, catalogue, able)))
+            found = db.read_now(lambda tx: list(_kept(tx, db, catalogue, able, settings)))
         finally:
             db.close()
     except BotError as error:
         yield Finding("database", False, str(error))
-        for name, door in able.doors.items():
-            yield judge.of_door(name, bool(door.settings.secrets) or door.settings.allow_unsigned, None, utc_now())
+        yield from judge.of_doors(_signed(able), settings.connectors, {}, utc_now())
         return
     yield from found
 
 
-def _kept(tx: "Transaction", db: "SqlDatabase", catalogue: "Catalogue", able: "Vendors") -> Iterator[Finding]:
+def _signed(able: "Vendors") -> dict[str, bool]:
+    return {name: bool(door.settings.secrets) or door.settings.allow_unsigned for name, door in able.doors.items()}
+
+
+def _kept(
+    tx: "Transaction", db: "SqlDatabase", catalogue: "Catalogue", able: "Vendors", settings: "Settings"
+) -> Iterator[Finding]:
     from bot.durable.work import DurableWork  # slow, as above
     from bot.wiring import Stores, utc_now
 
     stores, work, now = Stores(), DurableWork(), utc_now()
     yield Finding("database", True, f"{db} answers, can be written, and has the schema of this version")
-    last = stores.inbox.last(tx)
-    for name, door in able.doors.items():
-        signed = bool(door.settings.secrets) or door.settings.allow_unsigned
-        yield judge.of_door(name, signed, last.get(name), now)
+    yield from judge.of_doors(_signed(able), settings.connectors, stores.inbox.last(tx), now)
     shipped = {s for c in stores.changes.between(tx, now - judge.SEEN, now) if c.shipped for s in c.services}
     yield from judge.of_coverage(catalogue, shipped, stores.alerts.services(tx, now - judge.SEEN))
     yield from judge.of_work(work.counts(tx), work.overdue(tx))

@@ -79,6 +79,18 @@ def of_abilities(name: str, abilities: Abilities) -> Finding:
     return Finding("model", True, f"{name}: {', '.join(can) or 'plain text only'}, {abilities.context} tokens, {size}")
 
 
+def of_doors(
+    signed: Mapping[str, bool], wanted: Collection[str], last: Mapping[str, datetime], now: datetime
+) -> Iterator[Finding]:
+    """Each door that lets webhooks in, was written into tocsin.toml, or was used once; the rest in one line."""
+    idle = [name for name, lets_in in signed.items() if not (lets_in or name in wanted or name in last)]
+    for name, lets_in in signed.items():
+        if name not in idle:
+            yield of_door(name, lets_in, last.get(name), now)
+    if idle:
+        yield Finding("connectors", len(idle) < len(signed), f"not set up: {', '.join(idle)}; docs/connectors/<name>.md says how")
+
+
 def of_door(name: str, signed: bool, last: datetime | None, now: datetime) -> Finding:
     """A connector that receives webhooks lets them in, and when the last one came."""
     if not signed:

@@ -109,6 +109,7 @@ SCOPES = (
     "im:history",
     "reactions:read",
     "users:read",
+    "users:read.email",
 )
 
 

@@ -29,8 +29,9 @@ def test_each_part_says_ok_or_what_to_do(folder: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     lines = {line[4:18].strip(): line[:3].strip() for line in said.splitlines() if line[:3].strip() in ("ok", "NO")}
     assert lines["settings"] == lines["catalogue"] == lines["policies"] == lines["alertmanager"] == "ok"
-    assert lines["github"] == lines["slack"] == "NO"
-    assert "set TOCSIN_GITHUB_SECRET; until then all are refused" in said
+    assert lines["slack"] == "NO"
+    assert lines["connectors"] == "ok"
+    assert "not set up: argocd, awx" in said
     assert "SLACK_BOT_TOKEN is not set; `tocsin workspace`" in said
     assert SECRET not in said
 
@@ -74,7 +75,7 @@ def test_it_works_without_anything_configured_and_every_row_says_what_next(
     said = capsys.readouterr().out
     assert "There is no database at" in said
     assert "Start the server once" in said
-    assert "set TOCSIN_ALERTMANAGER_SECRET" in said
+    assert "not set up: alertmanager, " in said
 
 
 def test_what_came_and_what_never_came_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

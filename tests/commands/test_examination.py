@@ -63,6 +63,15 @@ def test_a_door_tells_when_the_last_delivery_came(signed: bool, ago: timedelta |
     assert (found.ok, words in found.text) == (ok, True)
 
 
+def test_connectors_that_nobody_set_up_are_one_line_and_those_that_somebody_wants_are_their_own() -> None:
+    signed = {"github": False, "grafana": True, "jira": False, "zabbix": False}
+    found = list(judge.of_doors(signed, {"github"}, {}, NOON))
+    assert [(f.subject, f.ok) for f in found] == [("github", False), ("grafana", True), ("connectors", True)]
+    assert found[-1].text.startswith("not set up: jira, zabbix;")
+    assert [f.ok for f in judge.of_doors({"jira": False}, (), {}, NOON)] == [False]  # nothing comes in at all
+    assert [f.subject for f in judge.of_doors({"jira": False}, (), {"jira": NOON}, NOON)] == ["jira"]
+
+
 def test_dead_and_late_work_is_counted_by_queue() -> None:
     counts = {("slack", "dead"): 2, ("actions", "dead"): 1, ("slack", "ready"): 5}
     dead, late = judge.of_work(counts, 300.0)
