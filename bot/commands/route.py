@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bot.commands import Commands
 from bot.domain.alert import Severity
+from bot.errors import BadSettings
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -25,7 +26,10 @@ def _explain(args: argparse.Namespace) -> int:
     from bot.settings import load_settings  # as above
     from bot.wiring import rules, vendors  # as above
 
-    at = datetime.fromisoformat(args.at) if args.at else datetime.now(UTC)
+    try:
+        at = datetime.fromisoformat(args.at) if args.at else datetime.now(UTC)
+    except ValueError:
+        raise BadSettings(f"--at {args.at[:60]!r} is no ISO time; a good value: 2026-11-22T03:00:00Z") from None
     settings = load_settings(args.config)
     catalogue, routing, *_ = rules(settings)
     lines = asyncio.run(

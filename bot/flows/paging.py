@@ -96,7 +96,8 @@ async def _page(one: Reached, incident: Incident, desk: Desk) -> Page:
         except BotError:  # waking somebody matters more than the link
             link = ""
     title = f"{incident.key} {incident.service} {incident.severity.value}: {incident.title}"
-    text = f"{incident.firing} alerts fire, in {', '.join(incident.services[:5])}. {one.detail.removeprefix('trouble: ')}"
+    what = "1 alert fires" if incident.firing == 1 else f"{incident.firing} alerts fire"
+    text = f"{what}, in {', '.join(incident.services[:5])}. {one.detail.removeprefix('trouble: ')}"
     return Page(one.page, title, incident.severity, incident.service, text, link, one.target)
 
 
