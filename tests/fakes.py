@@ -257,9 +257,7 @@ class InMemoryWork:
 
     def start_all(self, tx: Transaction, starts: Sequence[Start]) -> list[bool]:
         """One after the other."""
-        return [
-            self.start(tx, s.queue, s.name, s.id, s.args, partition=s.partition, not_before=s.not_before) for s in starts
-        ]
+        return [self.start(tx, s.queue, s.name, s.id, s.args, partition=s.partition, not_before=s.not_before) for s in starts]
 
     def named(self, name: str) -> list[Started]:
         """All that was started under a name."""

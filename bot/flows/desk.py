@@ -9,8 +9,8 @@ from bot.actions.policy import Policies
 from bot.domain.alert import Severity
 from bot.domain.noise import NoiseLimits
 from bot.domain.service import Catalogue
-from bot.incidents.noise.rules import NoiseRules
 from bot.flows.vitals import Vitals
+from bot.incidents.noise.rules import NoiseRules
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
 from bot.ports import (

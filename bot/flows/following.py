@@ -15,5 +15,3 @@ def follow(tx: Transaction, incident: Incident, desk: Desk) -> None:
         return
     work = f"keep_ticket:{incident.id}:{incident.version}:{len(desk.timeline.of(tx, incident.id))}"
     desk.work.start(tx, "housekeeping", "keep_ticket", work, {"incident_id": incident.id}, partition=f"ticket:{incident.id}")
-
-

@@ -98,10 +98,12 @@ class Quiet:
         elif ruling is not None:
             self._hold(one, ruling)
         elif not critical(one.begins) and (past := by_past(state, rule, self._now, self._desk.quiet)):
-            if self._armed(past.kind, self._team(one.begins[0].service)):
-                self._hold(one, past)
+            team = self._team(one.begins[0].service)
+            armed = next((ruling for ruling in past if self._armed(ruling.kind, team)), None)
+            if armed is not None:
+                self._hold(one, armed)
             else:
-                self._shadow.setdefault(one.fingerprint, []).append(past)
+                self._shadow.setdefault(one.fingerprint, []).extend(past)
 
     def _by_itself(self, one: News) -> bool:
         home = self._incidents.get(one.incident_id)

@@ -27,7 +27,7 @@ async def by_words(verb: str, words: Sequence[str], request: CommandRequest, des
     keys = [word.upper() for word in words if _KEY.fullmatch(word)]
     rest = " ".join(word for word in words if not _KEY.fullmatch(word))
     wanted = {"merge": 2, "unrelated": 2}.get(verb, 1)
-    if len(keys) != wanted or (verb == "split") != bool(rest.strip()) and verb in ("split", "undo"):
+    if len(keys) != wanted or ((verb == "split") != bool(rest.strip()) and verb in ("split", "undo")):
         return NoteView(f"Usage: {USAGE[verb]}")
     problem, other = (rest.strip(), "") if verb == "split" else ("", keys[-1])
     return await desk.db.write(lambda tx: _do(tx, verb, keys[0], other, problem, request.person, desk))

@@ -112,7 +112,11 @@ class Looks:
         if not mine:
             return _nothing(f"nothing that was shipped of {plain(service, 60)} is known in this window")
         rows = [
-            (EvidenceKind.CHANGE, f"{c.kind.value} {c.version} at {clock(c.at)} ({c.status.value}): {plain(c.title)} {c.failing_checks}", service)
+            (
+                EvidenceKind.CHANGE,
+                f"{c.kind.value} {c.version} at {clock(c.at)} ({c.status.value}): {plain(c.title)} {c.failing_checks}",
+                service,
+            )
             for c in mine
         ]
         return self._cite(rows)

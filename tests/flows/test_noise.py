@@ -209,6 +209,19 @@ def test_a_rule_that_clears_by_itself_everywhere_is_held_where_it_is_new_and_a_c
     assert len(story.incidents()) == told + 1
 
 
+def test_an_armed_transient_is_held_though_it_flaps_too_and_that_is_in_shadow(story: Story) -> None:
+    learned(story)
+    mark = fingerprint(disk(story))
+    known = story.database.read_now(lambda tx: story.desk.noise.states(tx, [mark]))[mark]
+    changes = tuple(NOON - timedelta(minutes=4 * n) for n in range(12, 0, -1))
+    flapping = replace(known, flapping=True, changes=changes)
+    story.write(lambda tx: story.desk.noise.keep(tx, [flapping], NOON))
+    armed(story, Kind.TRANSIENTS)
+    story.alerts(disk(story))
+    assert len(story.incidents()) == 0
+    assert [(d.kind, d.acted) for d in decisions(story)] == [(Kind.TRANSIENTS, True)]
+
+
 def test_what_people_had_to_mend_was_no_transient(story: Story) -> None:
     for _ in range(6):
         alert = disk(story)

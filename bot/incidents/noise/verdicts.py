@@ -85,9 +85,10 @@ def _one(alert: Alert, state: NoiseState, written: Written, now: datetime, limit
     return None
 
 
-def by_past(state: NoiseState, rule: NoiseState | None, now: datetime, limits: NoiseLimits) -> Ruling | None:
-    """It flaps, or it usually clears by itself soon; while it fired too seldom to say, others of its rule are asked."""
+def by_past(state: NoiseState, rule: NoiseState | None, now: datetime, limits: NoiseLimits) -> tuple[Ruling, ...]:
+    """It flaps, or usually clears by itself soon, or both. What fired too seldom to say asks others of its rule."""
     longest = now + timedelta(seconds=limits.longest_hold)
+    found: list[Ruling] = []
     if state.flapping:
         window = timedelta(seconds=limits.flap_window)
         changes = sum(1 for at in state.changes if now - at < window)
@@ -95,17 +96,16 @@ def by_past(state: NoiseState, rule: NoiseState | None, now: datetime, limits: N
         reason = (
             f"flapping: {changes} changes within {span(limits.flap_window)} (score {score:.1f}, from {limits.flap_changes:g})"
         )
-        return Ruling(Kind.FLAPPING, reason, longest)
+        found.append(Ruling(Kind.FLAPPING, reason, longest))
     learned = rule if rule is not None and len(state.episodes) < limits.transient_samples else state
-    found = transient(learned, now, limits)
-    if found is None:
-        return None
-    what = "it" if learned is state else f"{state.name} (of whatever service)"
-    reason = (
-        f"{what} cleared by itself within {span(found.hold)} in most of {found.times} times "
-        f"(likely {found.share:.0%}, nine in ten within {span(found.usual)})"
-    )
-    return Ruling(Kind.TRANSIENTS, reason, min(now + timedelta(seconds=found.hold), longest))
+    if brief := transient(learned, now, limits):
+        what = "it" if learned is state else f"{state.name} (of whatever service)"
+        reason = (
+            f"{what} cleared by itself within {span(brief.hold)} in most of {brief.times} times "
+            f"(likely {brief.share:.0%}, nine in ten within {span(brief.usual)})"
+        )
+        found.append(Ruling(Kind.TRANSIENTS, reason, min(now + timedelta(seconds=brief.hold), longest)))
+    return tuple(found)
 
 
 class Failing:

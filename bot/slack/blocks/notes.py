@@ -26,7 +26,11 @@ def render_pointer(view: PointerView) -> Message:
     name = trusted_link(view.permalink, incident.key) if view.permalink else bold(incident.key)
     if name == incident.key:
         name = bold(incident.key)
-    where = f" in <#{view.card.channel}>" if view.card.channel.isalnum() and len(view.card.channel) < 30 else ""
+    where = (
+        f" in <#{view.card.channel}>"
+        if view.card.channel.isascii() and view.card.channel.isalnum() and len(view.card.channel) < 30
+        else ""
+    )
     state = f"{incident.severity.value} · {incident.status.value}"
     first = f"{words.mark(incident)} {name} · {bold(incident.service, 80)} · {state}: {escape(incident.title, 200)}"
     told = f"{incident.key} · {state}: {incident.title}"
