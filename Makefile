@@ -27,7 +27,7 @@ test: setup  ## the quick suite
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not shared_data" -q
 
 test-all: setup parts  ## the slow part of the suite: real processes killed, a real browser, evaluation data
-	$(BIN)/python -m pytest -m "slow or shared_data" -q
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or shared_data" -q
 
 check: setup  ## lint, format, types, import rules, documentation
 	$(BIN)/ruff check .
