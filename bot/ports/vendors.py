@@ -230,7 +230,7 @@ class Silenced:
 
 
 class SilenceSource(Protocol):
-    """Can be asked which of its alerts are silenced, and which fire; where the vendor tells of silences by itself it is a Handling."""
+    """Can be asked which of its alerts are silenced, and which fire; silences that a vendor tells of by itself are Handlings."""
 
     async def silenced(self) -> tuple[Silenced, ...]:
         """Every alert that is silenced now, by whomever. Raises Unavailable."""
