@@ -106,6 +106,8 @@ class Clockwork:
         """End; what is being started this moment is still started, if the database answers."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
+        while self._scheduler.running:  # it ends in a turn of the loop of its own, and a slot may strike before
+            await asyncio.sleep(0)
         if self._starting:
             _, late = await asyncio.wait(self._starting, timeout=2)
             for task in late:
