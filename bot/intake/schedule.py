@@ -106,8 +106,7 @@ class Clockwork:
         """End; what is being started this moment is still started, if the database answers."""
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
-        while self._scheduler.running:  # it ends in a turn of the loop of its own, and a slot may strike before
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # it ends in the loop's next turn; before that a slot may still strike
         if self._starting:
             _, late = await asyncio.wait(self._starting, timeout=2)
             for task in late:
