@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 
@@ -11,6 +11,18 @@ class DocumentKind(StrEnum):
 
     RUNBOOK = "runbook"
     INCIDENT = "incident"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who would see what is found: the channel where it appears (its id and name), the groups of the person who asks.
+
+    Nobody in particular sees what everybody may see; `whole` is the terminal of somebody who has the files anyway.
+    """
+
+    channels: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,10 @@ class Document:
     owner: str = ""
     reviewed: date | None = None
     trusted: bool = True  # False: from outside the reviewed folders, or not confirmed by a person
+    source: str = ""  # the name of where it comes from, as the settings call it
+    updated: datetime | None = None
+    channels: tuple[str, ...] = ()  # ids or names of the channels that may see it; with `groups` empty too: everybody
+    groups: tuple[str, ...] = ()  # handles or ids of the user groups that may see it
     facts: Mapping[str, str] = field(default_factory=dict)  # past incidents: cause, change, fix, started, resolved, confirmed_by
 
     @property
@@ -35,10 +51,17 @@ class Document:
         """The id as people say it, without its kind: "INC-17"."""
         return self.id.removeprefix(f"{self.kind.value}:")
 
+    def visible_to(self, audience: Audience) -> bool:
+        """Nothing restricts it, or the restriction names the channel or a group of the audience."""
+        if audience.whole or not (self.channels or self.groups):
+            return True
+        return not audience.channels.isdisjoint(self.channels) or not audience.groups.isdisjoint(self.groups)
+
 
 class Tier(StrEnum):
     """How a document was found; shown to people."""
 
+    CONFIRMED = "linked by people"
     LINKED = "linked by the alert"
     NAMED = "same alert name"
     SEARCH = "found by search"
@@ -67,3 +90,6 @@ class Inquiry:
     services: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     runbook_url: str = ""
+    confirmed: tuple[str, ...] = ()  # ids of documents that people linked to this problem, the surest first
+    neighbours: tuple[str, ...] = ()  # services one hop from `services`
+    audience: Audience = Audience()

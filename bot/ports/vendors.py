@@ -294,6 +294,34 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RawDocument:
+    """A page as a vendor keeps it; `ref` is the vendor's id of it, which survives a rename.
+
+    `media_type` is text/markdown, text/html, application/pdf or text/plain; `body` is capped by the source. `path` is where it
+    lies among its siblings ("Ops/Payments/Timeouts"), `front` what the vendor knows in the words of our front matter.
+    """
+
+    ref: str
+    title: str
+    body: bytes
+    media_type: str = "text/markdown"
+    path: str = ""
+    link: str = ""
+    updated_at: datetime | None = None
+    front: Mapping[str, object] = field(default_factory=dict)
+
+
+class DocumentSource(Protocol):
+    """Where runbooks or old incidents lie. Both methods raise Unavailable when it cannot be asked."""
+
+    async def listing(self) -> Mapping[str, str]:
+        """Every document that there is: its ref, and a version that changes when it does."""
+
+    async def fetch(self, ref: str) -> RawDocument | None:
+        """One document; None if it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """One vendor as a record of what it can do; absent means None.
 
@@ -310,6 +338,7 @@ class Connector:
     evidence: Callable[[BaseModel], EvidenceSource | None] | None = None
     changes: Callable[[BaseModel], ChangeSource | None] | None = None
     deployer: Callable[[Mapping[str, object]], Deployer] | None = None
+    documents: Callable[[Mapping[str, object]], DocumentSource] | None = None  # the values of [knowledge.sources.NAME]
     pager: Callable[[BaseModel], Pager | None] | None = None
     schedules: Callable[[BaseModel], Schedules | None] | None = None
     responder: Callable[[BaseModel], Responder | None] | None = None
