@@ -39,9 +39,6 @@ _JUDGES = {
     (DocumentKind.INCIDENT, False): Confidence(14.0, 0.0, -3.4, shown=0.50, possible=0.15, asked=0.15),
 }
 
-SHARED_SERVICES = 3.0  # added to a past incident's odds, times the overlap of its services with those in question
-SHARED_ALERT = 1.0  # added to a past incident's odds if the same alert fired then
-
 
 def judge(kind: DocumentKind, *, by_meaning: bool) -> Confidence:
     """The judgement for documents of this kind, with vectors or by words only."""

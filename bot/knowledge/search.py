@@ -15,8 +15,9 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
-from bot.knowledge.confidence import SHARED_ALERT, SHARED_SERVICES, judge
+from bot.knowledge.confidence import judge
 from bot.knowledge.documents import Section, sections
+from bot.knowledge.kinship import Kinship
 from bot.knowledge.pieces import Part, Piece, fields, pieces, stem
 from bot.knowledge.query import Shaped, normal, shape, words
 from bot.knowledge.words import Scores, WordIndex
@@ -54,6 +55,7 @@ class Corpus:
         self.kind = kind
         self.documents = tuple(documents)
         self._words = WordIndex([fields(d) for d in self.documents])
+        self._kinship = Kinship(self.documents)
         self._named: dict[str, list[int]] = {}
         self._linked: dict[str, list[int]] = {}
         for number, document in enumerate(self.documents):
@@ -85,7 +87,7 @@ class Corpus:
         cosine = self._cosines(vectors) if vectors is not None else None
         nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
         confidence = judge(self.kind, by_meaning=vectors is not None)
-        sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - self._kinship(inquiry)))
+        sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - self._kinship.odds(inquiry)))
         fused = self._fuse(coverage, cosine) + self._service_bonus(inquiry.services)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0]
@@ -131,18 +133,6 @@ class Corpus:
             *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(linked, key=order)),
             *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked), key=order)),
         ]
-
-    def _kinship(self, inquiry: Inquiry) -> Scores:
-        """What shared services and alert names add to the odds that a past incident is like this one."""
-        odds = np.zeros(len(self.documents))
-        wanted, name = set(inquiry.services), normal(inquiry.name)
-        for number, document in enumerate(self.documents if self.kind is DocumentKind.INCIDENT else ()):
-            if document.services and wanted:
-                theirs = set(document.services)
-                odds[number] += SHARED_SERVICES * len(wanted & theirs) / len(wanted | theirs)
-            if name and name in map(normal, document.alerts):
-                odds[number] += SHARED_ALERT
-        return odds
 
     def _fuse(self, coverage: Scores, cosine: Mapping[Part, Scores] | None) -> Scores:
         if cosine is None:
