@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import proves
+from bot.domain.signature import bears
 from bot.domain.vocabulary import link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Parsed, WebhookSettings
@@ -28,8 +28,7 @@ class ChangeWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the bearer token is one of the secrets."""
-        scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not proves(secrets, token.strip(), lambda secret: secret):
+        if not bears(secrets, delivery.headers):
             raise BadSignature("The bearer token is missing or wrong; it has to be TOCSIN_CHANGE_SECRET.")
 
     def delivery_id(self, delivery: Delivery) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import hmac_hex, proves
+from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import environment_of, first, line
 from bot.errors import BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
@@ -25,15 +25,15 @@ class FluxWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
-        scheme, _, given = delivery.headers.get("x-signature", "").partition("=")
-        if scheme != "sha256" or not proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body)):
+        given = delivery.headers.get("x-signature", "")
+        if not proves(secrets, given, lambda secret: f"sha256={hmac_hex(secret, delivery.body)}"):
             raise BadSignature(
                 "X-Signature is missing or wrong; the provider is of type generic-hmac, and its token must be Tocsin's."
             )
 
-    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Flux has none
-        """Flux has no ids for deliveries."""
-        return ""
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The signed body's own: an event carries its time, so that the same one is sent again or was overheard."""
+        return digest(delivery.body)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The deploy of one event."""

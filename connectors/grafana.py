@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.domain.alert import Alert, unreadable
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import fresh, hmac_hex, proves, shows
+from bot.domain.signature import digest, fresh, hmac_hex, proves, shows
 from bot.domain.vocabulary import SEVERITY_LABELS, environment_of, first, line, link, service_of, severity_of
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
@@ -36,9 +36,9 @@ class GrafanaWebhook:
         if not proves(secrets, given, lambda secret: hmac_hex(secret, signed)) or not timely:
             raise BadSignature("The signature is missing, wrong or too old; the contact point's HMAC secret must be Tocsin's.")
 
-    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Grafana has none
-        """Grafana has no ids for deliveries."""
-        return ""
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The signed body's own: it says when each alert began and ended, so that the same one again is no news."""
+        return digest(delivery.body) if delivery.headers.get(SIGNATURE) else ""
 
     def parse(self, delivery: Delivery) -> Parsed:
         """One alert per entry of `alerts`; an entry that cannot be read is an unreadable alert beside the others."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import hmac_hex, proves
+from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
@@ -28,12 +28,12 @@ class LaunchDarklyWebhook:
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
         given = delivery.headers.get("x-ld-signature", "")
-        if not given or not proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body)):
+        if not proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body)):
             raise BadSignature("X-LD-Signature is missing or wrong; the webhook's secret must be Tocsin's.")
 
-    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  the entry's id is inside; the body says the same again
-        """LaunchDarkly has no ids for deliveries."""
-        return ""
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The signed body's own: an entry carries its id, so that the same one is sent again or was overheard."""
+        return digest(delivery.body)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The change of one entry."""

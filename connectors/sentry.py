@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from bot.domain.alert import Alert
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import hmac_hex, proves, shows
+from bot.domain.signature import digest, hmac_hex, proves, shows
 from bot.domain.vocabulary import line, link, severity_of
 from bot.errors import BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, Webhook, WebhookSettings
@@ -46,8 +46,9 @@ class SentryWebhook:
             raise BadSignature("Sentry-Hook-Signature is missing or wrong; the secret is the integration's client secret.")
 
     def delivery_id(self, delivery: Delivery) -> str:
-        """The request's id."""
-        return delivery.headers.get("request-id", "")[:100]
+        """The signed body's own, since the id in the header is not signed; the plugin, which signs nothing, has the header's."""
+        signed = delivery.headers.get("sentry-hook-signature")
+        return digest(delivery.body) if signed else delivery.headers.get("request-id", "")[:100]
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The alerts of one event; a resolved issue is over in every environment."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, SecretStr
 
 from bot.domain.alert import Severity
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import proves
+from bot.domain.signature import bears
 from bot.domain.ticket import Ticket, TicketStatus
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature, NotFound
@@ -43,8 +43,7 @@ class ServiceNowWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the bearer token is one of the secrets."""
-        scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not proves(secrets, token.strip(), lambda secret: secret):
+        if not bears(secrets, delivery.headers):
             raise BadSignature("The bearer token is missing or wrong; the business rule has to send Tocsin's secret.")
 
     def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  a business rule has none

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import proves
+from bot.domain.signature import digest, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
@@ -34,12 +34,12 @@ class TerraformWebhook:
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
         given = delivery.headers.get("x-tfe-notification-signature", "")
-        if not given or not proves(secrets, given, lambda secret: _hmac512(secret, delivery.body)):
+        if not proves(secrets, given, lambda secret: _hmac512(secret, delivery.body)):
             raise BadSignature("X-TFE-Notification-Signature is missing or wrong; the notification's token must be Tocsin's.")
 
-    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Terraform Cloud has none
-        """Terraform Cloud has no ids for deliveries."""
-        return ""
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The signed body's own: a notification carries its time, so that the same one is sent again or was overheard."""
+        return digest(delivery.body)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The run, once per notification in the delivery."""

@@ -19,6 +19,7 @@ from pydantic import BaseModel, field_validator
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import read_json
+from bot.domain.signature import digest
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
@@ -81,9 +82,9 @@ class TravisWebhook:
         if not any(_signed(key, signature, payload) for pem in secrets if (key := _key(pem))):
             raise BadSignature("Signature is missing or wrong; public_key must be the one that Travis shows under /config.")
 
-    def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Travis has none
-        """Travis has no ids for deliveries."""
-        return ""
+    def delivery_id(self, delivery: Delivery) -> str:
+        """The signed body's own: a state of a build carries its times, so that the same one is sent again or was overheard."""
+        return digest(delivery.body)
 
     def parse(self, delivery: Delivery) -> Parsed:
         """The build of one notification."""

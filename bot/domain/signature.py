@@ -16,11 +16,18 @@ def hmac_hex(secret: str, message: bytes) -> str:
 
 
 def proves(secrets: Iterable[str], given: str, compute: Callable[[str], str]) -> bool:
-    """One of the live secrets yields what was given; takes the same time wherever they differ."""
-    matched = False
+    """One of the live secrets yields what was given; takes the same time wherever they differ, and however long they are."""
+    matched, shown = False, _of_one_length(given)
     for secret in secrets:
-        matched |= hmac.compare_digest(compute(secret).encode(), given.encode("utf-8", "replace"))
+        matched |= hmac.compare_digest(_of_one_length(compute(secret)), shown)
     return matched
+
+
+def bears(secrets: Iterable[str], headers: Mapping[str, str]) -> bool:
+    """The request shows one of the secrets as its bearer token."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    proven = proves(secrets, token.strip(), lambda secret: secret)
+    return proven and bool(token) and scheme.lower() == "bearer"
 
 
 def shows(secrets: Iterable[str], headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
@@ -52,6 +59,10 @@ def fresh(seconds: str, now: datetime) -> bool:
         and len(seconds) <= 12
         and abs(now.timestamp() - int(seconds)) <= FRESH.total_seconds()
     )
+
+
+def _of_one_length(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
 def _password(credentials: str) -> str:

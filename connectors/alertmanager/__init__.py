@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from bot.domain.alert import Alert, unreadable
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import proves
+from bot.domain.signature import bears
 from bot.domain.vocabulary import SEVERITY_LABELS, environment_of, first, link, service_of, severity_of
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, Responder, SilenceSource, WebhookSettings
@@ -32,8 +32,7 @@ class AlertmanagerWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the bearer token is one of the secrets."""
-        scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not proves(secrets, token.strip(), lambda secret: secret):
+        if not bears(secrets, delivery.headers):
             raise BadSignature("The bearer token is missing or wrong; set http_config.authorization in alertmanager.yml.")
 
     def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Alertmanager has none

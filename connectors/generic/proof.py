@@ -5,7 +5,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from bot.domain.signature import proves
+from bot.domain.signature import bears, proves
 from bot.errors import BadSignature
 from bot.ports import Delivery
 from connectors.generic.mapping import Source
@@ -18,17 +18,12 @@ def check(delivery: Delivery, source: Source, secrets: Sequence[str]) -> None:
     if source.hmac_header:
         good, wanted = _by_hmac(delivery, source, secrets), f"The HMAC in {source.hmac_header}"
     else:
-        scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-        good, wanted = scheme.lower() == "bearer" and _knows(secrets, token), "The bearer token"
+        good, wanted = bears(secrets, delivery.headers), "The bearer token"
         if source.token_query and not good:
-            good = _knows(secrets, delivery.query.get(source.token_query, ""))
+            good = proves(secrets, delivery.query.get(source.token_query, "").strip(), lambda secret: secret)
             wanted = f"The bearer token or {source.token_query} in the URL"
     if not good:
         raise BadSignature(f"{wanted} is missing or wrong; it has to be made of TOCSIN_GENERIC_SECRET.")
-
-
-def _knows(secrets: Sequence[str], token: str) -> bool:
-    return proves(secrets, token.strip(), lambda secret: secret)
 
 
 def _by_hmac(delivery: Delivery, source: Source, secrets: Sequence[str]) -> bool:

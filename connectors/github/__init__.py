@@ -45,8 +45,8 @@ class GitHubWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
-        scheme, _, given = delivery.headers.get("x-hub-signature-256", "").partition("=")
-        if scheme != "sha256" or not proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body)):
+        given = delivery.headers.get("x-hub-signature-256", "")
+        if not proves(secrets, given, lambda secret: f"sha256={hmac_hex(secret, delivery.body)}"):
             raise BadSignature("X-Hub-Signature-256 is missing or wrong; the webhook's secret must be Tocsin's.")
 
     def delivery_id(self, delivery: Delivery) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from bot.domain.alert import Alert
 from bot.domain.handling import PAGE, Deed, Handling
 from bot.domain.payload import Node, read_json
-from bot.domain.signature import proves
+from bot.domain.signature import bears
 from bot.domain.vocabulary import environment_of, line, service_of, severity_of
 from bot.errors import BadSignature
 from bot.ports import Delivery, Ignored, Parsed
@@ -32,8 +32,7 @@ class OpsgenieWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the bearer token is one of the secrets."""
-        scheme, _, token = delivery.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not proves(secrets, token.strip(), lambda secret: secret):
+        if not bears(secrets, delivery.headers):
             raise BadSignature("The bearer token is missing or wrong; add the header Authorization to the webhook integration.")
 
     def delivery_id(self, delivery: Delivery) -> str:  # noqa: ARG002  Opsgenie has none

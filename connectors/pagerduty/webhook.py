@@ -34,8 +34,7 @@ class PagerDutyWebhook:
         """Raise BadSignature unless one of the signatures is made with one of the secrets."""
         proven = False
         for one in delivery.headers.get("x-pagerduty-signature", "").split(",")[:MOST_SIGNATURES]:
-            scheme, _, given = one.strip().partition("=")
-            proven |= proves(secrets, given, lambda secret: hmac_hex(secret, delivery.body)) and scheme == "v1"
+            proven |= proves(secrets, one.strip(), lambda secret: f"v1={hmac_hex(secret, delivery.body)}")
         if not proven:
             raise BadSignature("X-PagerDuty-Signature is missing or wrong; the subscription's signing secret must be Tocsin's.")
 

@@ -1,8 +1,12 @@
 """What every vendor promises; a new vendor or a new payload file is tested without a line here."""
 
+import hmac
 import json
+from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote_plus
 
 import pytest
@@ -122,6 +126,58 @@ def test_without_proof_or_with_a_wrong_one_it_is_refused_and_the_secret_is_not_t
         assert SECRET not in str(refused.value) + repr(refused.value)
     with pytest.raises(BadSignature):
         case.webhook.verify(good, [])
+
+
+@pytest.mark.parametrize("connector", [c for c in DOORS if c.name in COVERS_BODY], ids=lambda c: c.name)
+def test_a_signed_delivery_that_was_overheard_is_known_again_whatever_is_written_around_it(connector: Connector) -> None:
+    good = signed(first_case(connector).delivery)
+    webhook = first_case(connector).webhook
+    proof = SIGNERS[connector.name](good, SECRET)
+    later = replace(good, received_at=RECEIVED + timedelta(minutes=3), headers={**proof, "request-id": "9", "x-request-id": "9"})
+    webhook.verify(later, [known(connector.name, SECRET)])
+    assert webhook.delivery_id(later) == webhook.delivery_id(good) != ""
+    assert webhook.delivery_id(replace(good, body=b'{"event": {"id": "another"}}')) != webhook.delivery_id(good)
+
+
+def comparisons(connector: Connector, delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The lengths of what `verify` compared, each with two live secrets."""
+    seen = []
+
+    def compare(a: bytes, b: bytes) -> bool:
+        seen.append((len(a), len(b)))
+        return hmac.compare_digest(a, b)
+
+    monkeypatch.setattr("bot.domain.signature.hmac", SimpleNamespace(compare_digest=compare, new=hmac.new))
+    with suppress(BadSignature):
+        first_case(connector).webhook.verify(delivery, [SECRET, "the-old-one"])
+    monkeypatch.undo()
+    return seen
+
+
+BY_SECRET = [c for c in DOORS if c.name not in CERTIFIED | {"travis"}]  # a public key is no secret
+
+
+@pytest.mark.parametrize("connector", BY_SECRET, ids=lambda c: c.name)
+def test_a_refusal_tells_nothing_by_its_time(connector: Connector, monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = first_case(connector).delivery
+    good = signed(bare)
+    ((name, proof),) = list(SIGNERS[connector.name](bare, SECRET).items())[:1]
+    odd = {
+        "missing": None,
+        "empty": "",
+        "short": proof[:9],
+        "long": proof * 9,
+        "another scheme": "x" + proof,
+        "wrong": proof[:-1] + "!",
+    }
+    right = comparisons(connector, good, monkeypatch)
+    for what, value in odd.items():
+        headers = {**good.headers, **({name: value} if value is not None else {})}
+        if value is None:
+            del headers[name]
+        seen = comparisons(connector, replace(good, headers=headers), monkeypatch)
+        assert len(seen) >= len(right) >= 2, what
+        assert all(a == b for a, b in seen), what
 
 
 @by_vendor
