@@ -22,6 +22,12 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     retrieval.add_argument("--embedder", default="", help='another model, or "none" for words only')
     retrieval.add_argument("--json", action="store_true", help="one JSON object on stdout")
     retrieval.set_defaults(run=runs(_retrieval))
+    incidents = verbs.add_parser("incidents", help="search for past incidents: the same figures")
+    incidents.add_argument("--docs", type=Path, required=True, help="JSONL with id, title, body")
+    incidents.add_argument("--queries", type=Path, required=True, help="JSONL with query, relevant")
+    incidents.add_argument("--embedder", default="", help='another model, or "none" for words only')
+    incidents.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    incidents.set_defaults(run=runs(_incidents))
     diagnosis = verbs.add_parser("diagnosis", help="root causes: top-1, top-3, verdicts (rootcausebench format)")
     diagnosis.add_argument("--cases", type=Path, required=True)
     diagnosis.add_argument("--truth", type=Path, required=True)
@@ -74,6 +80,16 @@ async def _retrieval(args: argparse.Namespace) -> int:
         progress=progress,
     )
     return _print(result, args.json)
+
+
+async def _incidents(args: argparse.Namespace) -> int:
+    from bot.evals.incidents import run_incidents  # slow: numpy
+    from bot.knowledge.embedder import open_embedder  # as above
+    from bot.settings import load_settings  # as above
+
+    settings = load_settings(args.config)
+    embedder = open_embedder(args.embedder or settings.knowledge.embedder)
+    return _print(await run_incidents(args.docs, args.queries, embedder, settings.data / "eval", progress), args.json)
 
 
 async def _diagnosis(args: argparse.Namespace) -> int:

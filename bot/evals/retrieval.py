@@ -23,7 +23,9 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Query:
+class Query:
+    """What is searched for, and the ids of the documents that answer it."""
+
     inquiry: Inquiry
     relevant: frozenset[str]
 
@@ -56,6 +58,18 @@ async def run_retrieval(
     negatives = [
         _negative(row, field) for _, row in (read_rows(negatives_path) if negatives_path else ()) if row.get("safe_negative")
     ]
+    return await measured(documents, queries, negatives, embedder, cache_dir, progress)
+
+
+async def measured(
+    documents: Sequence[Document],
+    queries: Sequence[Query],
+    negatives: Sequence[Inquiry],
+    embedder: Embedder | None,
+    cache_dir: Path,
+    progress: Progress,
+) -> dict[str, float]:
+    """The figures of `run_retrieval` for documents of one kind. Raises BadSettings if the vectors cannot be used."""
     library = Library([lambda: documents], VectorIndex(ChromaFolder(cache_dir), lambda: embedder) if embedder else None)
     try:
         progress(f"{len(documents)} documents, {len(queries)} queries, {len(negatives)} negatives")
@@ -63,25 +77,25 @@ async def run_retrieval(
         progress(library.state)
         if embedder is not None and not library.meaning:
             raise BadSettings(f"The vectors cannot be used, so the figures would mislead: {library.state}.")
-        return _measure(library, queries, negatives)
+        return _figures(library, queries, negatives, documents[0].kind if documents else DocumentKind.RUNBOOK)
     finally:
         library.close()
 
 
-def _measure(library: Library, queries: Sequence[_Query], negatives: Sequence[Inquiry]) -> dict[str, float]:
+def _figures(library: Library, queries: Sequence[Query], negatives: Sequence[Inquiry], kind: DocumentKind) -> dict[str, float]:
     rankings: list[tuple[list[str], frozenset[str]]] = []
     shown: list[float] = []
     took: list[float] = []
     if queries:
-        library.search(queries[0].inquiry, DocumentKind.RUNBOOK)  # the first search warms caches
+        library.search(queries[0].inquiry, kind)  # the first search warms caches
     for query in queries:
         start = time.perf_counter()
-        found = library.search(query.inquiry, DocumentKind.RUNBOOK, SHOWN)
+        found = library.search(query.inquiry, kind, SHOWN)
         took.append(1_000 * (time.perf_counter() - start))
-        ranking = library.ranking(query.inquiry, DocumentKind.RUNBOOK)
+        ranking = library.ranking(query.inquiry, kind)
         rankings.append(([document.id for document, _ in ranking], query.relevant))
         shown.append(float(any(f.document.id in query.relevant for f in found.found if f.tier is not Tier.POSSIBLE)))
-    false_hits = [float(bool(library.search(n, DocumentKind.RUNBOOK, SHOWN).shown)) for n in negatives]
+    false_hits = [float(bool(library.search(n, kind, SHOWN).shown)) for n in negatives]
     return {
         "n": len(queries),
         "hit@1": round(mean([hit_at(r, rel, 1) for r, rel in rankings]), 4),
@@ -96,27 +110,28 @@ def _measure(library: Library, queries: Sequence[_Query], negatives: Sequence[In
     }
 
 
-def _text(row: Row, key: str) -> str:
+def text_of(row: Row, key: str) -> str:
+    """The text under a key, or "" if there is none."""
     value = row.get(key)
     return value if isinstance(value, str) else ""
 
 
 def _document(row: Row, number: int) -> Document:
-    identity = _text(row, "doc_id")
+    identity = text_of(row, "doc_id")
     if not identity:
         raise BadSettings(f"Document {number} has no doc_id.")
-    path = _text(row, "path")
+    path = text_of(row, "path")
     return Document(
         id=identity,
         kind=DocumentKind.RUNBOOK,
-        title=_text(row, "title") or _text(row, "alert_name") or identity,
-        text=_text(row, "text"),
+        title=text_of(row, "title") or text_of(row, "alert_name") or identity,
+        text=text_of(row, "text"),
         path=path,
-        alerts=tuple(name for name in [_text(row, "alert_name")] if name and "/" not in name),
+        alerts=tuple(name for name in [text_of(row, "alert_name")] if name and "/" not in name),
     )
 
 
-def _query(row: Row, field: str, number: int) -> _Query:
+def _query(row: Row, field: str, number: int) -> Query:
     relevant = row.get("relevant")
     if not isinstance(relevant, list) or not relevant:
         raise BadSettings(f"Query {number} has no relevant documents.")
@@ -126,7 +141,7 @@ def _query(row: Row, field: str, number: int) -> _Query:
     else:
         parts = asked if isinstance(asked, dict) else {}
         inquiry = _alert(_strings(parts.get("labels")), _strings(parts.get("annotations")))
-    return _Query(inquiry, frozenset(str(item) for item in relevant))
+    return Query(inquiry, frozenset(str(item) for item in relevant))
 
 
 def _negative(row: Row, field: str) -> Inquiry:
@@ -135,7 +150,7 @@ def _negative(row: Row, field: str) -> Inquiry:
     if field == "q_text":
         return Inquiry(text=" ".join(notes[key] for key in ("summary", "description") if notes.get(key)))
     labels.pop("alertname", None)
-    return _alert(labels | ({"alertname": _text(row, "alert_name")} if field == "q_full" else {}), notes)
+    return _alert(labels | ({"alertname": text_of(row, "alert_name")} if field == "q_full" else {}), notes)
 
 
 def _alert(labels: dict[str, str], notes: dict[str, str]) -> Inquiry:
