@@ -79,6 +79,7 @@ class Found:
     passage: str
     tier: Tier
     score: float
+    why: tuple[str, ...] = ()  # of a past incident: what it has in common with this one, for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +94,6 @@ class Inquiry:
     confirmed: tuple[str, ...] = ()  # ids of documents that people linked to this problem, the surest first
     neighbours: tuple[str, ...] = ()  # services one hop from `services`
     audience: Audience = Audience()
+    alerts: tuple[str, ...] = ()  # the names of all alerts of the incident, `name` among them
+    changes: tuple[str, ...] = ()  # kinds of change that shipped around it: "deploy", "config", "flag"
+    without: tuple[str, ...] = ()  # ids of past incidents that are not meant: itself, those merged with it
