@@ -35,7 +35,9 @@ FUTURE = timedelta(minutes=5)
 KEPT = timedelta(hours=24)  # a certificate
 AGAIN = timedelta(seconds=30)  # after a certificate could not be had
 MOST_CERTIFICATES = 16
-MOST_FETCHING = 8  # at once; the others are sent again
+MOST_MISSED = 200  # addresses
+MOST_FETCHING = 6  # certificates at once of the topic's own region; the others are sent again
+MOST_ELSEWHERE = 2  # of other regions, where made-up addresses may lead
 MOST_BYTES = 64 * 1024  # of a certificate, or of the answer to a confirmation
 MOST_MESSAGE = 640 * 1024  # 256 KiB in a text whose quotes are escaped, and what is around it
 PATIENCE = 3.0  # seconds
@@ -89,10 +91,10 @@ class SnsWebhook:
 
     read: Reader
     transport: httpx.AsyncBaseTransport | None = None
+    patience: float = PATIENCE  # seconds for one answer of Amazon's, from the name of its host to the last byte
     _keys: dict[str, tuple[RSAPublicKey, datetime]] = field(default_factory=dict, repr=False)  # and until when it is good
     _missed: dict[str, datetime] = field(default_factory=dict, repr=False)  # and until when it is not asked for again
-    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
-    _fetching: int = 0
+    _fetches: dict[str, asyncio.Task[None]] = field(default_factory=dict, repr=False)  # that are on their way, by address
 
     async def greet(self, method: str, delivery: Delivery, secrets: Sequence[str]) -> Reply | None:
         """Have the certificate at hand for `verify`; a topic's first message is answered by visiting its SubscribeURL.
@@ -102,7 +104,7 @@ class SnsWebhook:
         if method != "POST" or not secrets:  # unsigned: nothing is confirmed for whoever asks
             return None
         envelope = _checked(delivery, secrets)
-        await self._fetch_key(envelope["SigningCertURL"].text(), delivery.received_at)
+        await self._have(envelope["SigningCertURL"].text(), envelope["TopicArn"].text(), delivery.received_at)
         if envelope["Type"].text() == "SubscriptionConfirmation":
             self.verify(delivery, secrets)
             url = envelope["SubscribeURL"].text()
@@ -147,38 +149,52 @@ class SnsWebhook:
         key, until = self._keys.get(url, (None, now))
         return key if now < until else None
 
-    async def _fetch_key(self, url: str, now: datetime) -> None:
-        """A stranger can make up addresses of certificates: few are asked for at a time, and none pushes out a good one."""
-        if self._at_hand(url, now) is not None:
-            return
-        if self._fetching >= MOST_FETCHING:
-            raise Unavailable("Too many certificates are asked for at once.", retry_after=PATIENCE)
-        self._fetching += 1
-        try:
-            async with self._one_at_a_time:
-                await self._fetch_once(url, now)
-        finally:
-            self._fetching -= 1
+    async def _have(self, url: str, topic: str, now: datetime) -> None:
+        """The certificate is at hand, or Unavailable: one fetch per address at a time, shared by all who wait for it.
 
-    async def _fetch_once(self, url: str, now: datetime) -> None:
+        A stranger can make up addresses of certificates: they share few places, and none pushes out a good one.
+        """
         if self._at_hand(url, now) is not None:
             return
-        if now < self._missed.get(url, now):
-            raise Unavailable("Amazon's certificate could not be had a moment ago.", retry_after=AGAIN.total_seconds())
-        if len(self._missed) >= MOST_CERTIFICATES:
-            self._missed.clear()
+        fetch = self._fetches.get(url)
+        if fetch is None:
+            if now < self._missed.get(url, now):
+                raise Unavailable("Amazon's certificate could not be had a moment ago.", retry_after=AGAIN.total_seconds())
+            if url not in self._keys and not self._room(url, topic):
+                raise Unavailable("Too many certificates are asked for at once.", retry_after=self.patience)
+            fetch = self._fetches[url] = asyncio.create_task(self._fetch(url, now), name="sns-certificate")
+            fetch.add_done_callback(lambda done: self._fetched(url, done))
+        await asyncio.shield(fetch)  # whoever asked first may go away
+
+    def _room(self, url: str, topic: str) -> bool:
+        """One more certificate may be asked for; those of the topic's own region do not wait for places elsewhere."""
+        home = _region(topic)
+        here = sum(_region(known) == home for known in self._fetches)
+        return here < MOST_FETCHING if _region(url) == home else len(self._fetches) - here < MOST_ELSEWHERE
+
+    def _fetched(self, url: str, fetch: "asyncio.Task[None]") -> None:
+        del self._fetches[url]
+        if not fetch.cancelled():
+            fetch.exception()  # somebody looked at it, even if all who waited went away
+
+    async def _fetch(self, url: str, now: datetime) -> None:
+        while len(self._missed) >= MOST_MISSED:
+            del self._missed[next(iter(self._missed))]
         self._missed[url] = now + AGAIN
         known = _certificate(await self._get(url), now)
         while len(self._keys) >= MOST_CERTIFICATES:
             del self._keys[next(iter(self._keys))]
         self._keys[url] = (_key(known), min(now + KEPT, known.not_valid_after_utc))
-        del self._missed[url]
+        self._missed.pop(url, None)
 
     async def _get(self, url: str) -> bytes:
         """The body of an address of Amazon's, small and soon."""
         host = url.split("/")[2]
         try:
-            async with asyncio.timeout(PATIENCE), httpx.AsyncClient(transport=self.transport, timeout=PATIENCE) as client:
+            async with (
+                asyncio.timeout(self.patience),
+                httpx.AsyncClient(transport=self.transport, timeout=self.patience) as client,
+            ):
                 async with client.stream("GET", url, follow_redirects=False) as answer:
                     body = b""
                     async for chunk in answer.aiter_raw():
@@ -186,10 +202,15 @@ class SnsWebhook:
                         if len(body) > MOST_BYTES:
                             raise Unavailable(f"{host} answered with more than {MOST_BYTES} bytes.")
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            raise Unavailable(f"{host} did not answer within {PATIENCE:.0f} s ({type(error).__name__}).") from None
+            raise Unavailable(f"{host} did not answer within {self.patience:g} s ({type(error).__name__}).") from None
         if answer.status_code != httpx.codes.OK:
             raise Unavailable(f"{host} answered {answer.status_code}.")
         return body
+
+
+def _region(address: str) -> str:
+    """The region in the ARN of a topic, or in the address of a certificate."""
+    return address.split(":")[3] if address.startswith("arn:") else address.split(".")[1]
 
 
 def _message(node: Node) -> Node:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bot.errors import BadPayload, BadSignature, Unavailable
 from bot.ports import Delivery, Ignored
-from bot.sns import MOST_BYTES, Notification, SnsSettings, SnsWebhook
+from bot.sns import MOST_BYTES, MOST_ELSEWHERE, Notification, SnsSettings, SnsWebhook
 from tests.amazon import HOST, NOW, PEM, TOPIC, FakeAmazon, certificate, confirmation, delivery, message, signed
 
 TOPICS = (TOPIC,)
@@ -179,6 +179,56 @@ async def test_made_up_addresses_of_certificates_do_not_push_out_the_good_one() 
             await webhook.greet("POST", delivery(message("x", SigningCertURL=PEM.replace("0f0f0f", f"{number:06d}"))), TOPICS)
     await let_in(webhook, good)
     assert amazon.asked.count(PEM) == 1
+
+
+class SlowAmazon:
+    """Never answers for some addresses; the others as FakeAmazon does."""
+
+    def __init__(self, slow: str) -> None:
+        self.amazon, self.asked = FakeAmazon(), 0
+        self._slow = slow
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked += 1
+        if self._slow in str(request.url):
+            await asyncio.Event().wait()
+        return await self.amazon.transport.handle_async_request(request)
+
+
+async def test_a_host_that_is_slow_holds_up_nobody_but_those_who_asked_for_it() -> None:
+    amazon = SlowAmazon("nowhere-9")
+    webhook = SnsWebhook(lambda _: [], httpx.MockTransport(amazon.answer), patience=30)
+    elsewhere = PEM.replace("eu-west-1", "nowhere-9")
+    made_up = [delivery(message("x", SigningCertURL=elsewhere.replace("0f0f", f"{n:04d}"))) for n in range(30)]
+    waiting = [asyncio.create_task(webhook.greet("POST", one, TOPICS)) for one in (*made_up, *made_up)]
+    await asyncio.sleep(0)
+    await let_in(webhook, delivery(signed(message("x"))))
+    assert [one.done() for one in waiting].count(False) == 2 * MOST_ELSEWHERE
+    assert amazon.asked == MOST_ELSEWHERE + 1
+    for one in waiting:
+        one.cancel()
+    refused = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in refused].count(Unavailable) == 2 * (30 - MOST_ELSEWHERE)
+
+
+async def test_a_host_that_is_slow_is_given_up_and_not_asked_again_at_once() -> None:
+    amazon = SlowAmazon("eu-west-1")
+    webhook = SnsWebhook(lambda _: [], httpx.MockTransport(amazon.answer), patience=0.01)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            await webhook.greet("POST", delivery(signed(message("x"))), TOPICS)
+    assert amazon.asked == 1
+
+
+async def test_who_asks_for_the_same_certificate_shares_its_fetch_also_where_the_first_of_them_goes_away() -> None:
+    amazon = FakeAmazon()
+    webhook, parcel = a_webhook(amazon), delivery(signed(message("x")))
+    first = asyncio.create_task(webhook.greet("POST", parcel, TOPICS))
+    others = [asyncio.create_task(let_in(webhook, parcel)) for _ in range(20)]
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.gather(*others)
+    assert amazon.asked == [PEM]
 
 
 async def test_an_expired_certificate_proves_nothing() -> None:
