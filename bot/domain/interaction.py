@@ -102,6 +102,7 @@ class Opinion(StrEnum):
     NOT_USEFUL = "not useful"
     CONFIRMED = "confirmed cause"
     OTHER_CAUSE = "other cause"
+    LINKED = "linked"  # a person says which document is about a problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Feedback:
     interaction_id: str = ""
     incident_id: str = ""
     note: str = ""
+    document: str = ""  # where it is about one document that an answer showed, its id
 
 
 @dataclass(frozen=True, slots=True)

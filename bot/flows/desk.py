@@ -34,10 +34,12 @@ from bot.ports import (
     Model,
     NoiseStore,
     Pager,
+    PastStore,
     ReachStore,
     Responder,
     Schedules,
     SilenceSource,
+    SuggestionStore,
     SwitchStore,
     TicketStore,
     TimelineStore,
@@ -107,6 +109,8 @@ class Desk:
     noise: NoiseStore
     tickets: TicketStore
     reach: ReachStore
+    suggestions: SuggestionStore
+    past: PastStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]

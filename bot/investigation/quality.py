@@ -79,7 +79,7 @@ def _opinions(given: Sequence[Interaction], feedback: Sequence[Feedback]) -> lis
     """Useful or not: the last word of each person on each answer."""
     ids = {i.id for i in given}
     wanted = (Opinion.USEFUL, Opinion.NOT_USEFUL)
-    mine = [f for f in feedback if f.interaction_id in ids and f.opinion in wanted]
+    mine = [f for f in feedback if f.interaction_id in ids and f.opinion in wanted and not f.document]
     last = {(f.user, f.interaction_id): f for f in sorted(mine, key=lambda f: f.at)}
     return [f.opinion is Opinion.USEFUL for f in last.values()]
 

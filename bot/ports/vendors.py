@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -13,6 +14,7 @@ from bot.domain.change import Change, Commit, Version
 from bot.domain.handling import Deed, Handling
 from bot.domain.telemetry import Readings, Window
 from bot.domain.ticket import Ticket, TicketStatus
+from bot.ports.knowledge import IncidentHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +323,28 @@ class DocumentSource(Protocol):
         """One document; None if it is gone."""
 
 
+@runtime_checkable
+class Renames(Protocol):
+    """A source whose refs are paths and whose versions tell contents apart, so that what moved can be followed."""
+
+    repository: str  # "acme/ops", as webhooks name it; "" if it is none
+
+    async def renamed(self, since: str) -> tuple[str, Mapping[str, str]]:
+        """Where it stands since the last listing ("" if it cannot tell), and the new ref by the old one of what moved since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a source of documents is given beside its settings: its name, and where files lie.
+
+    Relative paths of the settings start at `base`; `own` is a folder that it may make and keep things in.
+    """
+
+    name: str
+    base: Path
+    own: Path
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """One vendor as a record of what it can do; absent means None.
@@ -338,10 +362,11 @@ class Connector:
     evidence: Callable[[BaseModel], EvidenceSource | None] | None = None
     changes: Callable[[BaseModel], ChangeSource | None] | None = None
     deployer: Callable[[Mapping[str, object]], Deployer] | None = None
-    documents: Callable[[Mapping[str, object]], DocumentSource] | None = None  # the values of [knowledge.sources.NAME]
+    documents: Callable[[Mapping[str, object], Room], DocumentSource] | None = None  # own values of [knowledge.sources.NAME]
     pager: Callable[[BaseModel], Pager | None] | None = None
     schedules: Callable[[BaseModel], Schedules | None] | None = None
     responder: Callable[[BaseModel], Responder | None] | None = None
     silences: Callable[[BaseModel], SilenceSource | None] | None = None
     tracker: Callable[[BaseModel], Tracker | None] | None = None
     watcher: Callable[[BaseModel], Watcher | None] | None = None
+    history: Callable[[BaseModel, str], IncidentHistory | None] | None = None  # also gets a query: JQL, a label

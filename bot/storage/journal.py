@@ -214,7 +214,8 @@ def _interaction(row: RowMapping) -> Interaction:
 
 def _said(feedback: Feedback) -> str:
     """Equal for the same person saying the same of the same thing."""
-    same = (feedback.user, feedback.opinion, feedback.interaction_id, feedback.incident_id, feedback.note)
+    same = [feedback.user, feedback.opinion, feedback.interaction_id, feedback.incident_id, feedback.note]
+    same += [feedback.document] if feedback.document else []
     return hashlib.sha256("\n".join(same).encode()).hexdigest()
 
 

@@ -128,6 +128,8 @@ def build(settings: Settings, channel: Channel) -> Bot:
         noise=stores.noise,
         tickets=stores.tickets,
         reach=stores.reach,
+        suggestions=stores.suggestions,
+        past=stores.past,
         catalogue=lambda: catalogue.current,
         routing=lambda: routing.current,
         policies=lambda: policies.current,
