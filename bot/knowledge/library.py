@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
+from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry, Tier
 from bot.errors import BotError
 from bot.knowledge.confidence import judge
 from bot.knowledge.documents import Source
 from bot.knowledge.index import VectorIndex
-from bot.knowledge.pieces import Part, pieces
+from bot.knowledge.pieces import audience_of, pieces
 from bot.knowledge.query import shape
 from bot.knowledge.search import NEAREST, Corpus, Ranked, Vectors
 
@@ -54,7 +54,9 @@ class Library:
         self._index = index
         self._corpora: dict[DocumentKind, Corpus] = {kind: Corpus(kind, ()) for kind in DocumentKind}
         self._remembered: dict[str, Document] = {}
-        self._why_words_only = "no embedding model is configured" if index is None else "the embedding model is still loading"
+        self._audiences: dict[DocumentKind, dict[str, Document]] = {kind: {} for kind in DocumentKind}
+        self._waiting_for = "no embedding model is configured" if index is None else "the embedding model is still loading"
+        self._made = (0, 0)
         self._trouble = ""
         self._version = ""
         self._ready = False
@@ -73,6 +75,18 @@ class Library:
         return self._ready and not self._why_words_only
 
     @property
+    def _why_words_only(self) -> str:
+        """ "" while every kind of document is searched by meaning, else why one is not."""
+        if self._index is not None and all(self._index.serving(kind) for kind in DocumentKind):
+            return self._trouble
+        return self._trouble or self._waiting_for
+
+    @property
+    def making(self) -> tuple[int, int]:
+        """How many vectors of how many were made, while some are; else (0, 0)."""
+        return self._made
+
+    @property
     def trouble(self) -> str:
         """Why search cannot go by meaning although it should; "" while it does, or is on its way there."""
         return self._trouble
@@ -84,9 +98,12 @@ class Library:
             return "the library has not been read yet"
         counts = {kind: len(corpus.documents) for kind, corpus in self._corpora.items()}
         held = f"{counts[DocumentKind.RUNBOOK]} runbooks, {counts[DocumentKind.INCIDENT]} past incidents"
-        if self._why_words_only:
-            return f"{held}; words only: {self._why_words_only}"
-        return f"{held}; words and vectors ({self._index.model if self._index else ''})"
+        done, of = self._made
+        making = f"; {done} of {of} vectors made" if of else ""
+        if self._index is None or self._why_words_only:
+            return f"{held}; words only: {self._why_words_only}{making}"
+        serving = " and ".join(sorted({self._index.serving(kind) for kind in DocumentKind}))
+        return f"{held}; words and vectors ({serving}){making}{f' for {self._index.model}' if of else ''}"
 
     @property
     def corpus_version(self) -> str:
@@ -150,20 +167,23 @@ class Library:
 
     def _ranked(self, corpus: Corpus, inquiry: Inquiry, most: int | None) -> tuple[list[Ranked], Vectors | None, str]:
         vectors: Vectors | None = None
-        why = self._why_words_only
+        why = ""
         sentence = shape(inquiry).sentence
-        if self._index is not None and not why and corpus.documents and sentence:
-            try:
-                vectors = self._vectors(self._index, corpus, sentence)
-            except BotError as error:
-                log.warning("Searched by words only: %s", error)
-                why = error.for_people.rstrip(".")
-        note = f"searched by words only: {why}" if why and self._index is not None else ""
-        return corpus.rank(inquiry, vectors, most), vectors, note
+        if self._index is not None and corpus.documents and sentence:
+            if not self._index.serving(corpus.kind):
+                why = self._trouble or self._waiting_for
+            else:
+                try:
+                    vectors = self._index.nearest(corpus.kind, sentence, NEAREST, self._seen_by(corpus.kind, inquiry.audience))
+                except BotError as error:
+                    log.warning("Searched by words only: %s", error)
+                    why = error.for_people.rstrip(".")
+        note = f"searched by words only: {why}" if why else ""
+        ranked = corpus.rank(inquiry, vectors, most)
+        return [r for r in ranked if corpus.documents[r.number].visible_to(inquiry.audience)], vectors, note
 
-    def _vectors(self, index: VectorIndex, corpus: Corpus, sentence: str) -> Vectors:
-        vector = index.embed(sentence)
-        return {part: index.nearest(corpus.kind, part, vector, NEAREST) for part in Part}
+    def _seen_by(self, kind: DocumentKind, audience: Audience) -> list[str]:
+        return [label for label, example in self._audiences[kind].items() if example.visible_to(audience)]
 
     def _read(self) -> None:
         found: dict[str, Document] = {}
@@ -182,35 +202,42 @@ class Library:
             mine = tuple(d for d in documents if d.kind is kind)
             if mine != self._corpora[kind].documents:
                 self._corpora[kind] = Corpus(kind, mine)
+                self._audiences[kind] = {audience_of(d): d for d in mine}
         self._version = _version(documents)
 
     def _embed(self, index: VectorIndex, progress: Progress | None, given_up: threading.Event) -> None:
         def stopped() -> bool:
             return given_up.is_set() or self._closed.is_set()
 
+        def told(done: int, of: int) -> None:
+            self._made = (done, of)
+            if progress is not None:
+                progress(done, of)
+
         try:
             if not index.open():
-                self._why_words_only = "no embedding model is configured"
+                self._waiting_for = "no embedding model is configured"
                 return
-            if self._why_words_only:
-                self._why_words_only = "the vectors are still being made"
+            self._waiting_for = "the vectors are still being made"
             for kind, corpus in self._corpora.items():
-                done = index.sync(kind, corpus.pieces, progress, stopped)
+                done = index.sync(kind, corpus.pieces, told, stopped)
                 log.info("%s: %d embedded, %d deleted, %d kept", kind, done.embedded, done.deleted, done.kept)
             if not stopped():
-                self._why_words_only = self._trouble = ""
+                self._trouble = ""
         except BotError as error:
             if stopped():
                 return
             log.error("Search goes by words only: %s", error)
-            self._why_words_only = self._trouble = error.for_people.rstrip(".")
+            self._trouble = error.for_people.rstrip(".")
+        finally:
+            self._made = (0, 0)
 
     def _remember(self, document: Document) -> None:
         with self._write:
             self._remembered[document.id] = document
             kept = [d for d in self.documents if d.id != document.id]
             self._use([*kept, document])
-        if self.meaning and self._index is not None:
+        if self._index is not None and self._index.serving(document.kind):
             try:
                 self._index.add(document.kind, pieces(document))
             except BotError as error:

@@ -32,12 +32,13 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text to embed; `number` is the section's place in the document, 0 for title and head."""
+    """A text to embed; `number` is the section's place in the document, 0 for title and head; `audience` as `audience_of` it."""
 
     document: str
     part: Part
     number: int
     text: str
+    audience: str = ""
 
     @property
     def key(self) -> str:
@@ -47,16 +48,24 @@ class Piece:
 
 def pieces(document: Document) -> list[Piece]:
     """All that is embedded of a document."""
-    title = spoken_title(document)
+    title, audience = spoken_title(document), audience_of(document)
     found = [
-        Piece(document.id, Part.TITLE, 0, title),
-        Piece(document.id, Part.HEAD, 0, f"{title}\n{_plain(document.text[: 2 * LONGEST])}"[:LONGEST]),
+        Piece(document.id, Part.TITLE, 0, title, audience),
+        Piece(document.id, Part.HEAD, 0, f"{title}\n{_plain(document.text[: 2 * LONGEST])}"[:LONGEST], audience),
     ]
     for number, section in enumerate(sections(document.text)[:MOST_SECTIONS]):
         body = _plain(section.text[: 2 * LONGEST])
         if len(body) >= 20:
-            found.append(Piece(document.id, Part.SECTION, number, f"{title} › {section.heading}\n{body}"[:LONGEST]))
+            found.append(Piece(document.id, Part.SECTION, number, f"{title} › {section.heading}\n{body}"[:LONGEST], audience))
     return found
+
+
+def audience_of(document: Document) -> str:
+    """The same for all documents that the same people may see; "" is everybody."""
+    if not (document.channels or document.groups):
+        return ""
+    who = repr((sorted(document.channels), sorted(document.groups)))
+    return hashlib.sha256(who.encode()).hexdigest()[:12]
 
 
 def spoken_title(document: Document) -> str:

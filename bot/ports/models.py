@@ -14,9 +14,13 @@ class Embedder(Protocol):
     name: str
     digest: str
     dimensions: int
+    at_once: int  # so many calls may run side by side
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector per text, in order; blocking, called in a thread."""
+        """One vector per text, in order; blocking, called in a thread. Raises Unavailable if the model does not answer.
+
+        Somebody waits for a single text; several may take their time.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from bot.slack.socket import SocketMode
 from bot.storage.database import SqlDatabase
 from bot.topology.catalogue import catalogue_file
 from bot.topology.rulefile import RuleFile
-from bot.wiring.knowledge import confirmed_incidents, library_of, vector_store
+from bot.wiring.knowledge import confirmed_incidents, embedder_of, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.stores import Stores, ask, beside
 from bot.wiring.vendors import Vendors, heard_channels, vendors
@@ -45,6 +45,7 @@ __all__ = [
     "beside",
     "build",
     "confirmed_incidents",
+    "embedder_of",
     "handlers",
     "jobs",
     "library_of",

@@ -6,10 +6,11 @@ from bot.domain.document import Document, DocumentKind
 from bot.flows import feedback
 from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
-from bot.knowledge.embedder import NONE, open_embedder
+from bot.knowledge.embedder import NONE, Backend, open_embedder
+from bot.knowledge.endpoint import Endpoint
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
-from bot.ports import Transaction
+from bot.ports import Embedder, Transaction
 from bot.settings import Settings
 from bot.wiring.stores import Stores
 
@@ -22,8 +23,18 @@ def library_of(settings: Settings, confirmed: Source | None = None) -> Library:
         *([confirmed] if confirmed else []),
     ]
     name = settings.knowledge.embedder
-    index = None if name == NONE else VectorIndex(vector_store(settings), partial(open_embedder, name))
-    return Library(sources, index)
+    if name == NONE:
+        return Library(sources, None)
+    named = partial(embedder_of, settings)
+    return Library(sources, VectorIndex(vector_store(settings), partial(named, name), named))
+
+
+def embedder_of(settings: Settings, name: str = "") -> Embedder | None:
+    """The embedding model of the settings, or another one by its name. Takes seconds; raises BadSettings, Unavailable."""
+    knowledge = settings.knowledge
+    key = knowledge.embedder_key.get_secret_value() if knowledge.embedder_key else ""
+    endpoint = Endpoint(knowledge.embedder_url, key)
+    return open_embedder(name or knowledge.embedder, Backend(knowledge.embedder_backend), endpoint)
 
 
 def vector_store(settings: Settings) -> VectorStore:

@@ -15,6 +15,7 @@ class FakeEmbedder:
     name: str = "fake"
     digest: str = "0" * 64
     dimensions: int = 64
+    at_once: int = 1
     meanings: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
 

@@ -50,24 +50,23 @@ def a_server(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def an_index(port: int) -> VectorIndex:
-    return VectorIndex(ChromaServer(f"http://127.0.0.1:{port}"), FakeEmbedder)
+    return VectorIndex(ChromaServer(f"http://127.0.0.1:{port}"), FakeEmbedder, cool_down=0)
 
 
 @pytest.mark.slow
 def test_replicas_share_the_vectors_of_one_server_and_outlive_its_restart(tmp_path: Path) -> None:
     port = free_port()
     one, other = an_index(port), an_index(port)
-    vector = FakeEmbedder().embed([many()[5].text])[0]
     with a_server(tmp_path, port):
         one.open()
         assert one.sync(RUNBOOK, many()).embedded == 600
         other.open()
         assert other.sync(RUNBOOK, many()).embedded == 0
-        assert many()[5].key in other.nearest(RUNBOOK, Part.SECTION, vector, 3)
+        assert many()[5].key in other.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
     with pytest.raises(Unavailable, match="does not work"):
-        other.nearest(RUNBOOK, Part.SECTION, vector, 3)
+        other.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
     with a_server(tmp_path, port):
-        assert many()[5].key in other.nearest(RUNBOOK, Part.SECTION, vector, 3)
+        assert many()[5].key in other.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
         assert one.sync(RUNBOOK, many()).kept == 600
 
 
@@ -82,7 +81,7 @@ def test_a_server_that_lost_everything_is_filled_again_by_the_next_sync(tmp_path
             with contextlib.suppress(Unavailable):  # the first touch of an empty server may say that its collection is gone
                 index.sync(RUNBOOK, many())
             index.sync(RUNBOOK, many())
-            assert many()[5].key in index.nearest(RUNBOOK, Part.SECTION, FakeEmbedder().embed([many()[5].text])[0], 3)
+            assert many()[5].key in index.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
 
 
 @pytest.mark.slow
@@ -111,18 +110,17 @@ def test_a_server_that_never_answers_is_away_and_holds_nobody_up() -> None:
 @pytest.mark.slow
 def test_a_server_that_falls_silent_is_away_and_serves_again_once_it_speaks(tmp_path: Path) -> None:
     port = free_port()
-    index = VectorIndex(ChromaServer(f"http://127.0.0.1:{port}", patience=1), FakeEmbedder)
-    vector = FakeEmbedder().embed([many()[5].text])[0]
+    index = VectorIndex(ChromaServer(f"http://127.0.0.1:{port}", patience=1), FakeEmbedder, cool_down=0)
     with a_server(tmp_path, port) as server:
         index.open()
         index.sync(RUNBOOK, many())
         server.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         with pytest.raises(Unavailable, match="does not work"):
-            index.nearest(RUNBOOK, Part.SECTION, vector, 3)
+            index.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
         assert time.monotonic() - began < 10
         server.send_signal(signal.SIGCONT)
-        assert many()[5].key in index.nearest(RUNBOOK, Part.SECTION, vector, 3)
+        assert many()[5].key in index.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
 
 
 @pytest.mark.parametrize("url", ["chroma:8000", "ftp://chroma", "http://user:pw@chroma:8000", "http://chroma:8000/path"])
