@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.alert import fingerprint
-from bot.domain.handling import Deed, Handling, incident_of
+from bot.domain.alert import Alert, Severity, fingerprint
+from bot.domain.handling import Deed, Handling, incident_of, page_key
 from bot.domain.incident import Entry, EntryKind, Incident, Member, Status
 from bot.errors import Unavailable
 from bot.flows.announce import announce
@@ -17,18 +17,39 @@ from bot.flows.carrying import tell_vendors
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
 from bot.flows.unheard import cleared_unheard
-from bot.ports import Scalar, Silenced, Transaction
+from bot.ports import Claimed, Scalar, Silenced, Transaction
 from bot.redact import clean, redact
 
+_NOT_OURS = "It carries the key of a page of Tocsin's, but this Tocsin did not send it."
 _LIKE_A_USER = re.compile(r"[UW][A-Z0-9]{2,20}")  # an id of Slack's, which is shown as that person
 
 
 def on_handlings(tx: Transaction, handlings: Sequence[Handling], desk: Desk) -> None:
     """Each live incident that a deed is about follows; a deed about none, or one done already, is passed over."""
-    for handling in handlings:
+    for told in handlings:
+        handling = replace(told, key="") if told.key and not _sent(tx, told.connector, told.key, desk) else told
         for incident in desk.incidents.live(tx):
             if _about(handling, incident):
                 _follow(tx, handling, incident, desk)
+
+
+def not_ours(tx: Transaction, claims: Sequence[Claimed], desk: Desk) -> list[Alert]:
+    """The alerts that only look like pages of ours: anybody at the vendor can write our key there, and nothing may hide behind it.
+
+    They are of the least severity, since it may be another Tocsin's page: two that page each other for it would not end.
+    """
+    return [
+        replace(c.alert, severity=Severity.SEV4, description=f"{_NOT_OURS}\n{c.alert.description}".strip())
+        for c in claims
+        if not _sent(tx, c.alert.connector, c.key, desk)
+    ]
+
+
+def _sent(tx: Transaction, connector: str, key: str, desk: Desk) -> bool:
+    """There is an attempt of ours to page somebody there with this key, whatever became of it."""
+    id = incident_of(key)
+    tried = desk.reach.of(tx, id) if id else ()
+    return any(one.how == connector and page_key(id, one.target) == key for one in tried)
 
 
 def _about(handling: Handling, incident: Incident) -> bool:

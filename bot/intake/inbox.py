@@ -18,7 +18,7 @@ from bot.errors import BadPayload, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.intake.meters import Meters
 from bot.intake.pace import LARGE, Pace
-from bot.ports import Connector, Database, Event, Ignored, InboxStore, Noted, Parcel, Parsed, Transaction
+from bot.ports import Claimed, Connector, Database, Event, Ignored, InboxStore, Noted, Parcel, Parsed, Transaction
 from bot.redact import redact
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class Told:
     changes: Callable[[Transaction, Sequence[Change], Desk], None]
     handlings: Callable[[Transaction, Sequence[Handling], Desk], None] = lambda *_: None
     tickets: Callable[[Transaction, Sequence[Ticket], Desk], None] = lambda *_: None
+    claimed: Callable[[Transaction, Sequence[Claimed], Desk], Sequence[Alert]] = lambda *_: ()  # those that are alerts after all
 
 
 @dataclass(slots=True)
@@ -49,6 +50,7 @@ class _Read:
     changes: list[Change] = field(default_factory=list)
     handlings: list[Handling] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
+    claimed: list[Claimed] = field(default_factory=list)
     took: float = 0.0  # seconds, the commit not included
 
     def __len__(self) -> int:
@@ -66,6 +68,8 @@ class _Read:
             self.tickets.append(event)
         elif isinstance(event, Noted):
             self.changes.append(event.build)
+        elif isinstance(event, Claimed):
+            self.claimed.append(event)
 
 
 class Drain:
@@ -162,6 +166,8 @@ class Drain:
             self._told.changes(tx, read.changes, self._desk)
         if read.tickets:
             self._told.tickets(tx, read.tickets, self._desk)
+        if read.claimed:
+            read.alerts += self._told.claimed(tx, read.claimed, self._desk)
         if read.alerts:
             self._told.alerts(tx, read.alerts, self._desk)
         if read.handlings:

@@ -46,6 +46,7 @@ from bot.ports.stores import (
 )
 from bot.ports.vendors import (
     ChangeSource,
+    Claimed,
     Connector,
     Delivery,
     Deployer,
@@ -98,6 +99,7 @@ __all__ = [
     "ChangeSource",
     "ChangeStore",
     "Channel",
+    "Claimed",
     "Clock",
     "Connector",
     "Database",

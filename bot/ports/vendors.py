@@ -42,6 +42,14 @@ class Noted(Ignored):
     build: Change
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed(Ignored):
+    """News of what carries the key of a page of ours, which anybody may write there: `alert`, unless we did send that page."""
+
+    key: str
+    alert: Alert
+
+
 Event = Alert | Change | Handling | Ticket | Ignored
 Parsed = tuple[Event, ...]
 

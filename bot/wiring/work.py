@@ -37,7 +37,7 @@ from bot.flows import (
 from bot.flows.alerts import on_alerts, release
 from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
-from bot.flows.handling import on_handlings
+from bot.flows.handling import not_ours, on_handlings
 from bot.flows.tickets import on_tickets
 from bot.intake.inbox import Told
 from bot.intake.schedule import Daily, Every, Job
@@ -75,7 +75,7 @@ def stories(channels: Collection[str] = ()) -> SlackStories:
 
 def told() -> Told:
     """The flows that the inbox leads to."""
-    return Told(on_alerts, on_changes, on_handlings, on_tickets)
+    return Told(on_alerts, on_changes, on_handlings, on_tickets, not_ours)
 
 
 def jobs(settings: Settings) -> list[Job]:

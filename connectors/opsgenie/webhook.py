@@ -1,8 +1,8 @@
 """Opsgenie's outgoing webhook: alerts, and what people do to them.
 
 Format: https://docs.opsgenie.com/docs/webhook-integration and .../marid-alert-action-data. Opsgenie does not sign; a custom
-header of the integration carries the token. An alert that Tocsin itself made has Tocsin's key as its alias: it never becomes
-an alert here.
+header of the integration carries the token. An alert that Tocsin itself made has Tocsin's key as its alias: the flow looks whether
+we sent it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import bears
 from bot.domain.vocabulary import environment_of, line, service_of, severity_of
 from bot.errors import BadSignature
-from bot.ports import Delivery, Ignored, Parsed
+from bot.ports import Claimed, Delivery, Ignored, Parsed
 
 NAME = "opsgenie"
 BY_TOCSIN = "Tocsin"  # the `source` of what we do there
@@ -53,14 +53,14 @@ def _events(payload: Node, action: str, alert: Node, received_at: datetime) -> I
     at = _time(alert["updatedAt"]) or received_at
     ours = alias if alias.startswith(PAGE) else ""
     by_people = action in DEEDS and payload["source"]["name"].text() != BY_TOCSIN
-    about_us = bool(ours) or action not in ("Create", *ENDS)
     if by_people:
         until = _time(alert["snoozeEndDate"]) if action == "Snooze" else None
         yield Handling(NAME, DEEDS[action], at, ref=ref, key=ours, by=alert["username"].text()[:100], until=until)
-    elif about_us:
-        yield Ignored(f"{action} that Tocsin did" if action in DEEDS else f"{action} of a page that Tocsin sent")
-    if not about_us:
-        yield _alert(alert, ref, action in ENDS, at, received_at)
+    if action == "Create" or action in ENDS:
+        told = _alert(alert, ref, action in ENDS, at, received_at)
+        yield Claimed(f"{action} of a page with Tocsin's key", ours, told) if ours else told
+    elif not by_people:
+        yield Ignored(f"{action} that Tocsin did")
 
 
 def _alert(alert: Node, ref: str, resolved: bool, at: datetime, received_at: datetime) -> Alert:

@@ -2,7 +2,8 @@
 
 Format: https://developer.pagerduty.com/docs/webhooks-overview, signatures:
 https://developer.pagerduty.com/docs/verifying-webhook-signatures. An incident that Tocsin itself triggered carries Tocsin's key
-as its incident_key: it never becomes an alert, or each page would open an incident that is paged.
+as its incident_key: the flow looks whether we sent it, or each page would open an incident that
+is paged.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,7 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import hmac_hex, proves
 from bot.domain.vocabulary import line, link, severity_of
 from bot.errors import BadPayload, BadSignature
-from bot.ports import Delivery, Ignored, Parsed
+from bot.ports import Claimed, Delivery, Ignored, Parsed
 
 NAME = "pagerduty"
 MOST_SIGNATURES = 10
@@ -60,13 +61,13 @@ def _events(event: Node, verb: str, at: datetime) -> Iterator[Alert | Handling |
     ref, key = incident["id"].needed()[:100], incident["incident_key"].text()[:255]
     person = event["agent"]["summary"].text()[:100] if event["agent"]["type"].text() in PEOPLE else ""
     ours = key if key.startswith(PAGE) else ""
-    if ours and (verb not in DEEDS or not person):
-        yield Ignored(f"incident.{verb} of a page that Tocsin sent")  # by Tocsin itself, or by a timer of PagerDuty's
-        return
-    if verb in DEEDS:
+    if verb in DEEDS and (person or not ours):  # else by Tocsin itself, or by a timer of PagerDuty's
         yield Handling(NAME, DEEDS[verb], at, ref=ref, key=ours, by=person)
-    if not ours and (verb in FIRING or verb == "resolved"):
-        yield _alert(incident, ref, verb == "resolved", at)
+    if verb in FIRING or verb == "resolved":
+        alert = _alert(incident, ref, verb == "resolved", at)
+        yield Claimed(f"incident.{verb} of a page with Tocsin's key", ours, alert) if ours else alert
+    elif ours and not person:
+        yield Ignored(f"incident.{verb} of a page that nobody did")
 
 
 def _alert(incident: Node, ref: str, resolved: bool, at: datetime) -> Alert:

@@ -1,10 +1,11 @@
 """Deeds travel both ways and end there: what changes nothing says nothing, and nothing is sent back to where it came from."""
 
+import json
 from datetime import timedelta
 
 import pytest
 
-from bot.domain.alert import Alert, fingerprint
+from bot.domain.alert import Alert, Severity, fingerprint
 from bot.domain.handling import Deed, Handling, page_key
 from bot.domain.incident import Status
 from bot.domain.request import Person
@@ -13,8 +14,11 @@ from bot.flows.alerts import on_alerts
 from bot.flows.command import acknowledge, resolve_by, silence, unsilence
 from bot.flows.desk import Desk
 from bot.flows.handling import on_handlings
-from bot.ports import Silenced
+from bot.intake.inbox import Drain
+from bot.ports import Delivery, Silenced
 from bot.storage.database import SqlDatabase
+from bot.wiring.work import told as told_of
+from connectors import pagerduty
 from tests.fakes import NOON, FakeClock, an_alert
 from tests.flows.reaching import FakePages, FakeResponder, a_reaching_desk, latest, told, until
 
@@ -104,8 +108,9 @@ async def test_one_of_two_problems_resolved_there_is_not_the_whole_incident(desk
     assert (over.status, over.resolved_by) == (Status.RESOLVED, "U0OLIVIA")
 
 
-async def test_a_page_of_ours_that_a_person_resolves_is_the_whole_incident(desk: Desk) -> None:
+async def test_a_page_of_ours_that_a_person_resolves_is_the_whole_incident(desk: Desk, clock: FakeClock) -> None:
     incident = await alerts(desk, an_alert(), an_alert(name="Slow", labels={"alertname": "Slow"}))
+    await until(desk, clock, seconds=5)
     await tell(desk, handling(Deed.RESOLVED, ref="", key=page_key(incident.id, "payments"), by="Somebody"))
     assert (await latest(desk, incident)).resolved_by == "Somebody"
 
@@ -254,3 +259,39 @@ async def test_a_name_at_the_vendor_that_looks_like_a_slack_user_is_nobody_in_sl
     await tell(desk, handling(Deed.ACKNOWLEDGED, by="U0APPROVER"))
     line = (await desk.db.read(lambda tx: desk.timeline.of(tx, incident.id)))[-1]
     assert (line.by, line.text) == ("U0APPROVER in pagerduty", "acknowledged (in pagerduty)")
+
+
+def our_news(key: str, verb: str = "triggered", person: str = "") -> Delivery:
+    """PagerDuty's news of an incident with this key."""
+    about = {"id": "P9", "title": "INC-1 is not acknowledged", "incident_key": key, "priority": {"summary": "P1"}}
+    agent = {"type": "user_reference", "summary": person} if person else {"type": "service_reference"}
+    event = {"id": f"{key}{verb}", "event_type": f"incident.{verb}", "agent": agent, "data": about, "occurred_at": NOON.isoformat()}
+    return Delivery("pagerduty", {}, json.dumps({"event": event}).encode(), NOON)
+
+
+async def drained(desk: Desk, *deliveries: Delivery) -> None:
+    """The deliveries through the real drain and the real stories."""
+    await desk.db.write(lambda tx: desk.inbox.add(tx, [(one, str(n)) for n, one in enumerate(deliveries)]))
+    while await Drain(desk, {"pagerduty": pagerduty.CONNECTOR}, told_of()).once():
+        pass
+
+
+async def test_news_of_a_page_that_we_sent_is_no_alert(desk: Desk, clock: FakeClock) -> None:
+    incident = await alerts(desk, an_alert())
+    await until(desk, clock, seconds=5)
+    assert desk.pagers["pagerduty"].pages
+    await drained(desk, our_news(page_key(incident.id, "payments")))
+    assert [i.id for i in await desk.db.read(lambda tx: desk.incidents.recent(tx, 9))] == [incident.id]
+
+
+@pytest.mark.parametrize("form", ["tocsin:", "tocsin:another:payments", "{}:somebody"])
+async def test_our_key_written_by_somebody_else_hides_no_alert_and_handles_nothing_of_ours(
+    desk: Desk, clock: FakeClock, form: str
+) -> None:
+    incident = await alerts(desk, an_alert())
+    await until(desk, clock, seconds=5)
+    key = form.format(page_key(incident.id, "")[:-1])
+    await drained(desk, our_news(key), our_news(key, "resolved", "mallory"))
+    newest, *_ = await desk.db.read(lambda tx: desk.incidents.recent(tx, 9))
+    assert (newest.title, newest.severity) == ("INC-1 is not acknowledged", Severity.SEV4)  # two Tocsins do not page each other
+    assert (await latest(desk, incident)).status is Status.OPEN
