@@ -18,9 +18,11 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
+    and_,
     delete,
     func,
     literal,
+    not_,
     or_,
     select,
     text,
@@ -147,6 +149,8 @@ def _change(row: RowMapping, texts: "Sequence[Column[object]]", names: Names, al
             was = bytes(was)
         else:
             now = was if was is None else names.out_of(was, alias)
+        if now != was and isinstance(now, str) and isinstance(column.type, String):
+            now = now[: column.type.length]  # an alias may be longer than the name
         if now != was:
             change[column.name] = now
     return change
@@ -167,11 +171,31 @@ def _one(tx: Transaction, table: Table, this: list[ColumnElement[bool]], change:
         values["said"] = random_salt() * 2  # it was a hash of who said it: guessable
     if table.name in _VERSIONED:
         values["version"] = table.c.version + 1
+    if _taken(tx, table, this, values):
+        if really:
+            sql(tx).execute(delete(table).where(*this))
+        return "erased"
     if really:
         sql(tx).execute(update(table).where(*this).values(values))
         if table.name in _VERSIONED:
             _raise_version(tx, table, this)
     return "rewritten"
+
+
+def _taken(tx: Transaction, table: Table, this: list[ColumnElement[bool]], values: Mapping[str, object]) -> bool:
+    """Another row has the very key that this one would get: two spellings of one name are the same afterwards."""
+    unique = [list(table.primary_key.columns), *(list(index.columns) for index in table.indexes if index.unique)]
+    for key in unique:
+        if not any(column.name in values for column in key):
+            continue
+        mine = sql(tx).execute(select(*key).where(*this)).mappings().first()
+        if mine is None:
+            continue
+        after = {column: values.get(column.name, mine[column.name]) for column in key}
+        same = [column == value for column, value in after.items()]
+        if None not in after.values() and sql(tx).execute(select(literal(1)).where(*same, not_(and_(*this)))).first():
+            return True
+    return False
 
 
 def _raise_version(tx: Transaction, table: Table, this: list[ColumnElement[bool]]) -> None:
