@@ -20,7 +20,7 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """1 for the worst, 4 for the least."""
-        return int(self.value[-1])
+        return int(self[-1])
 
     @staticmethod
     def worst(*severities: "Severity") -> "Severity":
@@ -61,16 +61,16 @@ def fingerprint(alert: Alert) -> str:
 
     Time, value and pod name are left out: they change while the problem stays. What names no service is about its node.
     """
-    group = sorted((k, v) for k, v in alert.group.items() if k not in ("pod", "instance", "container", "node"))
+    group = sorted([(k, v) for k, v in alert.group.items() if k not in ("pod", "instance", "container", "node")])
     service = alert.called or alert.service
     if service in ("", "unknown") and alert.labels.get("node"):
         group.append(("on node", alert.labels["node"]))
-    return _digest(alert.connector, alert.name, service, alert.environment, *(f"{k}={v}" for k, v in group))
+    return _digest(alert.connector, alert.name, service, alert.environment, *[f"{k}={v}" for k, v in group])
 
 
-def instance_key(alert: Alert) -> str:
-    """One instance of a problem: all of its labels (16 hex digits)."""
-    return _digest(fingerprint(alert), *(f"{k}={v}" for k, v in sorted(alert.labels.items())))
+def instance_key(alert: Alert, problem: str = "") -> str:
+    """One instance of a problem, whose fingerprint the caller may know: all of its labels (16 hex digits)."""
+    return _digest(problem or fingerprint(alert), *[f"{k}={v}" for k, v in sorted(alert.labels.items())])
 
 
 def _digest(*parts: str) -> str:

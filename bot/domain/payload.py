@@ -60,7 +60,9 @@ class Node:
         found = {}
         for key, value in self.value.items():
             if isinstance(value, str):
-                found[scrubbed(str(key))] = scrubbed(value)
+                found[key if key.isascii() and "\0" not in key else scrubbed(str(key))] = (
+                    value if value.isascii() and "\0" not in value else scrubbed(value)
+                )
             elif isinstance(value, bool):
                 found[scrubbed(str(key))] = str(value).lower()
             elif isinstance(value, int | float):

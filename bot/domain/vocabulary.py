@@ -41,7 +41,10 @@ def environment_of(labels: Mapping[str, str]) -> str:
 
 def first(values: Mapping[str, str], keys: Sequence[str]) -> tuple[str, str]:
     """The first of these keys with a value that is not blank, and that value; two empty texts for none."""
-    return next(((key, values[key].strip()) for key in keys if values.get(key, "").strip()), ("", ""))
+    for key in keys:
+        if (value := values.get(key)) and (bare := value.strip()):
+            return key, bare
+    return "", ""
 
 
 def line(text: str, most: int = 300) -> str:

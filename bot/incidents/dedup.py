@@ -60,7 +60,7 @@ class Event:
 
 def identified(batch: Iterable[Alert]) -> list[Event]:
     """The events of a batch in the order in which they happened, whatever order they came in."""
-    events = [Event(alert, fingerprint(alert), instance_key(alert)) for alert in batch]
+    events = [Event(alert, mark := fingerprint(alert), instance_key(alert, mark)) for alert in batch]
     return sorted(events, key=lambda e: (e.at, e.alert.resolved, e.fingerprint, e.instance))
 
 

@@ -7,12 +7,13 @@ Everything here runs in linear time: repetitions have upper bounds and alternati
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import compress
 
 from bot.redact.randomness import HEX, entropy, is_random
 from bot.redact.shapes import PUBLISHED, SHAPES
-from bot.redact.vendors import vendors_keys
+from bot.redact.vendors import HINTS as _VENDORS_HINTS
+from bot.redact.vendors import squeeze, vendors_keys
 
 SECRET = "[SECRET]"  # noqa: S105 - what stands in place of a secret
 
@@ -107,7 +108,7 @@ _LINK = re.compile(r"https?://|/|\./|~/|[A-Za-z]:\\")
 
 def redact(text: str) -> str:
     """The same text with every secret replaced by [SECRET]; names of keys, users and hosts stay readable."""
-    if not text:
+    if not text or _is_dull(text):
         return text
     text = _without_pem(text)
     long = [word for word in text.split() if len(word) >= _SHORTEST_SHAPE]
@@ -122,6 +123,38 @@ def redact(text: str) -> str:
     if any(len(word) >= _SHORTEST_RANDOM for word in long):
         text = _RANDOM.sub(_unless_named, text)
     return text
+
+
+_dull: set[bytes] = set()
+_MOST_DULL = 20_000
+_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
+
+
+def _is_dull(text: str) -> bool:
+    """There is no sign of a secret in it, which most texts show by words that were looked at before.
+
+    No hint has a blank in it, so that words tell all there is. Numbers are all alike, in hints too: more looks like a sign.
+    """
+    words = set(text.encode("utf-8", "surrogatepass").translate(_ALIKE).split()) - _dull
+    if words:
+        low = _said(words)
+        long = _said([word for word in words if len(word) >= _SHORTEST_SHAPE])
+        if _holds(low, _SURROUNDING_HINTS) or _holds(squeeze(low), _VENDORS_HINTS) or (long and _holds(long, _LONG_HINTS)):
+            return False
+        if max(map(len, words)) >= _SHORTEST_RANDOM:
+            return False
+        if len(_dull) > _MOST_DULL:
+            _dull.clear()
+        _dull.update(words)
+    return "PRIVATE KEY" not in text
+
+
+def _said(words: Iterable[bytes]) -> str:
+    return _folded(b" ".join(words).decode("utf-8", "surrogatepass"))
+
+
+def _holds(low: str, hints: Iterable[str]) -> bool:
+    return any(map(low.__contains__, hints))
 
 
 def _folded(text: str) -> str:
@@ -265,3 +298,6 @@ _BY_SURROUNDINGS: tuple[tuple[tuple[str, ...], re.Pattern[str], Callable[[re.Mat
         _assigned,
     ),
 )
+
+_SURROUNDING_HINTS = tuple(dict.fromkeys(hint for hints, _, _ in _BY_SURROUNDINGS for hint in hints))
+_LONG_HINTS = tuple(dict.fromkeys(hint.encode().translate(_ALIKE).decode() for hint in _SHAPE_HINTS))

@@ -104,16 +104,21 @@ def _pattern(vendor: str, value: str) -> re.Pattern[str]:
     return re.compile(_NAMED.format(before=before, vendor=spelt.get(vendor, vendor), value=f"(?:{value})"), re.IGNORECASE)
 
 
-_SQUEEZED = tuple(vendor.replace("_", "") for vendor, _ in _VENDORS)
+HINTS = tuple(vendor.replace("_", "") for vendor, _ in _VENDORS)
 _PATTERNS = tuple(_pattern(vendor, value) for vendor, value in _VENDORS)
 
 
 def vendors_keys(text: str, replacement: str) -> str:
     """The text with the keys that stand behind their vendor's name replaced."""
-    squeezed = text.lower().replace("-", "").replace("_", "")
-    for pattern in compress(_PATTERNS, map(squeezed.__contains__, _SQUEEZED)):
+    squeezed = squeeze(text.lower())
+    for pattern in compress(_PATTERNS, map(squeezed.__contains__, HINTS)):
         text = pattern.sub(lambda match: _replaced(match, replacement), text)
     return text
+
+
+def squeeze(low: str) -> str:
+    """A text in lower case as the hints are spelt."""
+    return low.replace("-", "").replace("_", "")
 
 
 def _replaced(match: re.Match[str], replacement: str) -> str:

@@ -2,21 +2,16 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
-from typing import TypeVar
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, delete, insert, select
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, delete, select
 
 from bot.domain.alert import Alert
 from bot.ports import Problem, Sighting, Transaction
-from bot.storage.bulk import execute_many
+from bot.storage.bulk import among, listed, put_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Short
 from bot.storage.database import UtcDateTime, metadata, sql
 from bot.storage.upsert import upsert
-
-T = TypeVar("T")
-CHUNK = 400  # values in one IN list
 
 problems = Table(
     "problems",
@@ -55,7 +50,9 @@ alerts = Table(
     Column("body", Text, nullable=False),
 )
 Index("ix_alerts_incident_id_id", alerts.c.incident_id, alerts.c.id)
-_INSERT = insert(alerts)
+DIALECTS = ("sqlite", "postgresql")
+_INSTANCES = {dialect: select(instances).where(among("values", instances.c.key, dialect)) for dialect in DIALECTS}
+_PROBLEMS = {dialect: select(problems).where(among("values", problems.c.fingerprint, dialect)) for dialect in DIALECTS}
 
 
 class SqlAlertStore:
@@ -65,28 +62,28 @@ class SqlAlertStore:
         """What is known of the problems of these (fingerprint, instance key) pairs, by fingerprint."""
         firing: dict[str, dict[str, datetime]] = {}
         cleared: dict[str, dict[str, datetime]] = {}
-        for some in _chunks(sorted({key for _, key in pairs})):
-            for row in sql(tx).execute(select(instances).where(instances.c.key.in_(some))):
-                if row.began_at is not None:
-                    firing.setdefault(row.fingerprint, {})[row.key] = row.began_at
-                elif row.ended_at is not None:
-                    cleared.setdefault(row.fingerprint, {})[row.key] = row.ended_at
-        found: dict[str, Problem] = {}
-        for some in _chunks(sorted({fingerprint for fingerprint, _ in pairs})):
-            for row in sql(tx).execute(select(problems).where(problems.c.fingerprint.in_(some))):
-                found[row.fingerprint] = Problem(
-                    fingerprint=row.fingerprint,
-                    name=row.name,
-                    service=row.service,
-                    incident_id=row.incident_id,
-                    firing=firing.get(row.fingerprint, {}),
-                    cleared=cleared.get(row.fingerprint, {}),
-                    count=row.firing,
-                    events=row.events,
-                    last_at=row.last_at,
-                    resolved_at=row.resolved_at,
-                )
-        return found
+        wanted, dialect = {"values": listed({key for _, key in pairs})}, sql(tx).dialect.name
+        for row in sql(tx).execute(_INSTANCES[dialect], wanted):
+            if row.began_at is not None:
+                firing.setdefault(row.fingerprint, {})[row.key] = row.began_at
+            elif row.ended_at is not None:
+                cleared.setdefault(row.fingerprint, {})[row.key] = row.ended_at
+        wanted = {"values": listed({fingerprint for fingerprint, _ in pairs})}
+        return {
+            row.fingerprint: Problem(
+                fingerprint=row.fingerprint,
+                name=row.name,
+                service=row.service,
+                incident_id=row.incident_id,
+                firing=firing.get(row.fingerprint, {}),
+                cleared=cleared.get(row.fingerprint, {}),
+                count=row.firing,
+                events=row.events,
+                last_at=row.last_at,
+                resolved_at=row.resolved_at,
+            )
+            for row in sql(tx).execute(_PROBLEMS[dialect], wanted)
+        }
 
     def save(self, tx: Transaction, kept: Iterable[Problem]) -> None:
         """Insert or replace problems and the instances they hold; instances they do not hold stay as they are."""
@@ -104,7 +101,7 @@ class SqlAlertStore:
                 "name": one.alert.name,
                 "service": one.alert.service,
                 "environment": one.alert.environment,
-                "severity": one.alert.severity.value,
+                "severity": str(one.alert.severity),
                 "resolved": one.alert.resolved,
                 "verdict": one.verdict,
                 "incident_id": one.incident_id,
@@ -112,7 +109,7 @@ class SqlAlertStore:
             }
             for one in sightings
         ]
-        execute_many(tx, _INSERT, rows)
+        put_many(tx, alerts, rows)
 
     def events(self, tx: Transaction, incident_id: str, limit: int = 500) -> tuple[Alert, ...]:
         """The first alert events of an incident, oldest first."""
@@ -150,9 +147,3 @@ def _instances(problem: Problem) -> Iterator[dict[str, object]]:
         yield {"key": key, "fingerprint": problem.fingerprint, "began_at": began, "ended_at": None}
     for key, ended in problem.cleared.items():
         yield {"key": key, "fingerprint": problem.fingerprint, "began_at": None, "ended_at": ended}
-
-
-def _chunks(values: Sequence[T]) -> Iterator[list[T]]:
-    left = iter(values)
-    while some := list(islice(left, CHUNK)):
-        yield some

@@ -1,6 +1,6 @@
 """What is kept of an alert: remembering what was plain must never let a secret through."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -26,3 +26,12 @@ def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         tidied(an_alert(summary=f"the {n}th", description="x" * 300), lambda _: None, "production")
     assert len(tidy._known) <= 100 + 20
     assert max(map(len, tidy._known)) <= tidy.LONGEST_KNOWN
+
+
+def test_what_needs_no_tidying_is_kept_as_it_is() -> None:
+    alert = an_alert(
+        ended_at=an_alert().started_at, resolved=True, readable=False, ref="r-1", called="cart", runbook_url="https://a/b",
+        link="https://a/c", group={"cluster": "eu"}, description="down", service_from="label app",
+    )  # fmt: skip
+    kept = tidied(alert, lambda _: None, "production")
+    assert {f.name: getattr(kept, f.name) for f in fields(kept)} == {f.name: getattr(alert, f.name) for f in fields(alert)}

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bot.redact import SECRET, clean, redact
+from bot.redact import SECRET, clean, redact, secrets
 
 # Put together from pieces, so that no scanner takes this file for a leak.
 RANDOM = "gX69YO4CvBsVjzAwYxdGyDd30t5z9ez31gKATtj4"
@@ -112,6 +112,24 @@ def test_only_the_secret_goes_and_its_surroundings_stay_readable() -> None:
     assert redact('{"user": "shop", "password": "pRf7vG2h1L8n", "n": 1}') == (
         f'{{"user": "shop", "password": "{SECRET}", "n": 1}}'
     )
+
+
+def test_that_dull_words_are_remembered_never_lets_a_secret_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    around = ("load test alert r1-17 on svc4", "10.0.3.4:9100 uid=r1-18", "the checkout is slow", "résumé at 12:30")
+    texts = [f"{one} {text} {other}" for text in (*SECRETS.values(), *INNOCENT) for one in around for other in around]
+    for text in around:
+        redact(text)
+    quick = [redact(text) for text in texts]
+    monkeypatch.setattr(secrets, "_is_dull", lambda _: False)
+    assert quick == [redact(text) for text in texts]
+    assert not any(text.encode() in secrets._dull for text in SECRETS.values())
+
+
+def test_numbers_are_alike_but_hints_with_numbers_are_not_missed() -> None:
+    for n in range(3):
+        assert redact(f"node-{n}.example is 4b{n}d") == f"node-{n}.example is 4b{n}d"
+    known = "4b1d" + "x9Kq2LmZp4RtVw7YbNc3x9Kq2LmZp4RtVw7YbN"
+    assert redact(f"node-7.example says {known}") == f"node-7.example says {SECRET}"
 
 
 def test_redacting_twice_changes_nothing_more() -> None:
