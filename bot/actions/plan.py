@@ -14,6 +14,7 @@ from bot.domain.incident import Incident
 from bot.domain.service import Catalogue, Service
 from bot.errors import IllegalMove, NotFound
 from bot.ports import ChangeSource, Deployer
+from bot.redact import clean, redact
 
 MIGRATION = re.compile(r"(^|/)(migrations?|alembic|flyway|liquibase|db/migrate)(/|$)|\.sql$", re.IGNORECASE)
 LONG_AGO = timedelta(days=14)
@@ -65,7 +66,7 @@ async def make_plan(
     target = _target(action, current, history, changes)
     base, head = (current, target) if action.kind is ActionKind.DEPLOY else (target, current)
     commits = await _between(service.repository, base.commit, head.commit, change_sources)
-    mine = _shipped_with(service, commits)
+    mine = tuple(_to_be_shown(c) for c in _shipped_with(service, commits))
     files = tuple(dict.fromkeys(f for c in mine for f in c.files))
     risk, reasons = _risk(action, target, mine, files, service, around)
     plan = Plan(
@@ -141,6 +142,12 @@ def _shipped_with(service: Service, commits: Sequence[Commit]) -> tuple[Commit, 
         return tuple(commits)
     mine = Catalogue({service.name: service})
     return tuple(c for c in commits if not c.files or mine.shipping(service.repository, c.files))
+
+
+def _to_be_shown(commit: Commit) -> Commit:
+    """The commit as a plan keeps and shows it: nothing secret in its words and its files' names, and no diff."""
+    files = tuple(redact(clean(file)) for file in commit.files)
+    return replace(commit, author=redact(clean(commit.author)), message=redact(clean(commit.message)), files=files, diff="")
 
 
 def _risk(

@@ -52,7 +52,7 @@ def _placed(tx: Transaction, change: Change, catalogue: Catalogue, desk: Desk) -
         version=redact(clean(change.version)),
         author=redact(clean(change.author)),
         url=redact(clean(change.url)),
-        files=tuple(clean(file) for file in change.files),
+        files=tuple(redact(clean(file)) for file in change.files),
         checks={redact(clean(name)): passed for name, passed in change.checks.items()},
     )
 

@@ -51,6 +51,14 @@ async def test_a_rollback_names_what_it_takes_out_again() -> None:
     assert made.made_at == NOON
 
 
+async def test_nothing_secret_in_the_words_or_files_of_a_commit_and_no_diff_is_in_a_plan() -> None:
+    token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    leaky = Commit("3f2c1a9", "oli\u202evia", NOON, f"use {token}", (f"services/payments/{token}.pem",), f"+{token}")
+    made = await plan(wish(), leaky)
+    assert made.commits == (Commit("3f2c1a9", "olivia", NOON, "use [SECRET]", ("services/payments/[SECRET].pem",)),)
+    assert made.files == ("services/payments/[SECRET].pem",)
+
+
 async def test_a_migration_makes_a_rollback_dangerous() -> None:
     made = await plan(wish(), MIGRATION)
     assert made.risk is Risk.HIGH
