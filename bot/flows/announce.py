@@ -143,9 +143,9 @@ async def _shown(card: Card, view: Shown, home: Place, desk: Desk) -> None:
     place = await _put(card, view, home, desk)
 
     def record(tx: Transaction) -> None:
+        latest = desk.cards.hold(tx, card.key) or card  # before its companions, as everybody else does
         _companions(tx, view, desk)
         stir(tx, desk)
-        latest = desk.cards.hold(tx, card.key) or card
         desk.cards.put(tx, replace(latest, place=place, shown=shown, posts=latest.posts + 1))
 
     await desk.db.write(record)

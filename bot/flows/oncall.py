@@ -96,7 +96,10 @@ def _is_id(name: str) -> bool:
 
 
 async def choose_owner(incident_id: str, desk: Desk) -> None:
-    """An incident without a home gets its channel and its owner: asked once, before its first card."""
+    """An incident without a home gets its channel and its owner: asked once, before its first card.
+
+    In a transaction of its own: whoever holds a card waits for no incident, since large batches of alerts do the reverse.
+    """
 
     def look(tx: Transaction) -> tuple[Incident, Route] | None:
         incident = desk.incidents.get(tx, incident_id)
@@ -107,15 +110,19 @@ async def choose_owner(incident_id: str, desk: Desk) -> None:
         return incident, route_of(incident, cause.service if cause else incident.service, desk)
 
     found = await desk.db.read(look)
-    if found is None or found[1].on_call_from is None:
-        return  # the card's own flow does it without asking anybody
-    answer = await whose_turn(found[1], desk)
+    if found is None:
+        return
+    route = found[1]
+    answer = await whose_turn(route, desk) if route.on_call_from is not None else None
 
     def keep(tx: Transaction) -> None:
         incident = desk.incidents.get(tx, incident_id)
         if incident is None or incident.channel:
             return
-        changed = replace(incident, channel=found[1].channel, on_call=answer.people, on_call_from=answer.source)
+        if answer is None:
+            desk.incidents.save(tx, replace(incident, channel=route.channel, on_call=route.on_call))
+            return
+        changed = replace(incident, channel=route.channel, on_call=answer.people, on_call_from=answer.source)
         desk.incidents.save(tx, changed)
         who = ", ".join(answer.people) or "nobody"
         desk.timeline.add(tx, [Entry(incident_id, desk.clock(), EntryKind.NOTE, f"on call: {who} ({answer.source})")])
