@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
+from typing import TypeVar
 
 from bot.domain.alert import Severity
 
@@ -11,12 +13,15 @@ SERVICE_LABELS = (
 )  # fmt: skip
 ENVIRONMENT_LABELS = ("environment", "env", "deployment_environment", "stage")
 SEVERITY_LABELS = ("severity", "priority", "level")
+IDENTITY = ("alertname", *SERVICE_LABELS, *ENVIRONMENT_LABELS, *SEVERITY_LABELS, "cluster", "instance", "pod", "node",
+            "summary", "description", "title", "message", "runbook_url")  # fmt: skip
 SEVERITIES = {
     Severity.SEV1: ("sev1", "sev-1", "p0"),
     Severity.SEV2: ("sev2", "sev-2", "p1", "critical", "crit", "page", "fatal", "emergency", "disaster", "high"),
     Severity.SEV3: ("sev3", "sev-3", "p2", "error", "major", "warning", "warn", "average", "medium", "minor"),
     Severity.SEV4: ("sev4", "sev-4", "p3", "p4", "p5", "info", "information", "informational", "notice", "low", "none", "debug"),
 }
+_Value = TypeVar("_Value")
 _REPOSITORY = re.compile(r"(?:(?:https?|ssh|git)://(?:[^/@\s]+@)?[^/@\s]+/|[\w.-]+@[\w.-]+:)([\w.~-]+(?:/[\w.~-]+)+?)/?")
 _SEVERITY = {word: severity for severity, words in SEVERITIES.items() for word in words}
 
@@ -45,6 +50,12 @@ def first(values: Mapping[str, str], keys: Sequence[str]) -> tuple[str, str]:
         if (value := values.get(key)) and (bare := value.strip()):
             return key, bare
     return "", ""
+
+
+def identity(labels: Mapping[str, _Value], most: int) -> dict[str, _Value]:
+    """At most so many of the labels, in their order after those that tell what an alert is and where."""
+    names = dict.fromkeys(name for name in IDENTITY if name in labels)
+    return {name: labels[name] for name in islice(chain(names, (n for n in labels if n not in names)), most)}
 
 
 def line(text: str, most: int = 300) -> str:

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from bot.domain.alert import Alert
 from bot.domain.service import Service
+from bot.domain.vocabulary import identity
 from bot.redact import clean, redact
 
 MOST_LABELS = 64
@@ -21,6 +22,7 @@ def tidied(alert: Alert, resolve: Resolve, default_environment: str) -> Alert:
     `resolve` is the catalogue's; a caller with many alerts remembers its answers.
     """
     labels, group = _kept(alert.labels), _kept(alert.group)
+    description = _said(alert)
     plain = _plain(_fields(alert, labels, group))
     text = _cut if plain else _text
     service, found = text(alert.service, 100) or "unknown", alert.service_from
@@ -37,7 +39,7 @@ def tidied(alert: Alert, resolve: Resolve, default_environment: str) -> Alert:
         started_at=alert.started_at,
         ended_at=alert.ended_at,
         summary=text(alert.summary, 500),
-        description=alert.description[:4000] if plain else redact(clean(alert.description[:8000]))[:4000],
+        description=description[:4000] if plain else redact(clean(description[:8000]))[:4000],
         labels=_cut_pairs(labels) if plain else {_text(key, 100): _value(key, label) for key, label in labels},
         group=_cut_pairs(group) if plain else {_text(key, 100): _value(key, label) for key, label in group},
         service_from=text(found, 200),
@@ -83,7 +85,17 @@ def _fields(alert: Alert, labels: Pairs, group: Pairs) -> list[str]:
 
 
 def _kept(labels: Mapping[str, str]) -> Pairs:
-    return sorted(labels.items())[:MOST_LABELS] if labels else ()
+    if len(labels) <= MOST_LABELS:
+        return sorted(labels.items()) if labels else ()
+    return sorted(identity(dict(sorted(labels.items())), MOST_LABELS).items())
+
+
+def _said(alert: Alert) -> str:
+    """The description, and that labels are missing."""
+    if len(alert.labels) <= MOST_LABELS:
+        return alert.description
+    left_out = f"{MOST_LABELS} of its {len(alert.labels)} labels are kept; the others are in the delivery (`tocsin inbox show`)."
+    return f"{left_out}\n{alert.description}"
 
 
 def _cut(text: str, most: int) -> str:
@@ -91,7 +103,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _cut_pairs(pairs: Pairs) -> dict[str, str]:
-    return {_cut_key(key): value[:LONGEST_VALUE] for key, value in pairs}
+    return {_cut_key(key[:LONGEST_KNOWN]): value[:LONGEST_VALUE] for key, value in pairs}
 
 
 @lru_cache(maxsize=2_000)

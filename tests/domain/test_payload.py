@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.domain.payload import Node, read_json, scrubbed
+from bot.domain.payload import MOST_TEXTS, Node, read_json, scrubbed
 from bot.errors import BadPayload
 
 
@@ -50,3 +50,9 @@ def test_what_is_no_time_is_refused(value: object) -> None:
 def test_text_never_holds_what_no_database_takes() -> None:
     assert scrubbed("a\0b\ud800é") == "ab?é"
     assert Node("x\0").text() == "x"
+
+
+def test_of_an_absurd_number_of_labels_the_usual_ones_are_read() -> None:
+    told = Node({**{f"k{n}": "v" for n in range(60_000)}, "service": "payments", "alertname": "Slow"}).texts()
+    assert len(told) == MOST_TEXTS
+    assert (told["service"], told["alertname"], told["k0"]) == ("payments", "Slow", "v")

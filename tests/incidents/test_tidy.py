@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from bot.domain.alert import instance_key
 from bot.incidents import tidy
 from bot.incidents.tidy import tidied
 from tests.fakes import an_alert
@@ -35,3 +36,21 @@ def test_what_needs_no_tidying_is_kept_as_it_is() -> None:
     )  # fmt: skip
     kept = tidied(alert, lambda _: None, "production")
     assert {f.name: getattr(kept, f.name) for f in fields(kept)} == {f.name: getattr(alert, f.name) for f in fields(alert)}
+
+
+def test_of_too_many_labels_those_that_identify_an_alert_are_kept_and_it_says_so() -> None:
+    many = {f"a{n:04d}": "x" for n in range(5000)}
+    known = {"service": "checkout", "alertname": "Slow", "severity": "page", "pod": "checkout-7f"}
+    first, again = (an_alert(labels=labels, description="p99 is high") for labels in (many | known, known | many))
+    kept = tidied(first, lambda _: None, "production")
+    assert kept.labels.items() >= known.items()
+    assert len(kept.labels) == tidy.MOST_LABELS
+    assert kept.description.startswith("64 of its 5004 labels are kept")
+    assert kept.description.endswith("p99 is high")
+    assert instance_key(kept) == instance_key(tidied(again, lambda _: None, "production"))
+
+
+def test_the_usual_number_of_labels_is_nothing_to_speak_of() -> None:
+    alert = an_alert(labels={f"a{n}": "x" for n in range(tidy.MOST_LABELS)}, description="p99 is high")
+    kept = tidied(alert, lambda _: None, "production")
+    assert (kept.labels, kept.description) == (alert.labels, alert.description)
