@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 TOKENS = 256  # where the folder names no limit
+AT_ONCE = 1024  # tokens in one run: more takes more memory and no less time
 
 _MODULES = ("Transformer", "Pooling", "Normalize")
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first"}
@@ -51,9 +52,11 @@ class OnnxModel:
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of unit length per text."""
-        if not texts:
-            return []
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        at_once = max(1, AT_ONCE // max(map(len, tokens), default=1))
+        return [v for start in range(0, len(tokens), at_once) for v in self._run(tokens[start : start + at_once])]
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
         ids = np.zeros((len(tokens), max(map(len, tokens))), np.int32)
         mask = np.zeros_like(ids)
         for row, mine in enumerate(tokens):
