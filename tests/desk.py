@@ -7,7 +7,7 @@ from typing import Any
 from bot.actions.policy import Policies
 from bot.domain.document import Document
 from bot.domain.service import Catalogue, Service
-from bot.flows import announce, investigation, question, report, thinking
+from bot.flows import announce, investigation, past, question, report, thinking
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, read_routing
 from bot.knowledge.library import Library
@@ -74,6 +74,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         "investigate": investigation.investigate,
         "think": thinking.think,
         "answer": question.answer,
+        "keep_past": past.keep_past,
         "digest": report.digest,
         "remind": report.remind,
     }

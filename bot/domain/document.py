@@ -80,6 +80,7 @@ class Found:
     tier: Tier
     score: float
     why: tuple[str, ...] = ()  # of a past incident: what it has in common with this one, for people
+    likeness: str = ""  # of a past incident: "same as", "like", "possibly like"
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunbookLink:
-    """A runbook, or a section of it, that fits the incident; `tier` says how it was found."""
+    """A runbook, or a section of it, that fits the incident; `tier` says how it was found, `id` is the document's."""
 
     title: str
     section: str
@@ -114,11 +114,15 @@ class RunbookLink:
     link: str
     tier: str
     evidence: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PastLink:
-    """A similar past incident and what is known of it."""
+    """A similar past incident and what is known of it: `why` it is taken for similar, `likeness` how sure that is.
+
+    `origin` is the tool it was imported from, `at` its end or, where nobody noted that, its beginning.
+    """
 
     id: str
     title: str
@@ -127,6 +131,10 @@ class PastLink:
     why: str
     confirmed: bool
     evidence: str = ""
+    likeness: str = ""  # "same as", "like", "possibly like"
+    at: datetime | None = None
+    took: str = ""  # "42 min"
+    origin: str = ""
 
 
 class Stance(StrEnum):

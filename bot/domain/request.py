@@ -31,6 +31,8 @@ class Deed(StrEnum):
     ANSWER_NOT_USEFUL = "answer_not_useful"
     SERVICE_MAP = "service_map"
     SERVICE_UNMAP = "service_unmap"
+    SUGGESTION_JUDGE = "suggestion_judge"
+    SUGGESTION_LINK = "suggestion_link"
 
 
 class More(StrEnum):
@@ -88,7 +90,9 @@ class Press:
     `value` is the id the button carried: of an incident, an action or an interaction. `choice` is set for
     INCIDENT_MORE: TIMELINE, CATCHUP, EXPLAIN, REGROUP or UNDO. `text` is what the person wrote in the modal (the other
     cause, the reason for resolving or silencing) or chose (a service), plain text; `span` how long to be silent ("2h"),
-    `cause` the cause that a person names while resolving.
+    `cause` the cause that a person names while resolving. A suggestion's `value` is what it stood under ("incident:<id>" or
+    "answer:<id>"), its `text` the verb and the document ("useful:<reference>"); of the form that links a runbook `choice_ref`
+    is the document chosen, `text` a link or title that was pasted.
     """
 
     person: Person
@@ -101,6 +105,7 @@ class Press:
     text: str = ""
     span: str = ""
     cause: str = ""
+    choice_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ person made counts for exactly that problem. Its neighbours, the same alert on a
 on the same service, inherit it once two people said so, or one person in two incidents.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.interaction import Opinion
@@ -15,24 +16,32 @@ INDEPENDENT = 2  # people, or incidents, until neighbours inherit a link
 UNWANTED = 2  # people who say "not useful" until a document steps back
 
 
+def reference(document: str) -> str:
+    """A short name of a document, for buttons: its id may be longer than a button can carry."""
+    return hashlib.sha256(document.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The problem that something was said about: the alert's name in its normal form, and the service ("" for a question)."""
+    """The problem that something was said about: the alert's name in its normal form, and the service ("" for a question).
+
+    `alert` is the name as people write it.
+    """
 
     problem: str
     service: str = ""
+    alert: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One person's word on one document for one problem. `alert` is the problem as people write it."""
+    """One person's word on one document for one problem."""
 
     subject: Subject
     document: str
     opinion: Opinion  # LINKED, USEFUL or NOT_USEFUL
     by: str
     at: datetime
-    alert: str = ""
     incident_id: str = ""  # where it was said, "" for a question
 
     @property
@@ -45,23 +54,21 @@ class Judgement:
 Kin = Callable[[str, str], bool]
 
 
-def confirmed(said: Iterable[Judgement], problem: str, services: Sequence[str], family: Kin) -> tuple[str, ...]:
-    """Ids of the documents that people linked to this problem, the surest first: its own links before inherited ones.
+def confirmed(said: Iterable[Judgement], subjects: Collection[Subject], family: Kin) -> tuple[str, ...]:
+    """Ids of the documents that people linked to one of these problems, the surest first: own links before inherited ones.
 
     `family` tells whether two alerts (as people write them, or normal names) are of one family.
     """
     links = [s for s in said if s.opinion is Opinion.LINKED]
-    places = set(services) or {""}
-    own = [s for s in links if s.subject.problem == problem and s.subject.service in places]
-    near = [s for s in links if s not in own and _neighbour(s, problem, places, family)]
+    own = [s for s in links if s.subject in subjects]
+    near = [s for s in links if s.subject not in subjects and any(_neighbours(s, of, family) for of in subjects)]
     inherited = [d for d in _by_strength(near) if _independent([s for s in near if s.document == d])]
     return tuple(dict.fromkeys((*_by_strength(own), *inherited)))
 
 
-def unwanted(said: Iterable[Judgement], problem: str, services: Sequence[str]) -> frozenset[str]:
-    """Documents that step back for this problem: at least two people found them useless, and more than found them useful."""
-    places = set(services) or {""}
-    mine = [s for s in said if s.subject.problem == problem and s.subject.service in places]
+def unwanted(said: Iterable[Judgement], subjects: Collection[Subject]) -> frozenset[str]:
+    """Documents that step back for these problems: at least two people found them useless, and more than speak for them."""
+    mine = [s for s in said if s.subject in subjects]
     against: dict[str, set[str]] = {}
     for s in mine:
         if s.opinion is Opinion.NOT_USEFUL:
@@ -70,12 +77,12 @@ def unwanted(said: Iterable[Judgement], problem: str, services: Sequence[str]) -
     return frozenset(d for d, who in against.items() if len(who) >= UNWANTED and len(who) > len(speak[d]))
 
 
-def _neighbour(said: Judgement, problem: str, places: set[str], family: Kin) -> bool:
-    if not said.subject.service or "" in places:  # questions have no neighbours
+def _neighbours(said: Judgement, of: Subject, family: Kin) -> bool:
+    if not said.subject.service or not of.service:  # questions have no neighbours
         return False
-    if said.subject.problem == problem:
+    if said.subject.problem == of.problem:
         return True
-    return said.subject.service in places and family(said.alert or said.subject.problem, problem)
+    return said.subject.service == of.service and family(said.subject.alert or said.subject.problem, of.alert or of.problem)
 
 
 def _independent(said: Sequence[Judgement]) -> bool:

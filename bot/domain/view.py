@@ -66,6 +66,15 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """A document that an answer showed, so that people can say whether it was the right one."""
+
+    id: str
+    title: str
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerView:
     """An answer to a question: Markdown, with the evidence it cites, how it was made, and the journal's id for feedback."""
 
@@ -73,6 +82,7 @@ class AnswerView:
     engine: str
     interaction_id: str = ""
     evidence: tuple[tuple[str, str, str], ...] = ()  # (E-id, text, link)
+    offered: tuple[Offered, ...] = ()  # runbooks and past incidents that it showed
 
 
 @dataclass(frozen=True, slots=True)

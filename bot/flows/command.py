@@ -22,6 +22,7 @@ from bot.flows.carrying import tell_vendors
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
+from bot.flows.knowing import Reader
 from bot.flows.listening import listen
 from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire, mentioned
@@ -200,7 +201,8 @@ async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
         return _usage("runbook")
     began = time.perf_counter()
     text = redact(request.text)
-    found = await desk.library.find(inquire(text, mentioned(text, desk), None, Topic.RUNBOOK), DocumentKind.RUNBOOK)
+    reader = Reader(desk, channel=request.channel)
+    found = await reader.find(inquire(text, mentioned(text, desk), None, Topic.RUNBOOK), DocumentKind.RUNBOOK)
     said = "; ".join(f"{f.document.title} › {f.section}" if f.section else f.document.title for f in found.found)
     interaction = Interaction(
         id=answer_id(request.id),

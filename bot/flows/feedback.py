@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-from bot.domain.action import ActionStatus
-from bot.domain.document import Document
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Feedback, Opinion
@@ -12,8 +10,8 @@ from bot.domain.view import NoteView, Shown
 from bot.errors import NotFound
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
-from bot.knowledge.documents import incident_document
-from bot.ports import ActionStore, DiagnosisStore, Transaction
+from bot.flows.past import is_knowledge, keep_past, keep_surroundings
+from bot.ports import Transaction
 from bot.redact import redact
 
 _OPINIONS = {
@@ -30,11 +28,10 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
     if opinion in (Opinion.USEFUL, Opinion.NOT_USEFUL):
         kept = await desk.db.write(lambda tx: desk.journal.judge(tx, _feedback(press, opinion, desk, interaction=press.value)))
         return NoteView("Thank you, noted." if kept else "You said so already; thank you.")
-    incident, document = await desk.db.write(lambda tx: _confirm(tx, press, opinion, desk))
-    await desk.library.remember(document)
-    return NoteView(
-        f"Noted as the cause of {incident.key}: {incident.confirmed_cause}. It will be found when this happens again."
-    )
+    incident = await desk.db.write(lambda tx: _confirm(tx, press, opinion, desk))
+    await keep_past({"incident_id": incident.id}, desk)  # at once here, by durable work everywhere
+    when = "It will be found when this happens again" if is_knowledge(incident) else "Once it is resolved, it will be found again"
+    return NoteView(f"Noted as the cause of {incident.key}: {incident.confirmed_cause}. {when}.")
 
 
 def _feedback(press: Press, opinion: Opinion, desk: Desk, *, interaction: str = "", incident: str = "") -> Feedback:
@@ -49,7 +46,7 @@ def _feedback(press: Press, opinion: Opinion, desk: Desk, *, interaction: str = 
     )
 
 
-def _confirm(tx: Transaction, press: Press, opinion: Opinion, desk: Desk) -> tuple[Incident, Document]:
+def _confirm(tx: Transaction, press: Press, opinion: Opinion, desk: Desk) -> Incident:
     incident = desk.incidents.get(tx, press.value)
     if incident is None:
         raise NotFound("That incident is no longer kept; `/incident list` shows those there are.")
@@ -64,7 +61,8 @@ def _confirm(tx: Transaction, press: Press, opinion: Opinion, desk: Desk) -> tup
     desk.ledger.append(tx, now, press.person.id, "confirmed cause", incident.id, {"cause": cause})
     announce(tx, confirmed, desk)
     want(tx, f"confirm:{incident.id}", desk)
-    return confirmed, past_document(tx, confirmed, desk.diagnoses, desk.actions)
+    keep_surroundings(tx, confirmed, desk)
+    return confirmed
 
 
 def named_cause(diagnosis: Diagnosis | None) -> str:
@@ -76,18 +74,3 @@ def named_cause(diagnosis: Diagnosis | None) -> str:
         commit = f" ({cause.commit[:7]})" if cause.commit else ""
         return f"{cause.service} {cause.version}: {cause.title}{commit}".replace("  ", " ")
     return diagnosis.operational_cause.text if diagnosis.operational_cause else diagnosis.summary
-
-
-def past_document(tx: Transaction, incident: Incident, diagnoses: DiagnosisStore, actions: ActionStore) -> Document:
-    """The incident as knowledge: what was seen, the confirmed cause, the change and what helped."""
-    diagnosis = diagnoses.latest(tx, incident.id)
-    cause = diagnosis.cause if diagnosis else None
-    fixed = [a for a in actions.of_incident(tx, incident.id) if a.status is ActionStatus.SUCCEEDED]
-    return incident_document(
-        incident,
-        cause=incident.confirmed_cause,
-        change=f"{cause.service} {cause.version} ({cause.commit[:7]})" if cause else "",
-        fix=f"{fixed[0].kind.value} of {fixed[0].service} to {fixed[0].target}" if fixed else incident.resolved_by,
-        confirmed_by=incident.confirmed_by,
-        symptoms=[diagnosis.symptom] if diagnosis and diagnosis.symptom else [],
-    )

@@ -2,11 +2,13 @@
 
 from bot.domain.incident import Incident
 from bot.flows.desk import Desk
+from bot.flows.past import follow_past
 from bot.ports import Transaction
 
 
 def follow(tx: Transaction, incident: Incident, desk: Desk) -> None:
-    """The incident changed: its ticket will follow, if it has one or shall get one. Free of cost without a tracker."""
+    """The incident changed: its ticket will follow, if it has one or shall get one, and what is known of it as a past one."""
+    follow_past(tx, incident, desk)
     if not desk.trackers:
         return
     due = desk.ticketing

@@ -13,6 +13,7 @@ from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.telemetry import Window
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
+from bot.flows.knowing import Reader
 from bot.investigation.case import Case
 from bot.investigation.diagnose import closer, diagnose, with_knowledge
 from bot.investigation.gather import gather
@@ -53,16 +54,16 @@ async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:
     case = await collect(incident, desk)
     diagnosis = await asyncio.to_thread(diagnose, case)
     if inquiry := closer(diagnosis, case):
-        case = await know_more(case, inquiry, desk)
+        case = await know_more(case, inquiry, Reader(desk, incident))
         diagnosis = with_knowledge(diagnosis, case.runbooks, case.past)
     spent_ms = 1000 * (time.perf_counter() - began)
     await desk.db.write(lambda tx: _tell(tx, incident.id, diagnosis, case, spent_ms, desk))
 
 
-async def know_more(case: Case, inquiry: Inquiry, desk: Desk) -> Case:
+async def know_more(case: Case, inquiry: Inquiry, library: Reader) -> Case:
     """The case with what fits the named cause before what fitted the alerts alone."""
-    runbooks = await desk.library.find(inquiry, DocumentKind.RUNBOOK, KNOWN)
-    past = await desk.library.find(inquiry, DocumentKind.INCIDENT, KNOWN)
+    runbooks = await library.find(inquiry, DocumentKind.RUNBOOK, KNOWN)
+    past = await library.find(inquiry, DocumentKind.INCIDENT, KNOWN)
     return replace(case, runbooks=_first(runbooks.shown, case.runbooks), past=_first(past.shown, case.past))
 
 
@@ -84,7 +85,7 @@ async def collect(incident: Incident, desk: Desk) -> Case:
         catalogue=desk.catalogue(),
         sources=desk.evidence_sources,
         change_sources=desk.change_sources,
-        library=desk.library,
+        library=Reader(desk, incident),
         window=window,
         now=now,
         deadline=desk.limits.gather,

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bot.domain.document import DocumentKind, Inquiry
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Incident
-from bot.domain.interaction import Feature, Interaction
+from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import Person, Question
-from bot.domain.view import AnswerView, Place
+from bot.domain.view import AnswerView, Offered, Place
 from bot.errors import Unavailable
 from bot.flows.announce import post_once
 from bot.flows.answering import Heard, Said, ask, numbered
 from bot.flows.desk import Desk
+from bot.flows.knowing import Reader
 from bot.investigation import answers
 from bot.investigation.answers import Answer, Topic
 from bot.investigation.journal import recorded
@@ -46,7 +47,7 @@ async def answer(args: Mapping[str, Scalar], desk: Desk) -> None:
     kept = await desk.db.read(lambda tx: desk.journal.get(tx, id))
     try:
         if kept is not None:
-            await _show(args, _again(kept), None, desk)
+            await _show(args, replace(_again(kept), offered=offered(kept, desk)), None, desk)
         else:
             await _work_out(args, id, desk)
     except Unavailable as error:  # while the chat is away, what was worked out waits where patience is long
@@ -72,7 +73,7 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
     title = looking_at(text, incident, desk)
     if heard is not None:
         await heard.step(title, done=False)
-    rules = await reply(text, incident, diagnosis, await _zone(args, desk), desk)
+    rules = await reply(text, incident, diagnosis, await _zone(args, desk), desk, place.channel)
     if heard is not None:
         await heard.step(title, done=True)
     facts = numbered(rules, diagnosis if incident else None)
@@ -89,9 +90,11 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
         code_version=desk.code_version,
         corpus_version=desk.library.corpus_version,
         question=text,
+        retrieved=tuple(Retrieved(f.document.id, n, f.score, f.tier.value, True) for n, f in enumerate(rules.shown, 1)),
         latency_ms=1000 * (time.perf_counter() - began),
     )
     view, entries = outcome(plain, rules, said)
+    view = replace(view, offered=offered(plain, desk))
 
     def keep(tx: Transaction) -> None:
         for entry in entries:
@@ -135,6 +138,12 @@ def outcome(plain: Interaction, rules: Answer, said: Said | None) -> tuple[Answe
         flags=said.flags,
     )
     return view, (recorded(tried, said.reply, said.prompt), by_rules)
+
+
+def offered(entry: Interaction, desk: Desk) -> tuple[Offered, ...]:
+    """The documents that an answer showed, as far as the library still has them."""
+    titles = {d.id: d.title for d in desk.library.documents} if entry.retrieved else {}
+    return tuple(Offered(r.document, titles[r.document], r.tier) for r in entry.retrieved if r.document in titles)
 
 
 def _again(entry: Interaction) -> AnswerView:
@@ -227,8 +236,10 @@ def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Inciden
     return incident, (desk.diagnoses.latest(tx, incident.id) if incident else None)
 
 
-async def reply(text: str, incident: Incident | None, diagnosis: Diagnosis | None, zone: tzinfo, desk: Desk) -> Answer:
-    """The answer by rules."""
+async def reply(
+    text: str, incident: Incident | None, diagnosis: Diagnosis | None, zone: tzinfo, desk: Desk, channel: str = ""
+) -> Answer:
+    """The answer by rules, from what this channel may see."""
     topic = answers.topic(text)
     services = mentioned(text, desk)
     if topic is Topic.CHANGES:
@@ -241,13 +252,14 @@ async def reply(text: str, incident: Incident | None, diagnosis: Diagnosis | Non
     if topic is Topic.CAUSE and incident is not None:
         return answers.why(incident, diagnosis)
     inquiry = inquire(text, services, incident, topic)
+    reader = Reader(desk, None if topic is Topic.RUNBOOK else incident, channel)
     if topic is Topic.SEEN:
-        past = await desk.library.find(inquiry, DocumentKind.INCIDENT)
-        return answers.seen_before(past.found, past.note)
-    books = await desk.library.find(inquiry, DocumentKind.RUNBOOK)
+        past = await reader.find(inquiry, DocumentKind.INCIDENT)
+        return replace(answers.seen_before(past.found, past.note), shown=past.found)
+    books = await reader.find(inquiry, DocumentKind.RUNBOOK)
     if topic is Topic.NEXT:
-        return answers.what_next(incident, diagnosis, books.found, books.note)
-    return answers.from_runbooks(books.found, books.note)
+        return replace(answers.what_next(incident, diagnosis, books.found, books.note), shown=books.found[:2])
+    return replace(answers.from_runbooks(books.found, books.note), shown=books.found[:2])
 
 
 def inquire(text: str, services: tuple[str, ...], incident: Incident | None, topic: Topic) -> Inquiry:

@@ -15,6 +15,7 @@ from bot.domain.interaction import Feature, Interaction
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import collect
+from bot.flows.knowing import Reader
 from bot.flows.spending import Allowance, allowance, switched_off
 from bot.investigation.asking import is_small, question, second_question
 from bot.investigation.exhibits import Exhibits
@@ -74,7 +75,7 @@ async def ask(
     )
     if small:
         return asked, await model.ask(request), request.prompt
-    looks = Looks(await collect(incident, desk), asked.suspects, Exhibits.of(seen.evidence), desk.library)
+    looks = Looks(await collect(incident, desk), asked.suspects, Exhibits.of(seen.evidence), Reader(desk, incident))
     reply = await model.ask(replace(request, tools=looks.tools))
     whole = await asyncio.to_thread(seemly, replace(seen, evidence=looks.evidence))
     return replace(asked, evidence=whole.evidence), reply, request.prompt

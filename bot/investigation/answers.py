@@ -43,10 +43,11 @@ def topic(text: str) -> Topic:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Markdown that cites E-ids, and what stands behind each id: (id, text, link)."""
+    """Markdown that cites E-ids, and what stands behind each id: (id, text, link); `shown` are the documents it rests on."""
 
     markdown: str
     evidence: tuple[tuple[str, str, str], ...] = ()
+    shown: tuple[Found, ...] = ()
 
 
 class _Notes:
@@ -108,10 +109,11 @@ def seen_before(past: Sequence[Found], note: str) -> Answer:
     lines = ["**Yes, this looks familiar:**" if close else "Nothing that clearly matches; the nearest are:"]
     for f in (close or list(past))[:3]:
         facts = f.document.facts
+        alike = f" {f.likeness.capitalize()} this, because {quote(', '.join(f.why), 240)}." if f.why else ""
         mark = notes.cite(f"past incident {f.document.name}: {f.document.title} ({f.tier.value}, {f.score:.2f})", f.document.link)
         cause = f" Cause: {quote(facts['cause'], 200)}." if facts.get("cause") else ""
         fix = f" What helped: {quote(facts['fix'], 200)}." if facts.get("fix") else ""
-        lines.append(f"- **{f.document.name} {quote(f.document.title)}**.{cause}{fix} {mark}")
+        lines.append(f"- **{f.document.name} {quote(f.document.title)}**.{alike}{cause}{fix} {mark}")
     return notes.answer([*lines, *([note] if note else [])])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from bot.domain.change import ChangeKind
 from bot.domain.document import Found, Inquiry
@@ -100,20 +101,38 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
         link=document.link,
         trusted=document.trusted,
     )
-    return RunbookLink(document.title, found.section, document.path, document.link, found.tier.value, cite)
+    return RunbookLink(document.title, found.section, document.path, document.link, found.tier.value, cite, document.id)
 
 
 def _past(found: Found, exhibits: Exhibits) -> PastLink:
     document = found.document
+    facts = document.facts
+    told = "; ".join(found.why) or found.tier.value
     cite = exhibits.cite(
         EvidenceKind.PAST,
-        f"{document.name} {document.title}",
+        f"{document.name} {document.title} ({found.likeness or 'like'} this: {told})",
         "past incidents",
         link=document.link,
         trusted=document.trusted,
     )
-    facts = document.facts
-    confirmed = bool(facts.get("confirmed_by")) and document.trusted
     return PastLink(
-        document.name, document.title, facts.get("cause", ""), facts.get("fix", ""), found.tier.value, confirmed, cite
+        id=document.name,
+        title=document.title,
+        cause=facts.get("cause", ""),
+        fix=facts.get("fix", ""),
+        why=told,
+        confirmed=bool(facts.get("confirmed_by")) and document.trusted,
+        evidence=cite,
+        likeness=found.likeness,
+        at=_time(facts.get("resolved", "") or facts.get("started", "")),
+        took=facts.get("took", ""),
+        origin=facts.get("origin", ""),
     )
+
+
+def _time(told: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

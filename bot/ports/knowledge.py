@@ -43,8 +43,8 @@ class PastStore(Protocol):
     def note(self, tx: Transaction, incident_id: str, around: Surroundings) -> None:
         """Keep what lay around an incident of ours."""
 
-    def around(self, tx: Transaction) -> Mapping[str, Surroundings]:
-        """What lay around our incidents, by their id."""
+    def around(self, tx: Transaction, incident_id: str = "") -> Mapping[str, Surroundings]:
+        """What lay around our incidents, or one of them, by their id."""
 
 
 class IncidentHistory(Protocol):

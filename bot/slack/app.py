@@ -12,13 +12,13 @@ from starlette.routing import Route
 
 from bot.errors import BadSettings
 from bot.flows.desk import Desk
-from bot.slack import buttons, commands, home, mentions, orders, panel, reactions, regroup, shortcuts, submissions
+from bot.slack import buttons, commands, home, linking, mentions, orders, panel, reactions, regroup, shortcuts, submissions
 from bot.slack.client import API_URL, connect
 from bot.slack.front import Front, Stories
 from bot.slack.refusals import call
 
 App = AsyncApp  # what the wiring holds without naming slack_bolt
-ROOMS = (commands, mentions, buttons, submissions, orders, regroup, shortcuts, reactions, panel, home)
+ROOMS = (commands, mentions, buttons, submissions, orders, regroup, linking, shortcuts, reactions, panel, home)
 Next = Callable[[], Awaitable[BoltResponse]]
 LARGEST = 1_000_000
 

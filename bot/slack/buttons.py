@@ -22,6 +22,7 @@ APPROVAL = frozenset(
         Deed.ACTION_BACK,
     }
 )
+SUGGESTION = frozenset({Deed.SUGGESTION_JUDGE, Deed.SUGGESTION_LINK})
 MAPPING = frozenset({Deed.SERVICE_MAP, Deed.SERVICE_UNMAP})
 FEEDBACK = frozenset({Deed.CAUSE_CONFIRM, Deed.CAUSE_OTHER, Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL})
 
@@ -52,6 +53,8 @@ def carry_out(pressed: Press, front: Front) -> Awaitable[Shown | None]:
         return stories.on_approval(pressed, front.desk)
     if pressed.action_id in FEEDBACK:
         return stories.on_feedback(pressed, front.desk)
+    if pressed.action_id in SUGGESTION:
+        return stories.on_suggestion(pressed, front.desk)
     if pressed.action_id in MAPPING:
         return stories.on_mapping(pressed, front.desk)
     return stories.on_card(pressed, front.desk)

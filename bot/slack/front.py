@@ -43,6 +43,8 @@ class Stories:
     regroup_form: Callable[[str, Desk], Awaitable[RegroupForm]]
     on_regroup: Callable[[Regroup, Desk], Awaitable[Shown]]
     on_pin: Callable[[Pin, Desk], Awaitable[Shown | None]]
+    on_suggestion: Callable[[Press, Desk], Awaitable[Shown | None]]
+    offered: Callable[[str, str, str, Desk], Awaitable[tuple[tuple[str, str], ...]]]
 
 
 def new_reference() -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from bot.domain.request import CommandRequest, Deed, More, Person, Press, Question
 from bot.domain.view import Place
 from bot.slack.payload import Record, record, records, text
-from bot.slack.vocabulary import CAUSE_BLOCK, INPUT_BLOCK, MAPPED_BLOCK, SPAN_BLOCK
+from bot.slack.vocabulary import CAUSE_BLOCK, DOCUMENT_BLOCK, INPUT_BLOCK, JUDGED_BLOCK, MAPPED_BLOCK, SPAN_BLOCK
 
 LONGEST = 3000
 _INCIDENT = re.compile(r"\bINC-(\d{1,9})\b", re.IGNORECASE)
@@ -68,6 +68,9 @@ def press(body: Record) -> Press | None:
         choice = More(entry)
         deed = {More.RESOLVE: Deed.INCIDENT_RESOLVE, More.SILENCE: Deed.INCIDENT_SILENCE}.get(choice, deed)
     chosen = ""
+    if deed is Deed.SUGGESTION_JUDGE:
+        chosen, place = text(action, "selected_option", "value"), text(action, "block_id").removeprefix(JUDGED_BLOCK)
+        value = place.partition(":")[2]
     if deed is Deed.SERVICE_MAP:
         chosen, value = text(action, "selected_option", "value"), text(action, "block_id").removeprefix(MAPPED_BLOCK)
     person = person_of(body)
@@ -100,6 +103,7 @@ def press_behind(body: Record) -> Press | None:
         text=filled(view, INPUT_BLOCK),
         span=filled(view, SPAN_BLOCK),
         cause=filled(view, CAUSE_BLOCK),
+        choice_ref=filled(view, DOCUMENT_BLOCK),
     )
 
 

@@ -21,6 +21,8 @@ LABELS: Mapping[Deed, str] = {
     Deed.ANSWER_NOT_USEFUL: "Not useful",
     Deed.SERVICE_MAP: "This is …",
     Deed.SERVICE_UNMAP: "Undo",
+    Deed.SUGGESTION_JUDGE: "Was it useful?",
+    Deed.SUGGESTION_LINK: "Link a runbook…",
 }
 MENU: Mapping[More, str] = {
     More.TIMELINE: "Timeline",
@@ -40,6 +42,7 @@ MODAL_DEPLOY = "tocsin_deploy"
 MODAL_ROLLBACK = "tocsin_rollback"
 MODAL_OPEN = "tocsin_open"
 MODAL_REGROUP = "tocsin_regroup"
+MODAL_LINK = "tocsin_link"
 SHORTCUT_OPEN = "tocsin_open_incident"
 SHORTCUT_PIN = "tocsin_pin_message"
 SHORTCUTS: Mapping[str, str] = {
@@ -60,6 +63,9 @@ OTHER_BLOCK = "other"
 PROBLEM_BLOCK = "problem"
 FORM_SERVICE = "form_service"  # the service of a deploy or rollback: choosing one fills the other fields
 OPEN_SERVICE = "open_service"
+LINK_DOCUMENT = "link_document"
+DOCUMENT_BLOCK = "document"
+JUDGED_BLOCK = "judged:"  # then its place in the message, and what it stands under
 MAPPED_BLOCK = "unmatched:"  # then label=value
 PREVIOUS = "(previous)"  # no version can be called so
 INPUT_ACTION = "text"

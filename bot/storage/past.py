@@ -61,7 +61,9 @@ class SqlPastStore:
         """Keep what lay around an incident of ours."""
         upsert(tx, surroundings, [{"incident_id": incident_id, "body": dump(around)}])
 
-    def around(self, tx: Transaction) -> Mapping[str, Surroundings]:
-        """What lay around our incidents, by their id."""
-        found = sql(tx).execute(select(surroundings.c.incident_id, surroundings.c.body))
-        return {row.incident_id: load(Surroundings, row.body) for row in found}
+    def around(self, tx: Transaction, incident_id: str = "") -> Mapping[str, Surroundings]:
+        """What lay around our incidents, or one of them, by their id."""
+        found = select(surroundings.c.incident_id, surroundings.c.body)
+        if incident_id:
+            found = found.where(surroundings.c.incident_id == incident_id)
+        return {row.incident_id: load(Surroundings, row.body) for row in sql(tx).execute(found)}

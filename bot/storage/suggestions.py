@@ -25,9 +25,7 @@ judged = Table(
     Column("incident_id", String(64), nullable=False),
     Column("said_at", UtcDateTime, nullable=False),
     Column("body", Text, nullable=False),
-    PrimaryKeyConstraint(
-        "problem", "service", "document", "said_by", "opinion", "incident_id", name="pk_suggestion_opinions"
-    ),
+    PrimaryKeyConstraint("problem", "service", "document", "said_by", "opinion", "incident_id", name="pk_suggestion_opinions"),
 )
 Index("ix_suggestion_opinions_service", judged.c.service)
 _OPPOSITE = {Opinion.USEFUL: Opinion.NOT_USEFUL, Opinion.NOT_USEFUL: Opinion.USEFUL}

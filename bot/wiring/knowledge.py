@@ -1,9 +1,11 @@
 """Where runbooks and past incidents come from, and where their vectors are kept."""
 
+from collections.abc import Callable
 from functools import partial
 
 from bot.domain.document import Document, DocumentKind
-from bot.flows import feedback
+from bot.domain.service import Catalogue
+from bot.flows import past
 from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
 from bot.knowledge.embedder import NONE, Backend, open_embedder
@@ -45,10 +47,6 @@ def vector_store(settings: Settings) -> VectorStore:
     return ChromaServer(knowledge.vector_url, knowledge.vector_token.get_secret_value() if knowledge.vector_token else "")
 
 
-def confirmed_incidents(tx: Transaction, stores: Stores) -> list[Document]:
-    """The incidents whose cause a person confirmed, as knowledge."""
-    return [
-        feedback.past_document(tx, i, stores.diagnoses, stores.actions)
-        for i in stores.incidents.recent(tx, 5000)
-        if i.confirmed_cause
-    ]
+def confirmed_incidents(tx: Transaction, stores: Stores, catalogue: Callable[[], Catalogue] = Catalogue) -> list[Document]:
+    """The incidents whose cause a person confirmed, and those that were imported, as knowledge."""
+    return past.known_documents(tx, stores.incidents, stores.diagnoses, stores.actions, stores.past, catalogue())

@@ -3,13 +3,15 @@
 from collections.abc import Collection
 
 from bot.domain.request import Deed
-from bot.domain.view import AnswerView
+from bot.domain.view import AnswerView, Offered
 from bot.slack.blocks.kit import Block, Message, actions, button, chunks, context, markdown, message
+from bot.slack.blocks.suggestions import judged, link_another
 from bot.slack.sanitise import sanitise
-from bot.slack.text import escape, link
+from bot.slack.text import bold, escape, link
 
 ANSWER = 8000
 PIECES = 12
+OFFERED = 4
 
 
 def render_answer(view: AnswerView, hosts: Collection[str]) -> Message:
@@ -21,14 +23,22 @@ def render_answer(view: AnswerView, hosts: Collection[str]) -> Message:
     body += [context(str(line)) for line in _grouped(pieces)]
     foot: list[Block] = []
     if view.interaction_id:
-        foot.append(opinions(view.interaction_id))
+        foot += [_offered(n, one, view) for n, one in enumerate(view.offered[:OFFERED])]
+        foot.append(opinions(view.interaction_id, link=bool(view.offered)))
     foot.append(context(f"Answered by {escape(view.engine, 100) or 'rules'}"))
     return message(escape(view.markdown, 1000), body, foot)
 
 
-def opinions(interaction_id: str) -> Block:
-    """The two buttons that judge an answer."""
-    return actions(button(Deed.ANSWER_USEFUL, interaction_id), button(Deed.ANSWER_NOT_USEFUL, interaction_id))
+def opinions(interaction_id: str, *, link: bool = False) -> Block:
+    """The two buttons that judge an answer; with `link` also the one that says which runbook it should have been."""
+    more = [link_another(f"answer:{interaction_id}")] if link else []
+    return actions(button(Deed.ANSWER_USEFUL, interaction_id), button(Deed.ANSWER_NOT_USEFUL, interaction_id), *more)
+
+
+def _offered(place: int, one: Offered, view: AnswerView) -> Block:
+    mark = "📘" if one.id.startswith("runbook:") else "🕘"
+    tier = f" · {escape(one.tier, 40)}" if one.tier else ""
+    return judged(place, f"answer:{view.interaction_id}", one.id, one.tier, f"{mark} {bold(one.title, 150)}{tier}")
 
 
 def _piece(text: str, url: str, hosts: Collection[str]) -> str:

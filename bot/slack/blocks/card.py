@@ -25,7 +25,7 @@ def render_card(view: IncidentView, hosts: Collection[str]) -> Message:
     body: list[Block] = [_top(view)]
     body += _cause(view) if incident.live else _outcome(incident, diagnosis, view.as_of)
     body += _next(view) if incident.live else []
-    foot = [actions(*_buttons(view)), *_knowledge(diagnosis, hosts), _footer(view)]
+    foot = [actions(*_buttons(view)), *_knowledge(diagnosis, view.as_of, hosts), _footer(view)]
     return message(_fallback(view), body, foot)
 
 
@@ -169,20 +169,17 @@ def _silenced(view: IncidentView) -> bool:
     return until is not None and until > view.as_of
 
 
-def _knowledge(diagnosis: Diagnosis | None, hosts: Collection[str]) -> list[Block]:
+def _knowledge(diagnosis: Diagnosis | None, as_of: datetime, hosts: Collection[str]) -> list[Block]:
     if diagnosis is None:
         return []
-    known = []
+    known: list[str] = []
     if diagnosis.runbooks:
         best = diagnosis.runbooks[0]
         title = f"{plain(best.title, 100)} › {plain(best.section, 60)}" if best.section else best.title
         known.append(f"Runbook: {link(best.link, title, hosts)}{words.cites((best.evidence,) if best.evidence else ())}")
     if diagnosis.past:
-        past = diagnosis.past[0]
-        fix = f"; what helped: {escape(past.fix, 120)}" if past.fix else f", {escape(past.title, 120)}"
-        sure = "" if past.confirmed else " (not confirmed)"
-        known.append(f"Seen before: {escape(past.id, 40)}{fix}{sure}")
-    return [context("  ·  ".join(known))] if known else []
+        known.append(f"Seen before: {words.seen_before(diagnosis.past[0], as_of)}")
+    return [context(*known)] if known else []
 
 
 def _footer(view: IncidentView) -> Block:

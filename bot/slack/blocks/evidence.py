@@ -6,7 +6,8 @@ from datetime import datetime
 from bot.domain.evidence import Candidate, Diagnosis, Evidence
 from bot.domain.view import EvidenceView
 from bot.slack.blocks import words
-from bot.slack.blocks.kit import Block, Message, chunks, context, message, section
+from bot.slack.blocks.kit import Block, Message, actions, chunks, context, message, section
+from bot.slack.blocks.suggestions import judged, link_another
 from bot.slack.text import bold, clock, code, escape, link
 
 SUSPECTS = 6
@@ -22,7 +23,16 @@ def render_evidence(view: EvidenceView, hosts: Collection[str]) -> Message:
     body += _list("*Ruled out*", [f"• {words.suspect(c, near)}: {escape(c.ruled_out, 200)}" for c in seen.ruled_out])
     body += _list("*Evidence*", [_piece(e, near, hosts) for e in seen.evidence])
     body += _list("*Missing sources*", [f"• {escape(m, 200)}" for m in seen.missing])
-    return message(f"Evidence for {incident.key}: {escape(seen.summary, 300)}", body, [_foot(seen)])
+    about = f"incident:{incident.id}"
+    foot = [*_known(seen, about, near, hosts), actions(link_another(about)), _foot(seen)]
+    return message(f"Evidence for {incident.key}: {escape(seen.summary, 300)}", body, foot)
+
+
+def _known(seen: Diagnosis, about: str, near: datetime, hosts: Collection[str]) -> list[Block]:
+    """Each runbook and past incident with its menu: what people say of it counts from the next search on."""
+    told = [(book.id, book.tier, f"📘 {link(book.link, book.title, hosts)} · {escape(book.tier, 40)}") for book in seen.runbooks]
+    told += [(f"incident:{past.id}", "", f"🕘 {words.seen_before(past, near)}") for past in seen.past]
+    return [judged(n, about, id, tier, line) for n, (id, tier, line) in enumerate(told)]
 
 
 def _suspects(seen: Diagnosis) -> list[Candidate]:

@@ -62,6 +62,11 @@ def select(action: str, values: Sequence[tuple[str, str]], *, chosen: str = "", 
     return made | ({"initial_option": first} if first else {})
 
 
+def search(action: str, prompt: str, least: int = 0) -> Block:
+    """A field that the app is asked to complete while a person types, from `least` characters on."""
+    return {"action_id": action, "placeholder": _text(prompt), "type": "external_select", "min_query_length": least}
+
+
 def option(value: str, text: str) -> Block:
     """One entry of a menu."""
     return {"text": _text(plain(text, OPTION) or "…"), "value": value[:150]}

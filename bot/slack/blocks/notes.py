@@ -8,7 +8,8 @@ from bot.domain.view import ConfirmView, NoteView, PointerView, RunbookView
 from bot.slack.blocks import words
 from bot.slack.blocks.answer import opinions
 from bot.slack.blocks.card import cause_line
-from bot.slack.blocks.kit import Block, Message, actions, button, chunks, context, message, section
+from bot.slack.blocks.kit import Block, Message, actions, button, context, message, section
+from bot.slack.blocks.suggestions import judged
 from bot.slack.text import bold, count, escape, link, trusted_link, who
 
 
@@ -40,10 +41,11 @@ def render_pointer(view: PointerView) -> Message:
 def render_runbooks(view: RunbookView, hosts: Collection[str]) -> Message:
     """What was found, the best first, with how it was found."""
     body: list[Block] = [section(f"Runbooks for “{escape(view.question, 200)}”")]
-    body += chunks([_found(f, hosts) for f in view.found[:8]])
+    about = f"answer:{view.interaction_id}" if view.interaction_id else ""
+    body += [judged(n, about, f.document.id, f.tier.value, _found(f, hosts)) for n, f in enumerate(view.found[:8])]
     if not view.found and not view.note:
         body.append(section("Nothing fits. Try other words, or the name of the service or the alert."))
-    foot = [opinions(view.interaction_id)] if view.interaction_id else []
+    foot = [opinions(view.interaction_id, link=True)] if view.interaction_id else []
     foot += [context(escape(view.note, 300))] if view.note else []
     return message(f"{count(len(view.found), 'runbook')} found", body, foot)
 

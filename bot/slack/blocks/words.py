@@ -5,11 +5,13 @@ from datetime import datetime
 
 from bot.domain.action import ActionStatus
 from bot.domain.alert import Severity
-from bot.domain.evidence import Candidate, Fact
+from bot.domain.evidence import Candidate, Fact, PastLink
 from bot.domain.incident import Incident, Status
 from bot.slack.text import bold, clock, code, count, escape, plain, span, who
 
 PRODUCTION = "production"
+_SPANS = ((365, "year", 365), (30, "month", 60), (7, "week", 14), (1, "day", 1))  # days in one, its name, from so many days on
+DOING = ("rolling back ", "deploying ")  # how an action of ours is told as a fix
 MARKS: Mapping[Severity, str] = {Severity.SEV1: "🚨", Severity.SEV2: "🔴", Severity.SEV3: "🟠", Severity.SEV4: "🟡"}
 STATES: Mapping[ActionStatus, str] = {
     ActionStatus.PROPOSED: "💡 proposed",
@@ -116,3 +118,28 @@ def people(ids: Sequence[str], nobody: str, most: int = 5) -> str:
     """Mentions in a row, or the word for nobody."""
     shown = ", ".join(who(i) for i in ids[:most])
     return shown + (f" and {len(ids) - most} more" if len(ids) > most else "") or nobody
+
+
+def ago(at: datetime, as_of: datetime) -> str:
+    """How long ago something was, as people say it: "yesterday", "3 weeks ago"."""
+    days = (as_of.date() - at.date()).days
+    if days < 2:
+        return "yesterday" if days == 1 else "today"
+    size, unit, _ = next(one for one in _SPANS if days >= one[2])
+    return f"{count(days // size, unit)} ago"
+
+
+def seen_before(past: PastLink, as_of: datetime) -> str:
+    """A past incident in a sentence: same as INC-42, 3 weeks ago, fixed by rolling back payments, because ..."""
+    parts = [f"{(past.likeness or 'like').capitalize()} {escape(past.id, 60)}"]
+    if past.at is not None:
+        parts.append(ago(past.at, as_of))
+    if past.fix:
+        parts.append(
+            f"fixed by {escape(past.fix, 120)}" if past.fix.startswith(DOING) else f"what helped: {escape(past.fix, 120)}"
+        )
+    else:
+        parts.append(escape(past.title, 120))
+    told = ", ".join(parts) + (f", because {escape(past.why, 200)}" if past.why else "")
+    doubt = f"imported from {escape(past.origin, 40)}" if past.origin else "" if past.confirmed else "not confirmed"
+    return told + (f" ({doubt})" if doubt else "") + cites((past.evidence,) if past.evidence else ())
