@@ -137,6 +137,10 @@ class Library:
         """Add or replace one document at once; it stays until a source brings a document of the same id, or a restart."""
         await asyncio.to_thread(self._remember, document)
 
+    async def forget(self, id: str) -> None:
+        """One document is known no longer; one that a source still has comes back with the next `sync`."""
+        await asyncio.to_thread(self._forget, id)
+
     async def find(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Findings:
         """The documents that fit best, with the tier that found each; possible matches only if nothing better is there."""
         return await asyncio.to_thread(self.search, inquiry, kind, limit)
@@ -231,6 +235,12 @@ class Library:
             self._trouble = error.for_people.rstrip(".")
         finally:
             self._made = (0, 0)
+
+    def _forget(self, id: str) -> None:
+        with self._write:
+            self._remembered.pop(id, None)
+            if any(d.id == id for d in self.documents):
+                self._use([d for d in self.documents if d.id != id])
 
     def _remember(self, document: Document) -> None:
         with self._write:

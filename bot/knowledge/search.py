@@ -32,6 +32,7 @@ NAME_COUNTS = 2.0  # a word of the alert's name counts so many times
 REPEATED_COUNTS = 0.3  # each repetition of a word in the text
 SAME_SERVICE = 0.15  # added to the fused score of a document about one of the services
 OTHER_SERVICE = -0.10  # a document about other services only
+KIN_COUNTS = 0.1  # of a past incident's kinship (`kinship`), in which all but words is counted
 PASSAGE = 600  # characters
 
 
@@ -87,10 +88,11 @@ class Corpus:
         cosine = self._cosines(vectors) if vectors is not None else None
         nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
         confidence = judge(self.kind, by_meaning=vectors is not None)
-        sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - self._kinship.odds(inquiry)))
-        fused = self._fuse(coverage, cosine) + self._service_bonus(inquiry.services)
+        kin = self._kinship.odds(inquiry)
+        sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - kin))
+        fused = self._fuse(coverage, cosine) + self._service_bonus(inquiry.services) + KIN_COUNTS * kin
         best = np.argsort(-fused, kind="stable")[:most]
-        order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0]
+        order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
         # the first decides whether anything is shown; those below it only have to be possible
         shown = bool(order) and sure[order[0]] >= confidence.shown
         enough = (confidence.possible if self.kind is DocumentKind.RUNBOOK else confidence.shown) if shown else math.inf

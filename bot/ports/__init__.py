@@ -7,11 +7,17 @@ models   embedders and language models
 chat     where people read
 work     transactions and durable work
 stores   one store per aggregate
+knowledge what people said of documents, past incidents from elsewhere
 """
 
 from bot.ports.chat import (
     Channel,
     Telling,
+)
+from bot.ports.knowledge import (
+    IncidentHistory,
+    PastStore,
+    SuggestionStore,
 )
 from bot.ports.models import (
     Embedder,
@@ -115,6 +121,7 @@ __all__ = [
     "Handler",
     "Ignored",
     "InboxStore",
+    "IncidentHistory",
     "IncidentStore",
     "JournalStore",
     "KeptTicket",
@@ -130,6 +137,7 @@ __all__ = [
     "Pager",
     "Parcel",
     "Parsed",
+    "PastStore",
     "Problem",
     "RawDocument",
     "ReachStore",
@@ -144,6 +152,7 @@ __all__ = [
     "SilenceSource",
     "Silenced",
     "Start",
+    "SuggestionStore",
     "SwitchStore",
     "Telling",
     "TicketDraft",

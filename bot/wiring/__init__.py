@@ -134,7 +134,9 @@ def build(settings: Settings, channel: Channel) -> Bot:
         catalogue=lambda: catalogue.current,
         routing=lambda: routing.current,
         policies=lambda: policies.current,
-        library=library_of(settings, lambda: db.read_now(partial(confirmed_incidents, stores=stores))),
+        library=library_of(
+            settings, lambda: db.read_now(partial(confirmed_incidents, stores=stores, catalogue=lambda: catalogue.current))
+        ),
         evidence_sources=able.evidence,
         change_sources=able.changes,
         deployers=able.deployers,

@@ -20,7 +20,9 @@ from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
 from bot.storage.noise import SqlNoiseStore
+from bot.storage.past import SqlPastStore
 from bot.storage.reach import SqlReachStore
+from bot.storage.suggestions import SqlSuggestionStore
 from bot.storage.switches import SqlSwitchStore
 from bot.storage.tickets import SqlTicketStore
 
@@ -47,6 +49,8 @@ class Stores:
     noise: SqlNoiseStore = field(default_factory=SqlNoiseStore)
     tickets: SqlTicketStore = field(default_factory=SqlTicketStore)
     reach: SqlReachStore = field(default_factory=SqlReachStore)
+    suggestions: SqlSuggestionStore = field(default_factory=SqlSuggestionStore)
+    past: SqlPastStore = field(default_factory=SqlPastStore)
 
 
 def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
