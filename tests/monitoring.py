@@ -9,7 +9,6 @@ import contextlib
 import json
 import math
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
@@ -30,6 +29,7 @@ from bot.demo.scene import Play
 from bot.demo.setup import write_configuration
 from bot.demo.shop import PROVIDER, Shop
 from bot.demo.telemetry import Reading
+from tests.parcels import beside
 
 Say = Callable[[str], None]
 PROGRAMS = ("prometheus", "promtool", "prometheus-alertmanager", "amtool")
@@ -104,7 +104,7 @@ class Watched:
 
     def deliveries(self) -> list[tuple[datetime, dict[str, Any]]]:
         """What Alertmanager has delivered to the bot, by when it was kept."""
-        with closing(sqlite3.connect(self.folder / "bot" / ".tocsin" / "tocsin.db", timeout=10)) as database:
+        with closing(beside(self.folder / "bot" / ".tocsin" / "tocsin.db")) as database:
             query = "SELECT received_at, body FROM inbox WHERE connector = 'alertmanager' ORDER BY id"
             rows = database.execute(query).fetchall()
         return [(datetime.fromisoformat(at).replace(tzinfo=UTC), json.loads(body)) for at, body in rows]

@@ -72,7 +72,7 @@ def _erase(args: argparse.Namespace) -> int:
     from bot.durable.work import DurableWork  # slow: only commands that need the bot pay for it
     from bot.settings import load_settings  # as above
     from bot.storage.database import SqlDatabase
-    from bot.storage.erasure import Names, Touched, erase, new_alias
+    from bot.storage.erasure import Names, Touched, erase, erase_received, new_alias
     from bot.storage.scrub import scrub
     from bot.wiring import Stores, beside, utc_now
 
@@ -80,8 +80,8 @@ def _erase(args: argparse.Namespace) -> int:
         raise NotFound(f"{args.user!r} is not a Slack user id; a good one is U024BE7LH (in Slack: profile, Copy member ID).")
     names, alias = Names([args.user, *args.name]), new_alias()
 
-    def go(tx: Transaction) -> tuple[Touched, ...]:
-        touched = erase(tx, names, alias, really=args.yes)
+    def go(tx: Transaction, received: tuple[Touched, ...]) -> tuple[Touched, ...]:
+        touched = (*received, *erase(tx, names, alias, really=args.yes))
         if args.yes and touched:
             detail = {t.table: f"{t.rows} {t.deed}" for t in touched}
             Stores().ledger.append(tx, utc_now(), "tocsin", "erased a person", alias, detail)
@@ -90,7 +90,8 @@ def _erase(args: argparse.Namespace) -> int:
         return touched
 
     def work(db: SqlDatabase) -> tuple[Touched, ...]:
-        return db.write_now(go) if args.yes else db.read_now(go)
+        received = erase_received(db, names, alias, really=args.yes)
+        return (db.write_now if args.yes else db.read_now)(lambda tx: go(tx, received))
 
     touched = beside(args.config, work)
     if args.yes:  # also after a first try that could not rewrite the file

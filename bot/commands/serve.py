@@ -1,16 +1,16 @@
-"""tocsin serve: the bot, until Ctrl-C or SIGTERM."""
+"""tocsin serve: the bot, until Ctrl-C or SIGTERM. Its door is a process of its own, which it starts and keeps."""
 
 import argparse
 import asyncio
 import contextlib
 import logging
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
 import uvloop
 
 from bot.commands import Commands, stdin_closes
@@ -19,6 +19,8 @@ from bot.errors import BadSettings
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
+    from bot.door.keeper import Keeper
+    from bot.door.server import Server
     from bot.durable.worker import Worker
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from bot.wiring import Bot
 
 log = logging.getLogger(__name__)
-SWITCH = 0.0005  # seconds that a busy thread keeps the interpreter while the doors wait; Python's own is ten times that
+SWITCH = 0.0005  # seconds that a busy thread keeps the interpreter while others wait; Python's own is ten times that
 GRACE = 8.0  # seconds that running work gets at the end
 
 
@@ -65,7 +67,10 @@ async def _run(args: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The bot runs while this is entered; the tasks it gives are not meant to end."""
-    from bot.durable.worker import Worker  # slow, as above
+    from bot.door.keeper import Keeper  # slow, as above
+    from bot.door.orders import Orders
+    from bot.door.server import Server, listen
+    from bot.durable.worker import Worker
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
     from bot.intake.schedule import Clockwork
@@ -78,7 +83,8 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     if slack.bot_token is None:
         raise BadSettings("SLACK_BOT_TOKEN is not set. `tocsin workspace` gives you a local workspace to start with.")
     async with contextlib.AsyncExitStack() as end:
-        listener = end.enter_context(_listen(settings.host, settings.port))
+        listener = end.enter_context(listen(settings.host, settings.port))
+        house = Path(end.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-", ignore_cleanup_errors=True)), "house")
         channel = SlackChannel(connect(slack.bot_token.get_secret_value(), slack.api_url), slack.link_hosts)
         bot = build(settings, channel)
         end.callback(bot.db.close)
@@ -94,13 +100,26 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         )
         drain = Drain(bot.desk, bot.readers, told(), meters=meters)
         worker = Worker(bot.db, bot.work, bot.handlers)
-        web = _Web(_pages(bot, drain, worker, meters))
+        web = Server(_pages(bot, drain, worker, meters), str(house))
+        keeper = Keeper(
+            listener,
+            Orders(
+                settings.database,
+                settings.connectors,
+                str(house),
+                settings.intake.max_body_bytes,
+                settings.intake.max_waiting,
+                settings.log_level,
+            ),
+            drain.wake,
+        )
         tasks = [
             asyncio.create_task(worker.run(), name="durable work"),
             asyncio.create_task(drain.run(), name="inbox"),
-            asyncio.create_task(web.serve(sockets=[listener]), name="web"),
+            asyncio.create_task(web.serve(), name="pages"),
+            asyncio.create_task(keeper.run(), name="door"),
         ]
-        end.push_async_callback(_finish, list(tasks), web, drain, worker)
+        end.push_async_callback(_finish, list(tasks), keeper, web, drain, worker)
         if bot.db.postgres:
             hearing = asyncio.create_task(_hear(bot, drain), name="notifications")
             tasks.append(hearing)
@@ -116,20 +135,20 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         knowledge = asyncio.create_task(bot.desk.library.sync(), name="knowledge")
         end.callback(knowledge.cancel)
         checking = asyncio.create_task(
-            _selfcheck(bot, drain, worker, watching.probes() if watching else {}).run(), name="self-check"
+            _selfcheck(bot, drain, worker, keeper, watching.probes() if watching else {}).run(), name="self-check"
         )
         tasks.append(checking)
         end.callback(checking.cancel)
         clockwork = Clockwork(bot.db, bot.work, jobs(settings))
         clockwork.start()
         end.push_async_callback(clockwork.stop)
-        await _up(bot, web)
+        await _up(bot, keeper)
         say(f"The bot is up: webhooks at http://{settings.host}:{settings.port}/webhooks/<connector>")
         yield tasks
 
 
-def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", watchers: "Mapping[str, Probe]") -> "SelfCheck":
-    """What looks after the parts of this process."""
+def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", watchers: "Mapping[str, Probe]") -> "SelfCheck":
+    """What looks after the parts of the bot."""
     from datetime import timedelta
 
     from bot.intake.selfcheck import SelfCheck  # slow, as above
@@ -137,6 +156,9 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", watchers: "Mapping[
     async def database() -> str:
         await bot.db.read(bot.desk.inbox.waiting)
         return ""
+
+    async def door() -> str:
+        return keeper.trouble()
 
     async def inbox() -> str:
         return "" if drain.healthy else "nothing was drained for 30 s"
@@ -162,6 +184,7 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", watchers: "Mapping[
         bot.desk,
         {
             "database": database,
+            "door": door,
             "inbox": inbox,
             "durable work": work,
             "Slack's connection": slack,
@@ -170,7 +193,7 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", watchers: "Mapping[
             **watchers,
         },
         grace=timedelta(seconds=health.grace_seconds),
-        vital=("database", "inbox", "durable work", "Slack's connection", "posting to Slack"),
+        vital=("database", "door", "inbox", "durable work", "Slack's connection", "posting to Slack"),
         heartbeat=health.heartbeat_url.get_secret_value() if health.heartbeat_url else "",
         every=timedelta(seconds=health.heartbeat_seconds),
     )
@@ -187,37 +210,37 @@ async def _hear(bot: "Bot", drain: "Drain") -> None:
     await bot.db.listen({CHANNEL: bot.work.wake, ARRIVED: drain.wake}, heard)
 
 
-async def _finish(tasks: list["asyncio.Task[None]"], web: "_Web", drain: "Drain", worker: "Worker") -> None:
-    """The doors close first, then what runs gets a moment, then everything has ended."""
+async def _finish(tasks: list["asyncio.Task[None]"], keeper: "Keeper", web: "Server", drain: "Drain", worker: "Worker") -> None:
+    """The door closes first, then what runs gets a moment, then everything has ended."""
+    await keeper.stop()
     web.should_exit = True
     drain.stop()
     await worker.stop(GRACE)
     await asyncio.wait(tasks, timeout=GRACE)
 
 
-async def _up(bot: "Bot", web: "_Web") -> None:
-    """Returns once the doors are open and Slack is connected; Slack being down does not hold the doors shut."""
+async def _up(bot: "Bot", keeper: "Keeper") -> None:
+    """Returns once the door is open and Slack is connected; Slack being down does not hold the door shut."""
     for _ in range(100):
         connected = bot.socket_mode is None or await bot.socket_mode.connected()
-        if web.started and connected:
+        if keeper.up.is_set() and connected:
             return
         await asyncio.sleep(0.1)
+    if not keeper.up.is_set():
+        log.warning("the door is not open yet; what is sent waits in the port's queue")
+        return
     log.warning("slack is not connected yet; alerts are taken in, cards follow")
 
 
 def _pages(bot: "Bot", drain: "Drain", worker: "Worker", meters: "Meters") -> "Starlette":
-    """The doors that are not Slack, and Slack's own where it speaks HTTP."""
-    from bot.intake.web import Limits, create_app  # slow, as above
+    """What the door sends on to us: health, counters, and Slack's requests where it speaks HTTP."""
+    from bot.intake.house import create_house  # slow, as above
     from bot.slack.app import http_route
 
-    intake = bot.settings.intake
-    pages = create_app(
+    pages = create_house(
         bot.desk,
-        bot.doors,
-        meters=meters,
-        limits=Limits(intake.max_body_bytes, intake.max_waiting),
-        arrived=drain.wake,
-        probes={
+        meters,
+        {
             "inbox": lambda: drain.healthy,
             "durable work": lambda: worker.healthy,
             "knowledge": lambda: bot.desk.library.ready,
@@ -227,40 +250,3 @@ def _pages(bot: "Bot", drain: "Drain", worker: "Worker", meters: "Meters") -> "S
     if bot.socket_mode is None:
         pages.router.routes.append(http_route(bot.slack, secret.get_secret_value() if secret else ""))
     return pages
-
-
-class _Web(uvicorn.Server):
-    """uvicorn without its signal handlers; the command has its own."""
-
-    def __init__(self, app: "Starlette") -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                proxy_headers=False,  # nothing here asks where a request came from
-                timeout_graceful_shutdown=3,
-            )
-        )
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave them alone."""
-        yield
-
-
-@contextlib.contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # named, so that asyncio sets TCP_NODELAY
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise BadSettings(
-                f"Port {port} of {host} cannot be had ({error.strerror}). Set another: TOCSIN_PORT={port + 1}"
-            ) from None
-        listener.listen(1024)
-        listener.setblocking(False)
-        yield listener

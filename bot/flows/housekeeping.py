@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.flows.desk import Desk
 from bot.flows.execution import rescue
@@ -12,9 +13,10 @@ from bot.ports import Scalar, Transaction
 Forget = Callable[[Transaction, datetime], int]
 
 
-async def sweep(_args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, timedelta]) -> None:
+async def sweep(_args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget, timedelta], raw: timedelta) -> None:
     """Each store forgets what is older than its span, old incidents are closed, actions whose work died are taken up again."""
     now = desk.clock()
+    await forget_raw(desk, now - raw)
 
     def go(tx: Transaction) -> None:
         for prune, age in forget.items():
@@ -24,6 +26,22 @@ async def sweep(_args: Mapping[str, Scalar], desk: Desk, forget: Mapping[Forget,
         release_overdue(tx, desk)
 
     await desk.db.write(go)
+
+
+async def forget_raw(desk: Desk, before: datetime) -> int:
+    """Deliveries that came in before a time and wait no more are gone, raw bodies included; how many those were."""
+    count, after = 0, 0
+    while True:
+        old, more = await desk.db.read(partial(desk.inbox.old, before=before, after=after))
+        if old:
+            await desk.db.keep(partial(desk.inbox.forget, ids=old))
+            count += len(old)
+        if more is None:
+            break
+        after = more
+    if count:
+        await desk.db.write(desk.inbox.forget_outcomes)
+    return count
 
 
 async def sync_knowledge(_args: Mapping[str, Scalar], desk: Desk) -> None:

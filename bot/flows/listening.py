@@ -25,7 +25,7 @@ async def overheard(delivery: Delivery, id: str, channel: str, settings: Collect
     """A message of another app is kept like a webhook's delivery if its channel opted in; False if it did not."""
     if not await desk.db.read(lambda tx: hears(tx, channel, settings, desk)):
         return False
-    await desk.db.write(lambda tx: desk.inbox.add(tx, [(delivery, id)]))
+    await desk.db.keep(lambda tx: desk.inbox.add(tx, [(delivery, id)]))
     return True
 
 

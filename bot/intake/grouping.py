@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable
 
 from bot.errors import Unavailable
-from bot.flows.desk import Desk
-from bot.intake.meters import Meters
-from bot.ports import Delivery
+from bot.ports import Database, Delivery, InboxStore, Transaction
 
 MOST_AT_ONCE = 500
 PATIENCE = 10.0  # seconds for a commit; then the senders are asked to come again
@@ -23,11 +21,19 @@ class Full(Exception):
 class Grouping:
     """Keeps deliveries durably, many per commit; never waits for anybody but the disk."""
 
-    def __init__(self, desk: Desk, meters: Meters, most_waiting: int, arrived: Callable[[int], None]) -> None:
-        self._desk = desk
-        self._meters = meters
+    def __init__(
+        self,
+        db: Database,
+        inbox: InboxStore,
+        most_waiting: int,
+        arrived: Callable[[int], None],
+        took: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        self._db = db
+        self._inbox = inbox
         self._most = most_waiting
         self._arrived = arrived
+        self._took = took
         self._line: Group = []
         self._commits: asyncio.Task[None] | None = None
         self._waiting = 0
@@ -47,9 +53,7 @@ class Grouping:
     def _stale(self) -> bool:
         return time.monotonic() - self._counted_at > COUNT_AGAIN
 
-    def _refuse(
-        self, group: list[tuple[Delivery, str, "asyncio.Future[bool]"]], task: "asyncio.Task[tuple[list[bool], int]]"
-    ) -> None:
+    def _refuse(self, group: Group, task: "asyncio.Task[list[bool]]") -> None:
         """What was not kept is said; what may still be kept is sent again, and recognised then."""
         slow = Unavailable(f"The database did not answer for {PATIENCE:g} s.")
         for _, _, future in group:
@@ -74,27 +78,16 @@ class Grouping:
 
     async def _commit(self, group: Group) -> None:
         began = time.perf_counter()
-        deliveries = [(delivery, vendor_id) for delivery, vendor_id, _ in group]
-        count, most, known = self._stale, self._most, self._waiting
-        inbox = self._desk.inbox
-
-        def add(tx: object) -> tuple[list[bool], int]:
-            before = inbox.waiting(tx) if count else known
-            room = max(0, most - before)
-            return inbox.add(tx, deliveries[:room]), before
-
         # The outcome, good or bad, belongs to each of the requests: none may be left waiting.
-        task = asyncio.ensure_future(self._desk.db.write(add, urgent=True))
+        task = asyncio.create_task(self._keep([(delivery, vendor_id) for delivery, vendor_id, _ in group]))  # noqa: RUF006  the next line waits for it
         await asyncio.wait({task}, timeout=PATIENCE)
         if not task.done() or task.cancelled() or task.exception() is not None:
             self._refuse(group, task)
             return
-        kept, before = task.result()
-        if count:
-            self._counted_at = time.monotonic()
-        self._waiting = before + sum(kept)
-        self._meters.waiting.set(self._waiting)
-        self._meters.commit.observe(time.perf_counter() - began)
+        kept = task.result()
+        new = sum(kept)
+        self._waiting += new
+        self._took(time.perf_counter() - began)
         for place, (_, _, future) in enumerate(group):
             if future.done():
                 continue  # its sender went away
@@ -102,5 +95,17 @@ class Grouping:
                 future.set_result(kept[place])
             else:
                 future.set_exception(Full())
-        if any(kept):
-            self._arrived(sum(kept))
+        if new:
+            self._arrived(new)
+
+    async def _keep(self, deliveries: list[tuple[Delivery, str]]) -> list[bool]:
+        """As many as there is room for."""
+        if self._stale:
+            self._waiting = await self._db.read(self._inbox.waiting)
+            self._counted_at = time.monotonic()
+        room = deliveries[: max(0, self._most - self._waiting)]
+
+        def add(tx: Transaction) -> list[bool]:
+            return self._inbox.add(tx, room)
+
+        return await self._db.keep(add) if room else []

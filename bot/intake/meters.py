@@ -1,4 +1,7 @@
-"""What the doors count, in the words of the product; served at /metrics, holds nothing private."""
+"""What is counted, in the words of the product; served at /metrics, holds nothing private.
+
+The door's process counts what it lets in, the bot's all else: no family stands in both, so that the pages can be joined.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,14 +10,37 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 
-class Meters:
-    """Counters on a registry of their own, so that two apps in one process do not meet."""
+class DoorMeters:
+    """What came in, on a registry of its own, so that two apps in one process do not meet."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.deliveries = Counter(
             "tocsin_deliveries",
             "Webhook requests by what became of them: accepted, duplicate, or why refused.",
+            ("connector", "outcome"),
+            registry=self.registry,
+        )
+        self.commit = Histogram(
+            "tocsin_inbox_commit_seconds",
+            "How long it took to make a group of deliveries durable.",
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+            registry=self.registry,
+        )
+
+    def page(self) -> bytes:
+        """All of it in the text format of Prometheus."""
+        return generate_latest(self.registry)
+
+
+class Meters:
+    """What became of it, on a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.watched = Counter(
+            "tocsin_watched",
+            "What watchers saw by what became of it: accepted, duplicate, or inbox full each time that it had to wait.",
             ("connector", "outcome"),
             registry=self.registry,
         )
@@ -28,12 +54,6 @@ class Meters:
             "tocsin_events", "Alerts and changes that were read.", ("connector", "kind"), registry=self.registry
         )
         self.waiting = Gauge("tocsin_inbox_waiting", "Deliveries accepted and not yet worked on.", registry=self.registry)
-        self.commit = Histogram(
-            "tocsin_inbox_commit_seconds",
-            "How long it took to make a group of deliveries durable.",
-            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-            registry=self.registry,
-        )
         self.drain = Histogram(
             "tocsin_drain_seconds",
             "How long one batch of deliveries took from reading to commit.",

@@ -35,7 +35,7 @@ class Watching:
         self._readers = readers
         self._meters = meters
         self._pause = pause
-        self._grouping = Grouping(desk, meters, most_waiting, arrived)
+        self._grouping = Grouping(desk.db, desk.inbox, most_waiting, arrived)
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -56,11 +56,11 @@ class Watching:
             try:
                 new = await self._grouping.keep(delivery, id)
             except (Full, Unavailable):  # the cluster does not send again: it is held here
-                self._meters.deliveries.labels(delivery.connector, "inbox full").inc()
+                self._meters.watched.labels(delivery.connector, "inbox full").inc()
                 await asyncio.sleep(pause)
                 pause = min(LONGEST, 2 * pause)
                 continue
-            self._meters.deliveries.labels(delivery.connector, "accepted" if new else "duplicate").inc()
+            self._meters.watched.labels(delivery.connector, "accepted" if new else "duplicate").inc()
             return
 
     async def _one(self, name: str, watcher: Watcher) -> None:

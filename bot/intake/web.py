@@ -1,41 +1,37 @@
-"""The web door: webhooks are checked, kept durably and answered with 202; nothing is parsed here."""
+"""The web door: webhooks are checked, kept durably and answered with 202; nothing is parsed here.
 
-import asyncio
+Plain ASGI: half of a request's time would go into a framework's wrappers otherwise. What is no webhook is for others.
+"""
+
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.errors import BadPayload, BadSignature, Unavailable
-from bot.flows.desk import Desk
 from bot.intake.grouping import Full, Grouping
-from bot.intake.meters import Meters
+from bot.intake.meters import DoorMeters
 from bot.intake.screen import fault
-from bot.ports import Connector, Delivery, Greets, Reply, Webhook, WebhookSettings
+from bot.ports import Clock, Connector, Delivery, Greets, Reply, Webhook, WebhookSettings
 
 MOST_BYTES = 1024 * 1024
 MOST_WAITING = 50_000
 WEBHOOKS = "/webhooks/"
-PROBE = 3.0  # seconds that the database has to answer `/readyz`
+_FROM = len(WEBHOOKS)
 # Proofs and credentials served their purpose when the delivery was verified; they are never kept.
 _NOT_KEPT = re.compile(r"authori[sz]ation|cookie|signature|token|secret|api-?key|password", re.IGNORECASE)
 
-_NEW_BODY, _KNOWN_BODY = b'{"accepted":1}', b'{"accepted":0}'  # of one length, so that one head fits both
 _START = {
     "type": "http.response.start",
     "status": 202,
     "headers": [(b"content-type", b"application/json"), (b"content-length", b"14")],
 }
-_NEW = {"type": "http.response.body", "body": _NEW_BODY}
-_KNOWN = {"type": "http.response.body", "body": _KNOWN_BODY}
+_NEW = {"type": "http.response.body", "body": b'{"accepted":1}'}
+_KNOWN = {"type": "http.response.body", "body": b'{"accepted":0}'}  # of one length, so that one head fits both
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +42,13 @@ class Door:
     settings: WebhookSettings
 
 
-@dataclass(slots=True)
-class Limits:
-    """What the door bears: bytes of one body, parcels that wait."""
-
-    bytes: int = MOST_BYTES
-    waiting: int = MOST_WAITING
-
-
 class Refusal(Exception):
     """A request that is not let in: the status, the word that is counted, the sentence for the sender."""
 
     def __init__(self, status: int, outcome: str, reason: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(reason)
-        self.status = status
         self.outcome = outcome
-        self.reason = reason
-        self.headers = headers
+        self.reply = Reply(status, msgspec.json.encode({"error": reason}), headers or {})
 
 
 class Greeted(Exception):
@@ -73,53 +59,54 @@ class Greeted(Exception):
         self.reply = reply
 
 
-def create_app(
-    desk: Desk,
-    doors: Mapping[str, Door],
-    *,
-    meters: Meters | None = None,
-    limits: Limits | None = None,
-    arrived: Callable[[int], None] = lambda _: None,
-    probes: Mapping[str, Callable[[], bool]] | None = None,
-) -> Starlette:
-    """POST /webhooks/{connector}, GET /healthz, /readyz and /metrics.
+class Porter:
+    """Who stands at the door: POST and OPTIONS /webhooks/{connector}, and the way to all other pages.
 
-    `arrived` is told after each commit how many new deliveries it kept; `probes` by name say whether a part of the bot works.
+    /metrics of the others gets what is counted here added to it.
     """
-    meters, limits = meters or Meters(), limits or Limits()
-    house = _House(desk, meters, dict(probes or {}))
-    webhooks = _Webhooks(desk, doors, meters, limits, Grouping(desk, meters, limits.waiting, arrived))
-    return _Pages(
-        webhooks,
-        routes=[
-            Route("/webhooks/{connector}", webhooks.options, methods=["OPTIONS"]),
-            Route("/healthz", house.healthz, methods=["GET"]),
-            Route("/readyz", house.readyz, methods=["GET"]),
-            Route("/metrics", house.metrics, methods=["GET"]),
-        ],
-    )
 
-
-class _Pages(Starlette):
-    """Every page but the one that counts, which its wrappers and its search for the route would make half as fast."""
-
-    def __init__(self, webhooks: "_Webhooks", routes: list[Route]) -> None:
-        super().__init__(routes=[*routes, Route(f"{WEBHOOKS}{{connector}}", webhooks, methods=["POST"])])
-        self._webhooks = webhooks
+    def __init__(
+        self, doors: Mapping[str, Door], grouping: Grouping, clock: Clock, others: ASGIApp, meters: DoorMeters, most_bytes: int
+    ) -> None:
+        self._webhooks = _Webhooks(doors, grouping, clock, meters, most_bytes)
+        self._others = others
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Webhooks go straight to their door; there a path with more in it than a name is no connector's."""
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(WEBHOOKS):
-            await self._webhooks(scope, receive, send)
+        if scope["path"].startswith(WEBHOOKS):
+            if scope["method"] == "POST":
+                await self._webhooks.post(scope, receive, send)
+            elif scope["method"] == "OPTIONS":
+                await self._webhooks.options(scope, send)
+            else:
+                await say(send, Reply(405, b"POST it here.", {"allow": "POST"}))
+        elif scope["path"] == "/metrics":
+            await self._others(scope, receive, self._adding(send))
         else:
-            await super().__call__(scope, receive, send)
+            await self._others(scope, receive, send)
+
+    def _adding(self, send: Send) -> Send:
+        """The same, with our counters at the end of a page that is one."""
+        good = False
+
+        async def add(message: Message) -> None:
+            nonlocal good
+            if message["type"] == "http.response.start":
+                good = message["status"] == 200
+                if good:
+                    kept = [(name, value) for name, value in message["headers"] if name.lower() != b"content-length"]
+                    message = {**message, "headers": kept}
+            elif good and not message.get("more_body", False):
+                message = {**message, "body": message.get("body", b"") + self._meters.page()}
+            await send(message)
+
+        return add
 
 
 class _Webhooks:
-    """POST /webhooks/{connector}, spoken in plain ASGI: half of a request's time would go into wrappers otherwise."""
-
-    def __init__(self, desk: Desk, doors: Mapping[str, Door], meters: Meters, limits: Limits, grouping: Grouping) -> None:
-        self._clock = desk.clock
+    def __init__(self, doors: Mapping[str, Door], grouping: Grouping, clock: Clock, meters: DoorMeters, most_bytes: int) -> None:
+        self._clock = clock
         self._doors = doors
         self._secrets = {name: door.settings.secrets for name, door in doors.items()}
         self._refused = meters.deliveries
@@ -129,21 +116,21 @@ class _Webhooks:
         for name, door in doors.items():
             if isinstance(door.connector.webhook, Greets):
                 self._greeters[name] = door.connector.webhook
-        self._most_bytes = limits.bytes
+        self._most_bytes = most_bytes
         self._grouping = grouping
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def post(self, scope: Scope, receive: Receive, send: Send) -> None:
         """202 once the delivery is on disk; else what is wrong with it."""
-        name: str = scope["path"][len(WEBHOOKS) :]
+        name: str = scope["path"][_FROM:]
         try:
             new = await self._accept(name, scope, receive)
         except Refusal as refusal:
             known = name if name in self._doors else "unknown"  # a stranger's word must not become a label
             self._refused.labels(known, refusal.outcome).inc()
-            await _json(refusal.status, {"error": refusal.reason}, refusal.headers)(scope, receive, send)
+            await say(send, refusal.reply)
             return
         except Greeted as greeted:
-            await _response(greeted.reply)(scope, receive, send)
+            await say(send, greeted.reply)
             return
         (self._accepted if new else self._duplicate)[name].inc()
         await send(_START)
@@ -151,10 +138,10 @@ class _Webhooks:
 
     async def _accept(self, name: str, scope: Scope, receive: Receive) -> bool:
         webhook = self._webhook(name)
-        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        headers = _headers(scope)
         if headers.get("content-encoding", "identity") != "identity":
             raise Refusal(415, "compressed", f"Send the body as it is, not as {headers['content-encoding'][:20]!r}.")
-        query = dict(parse_qsl(raw.decode("latin-1"))) if (raw := scope["query_string"]) else {}
+        query = _query(scope)
         body = await self._body(receive, headers.get("content-length", "0"))
         delivery = Delivery(name, headers, body, self._clock(), query)
         if name in self._greeters and (reply := await self._greet(name, "POST", delivery)) is not None:
@@ -174,16 +161,16 @@ class _Webhooks:
         except Unavailable:
             raise _again("database away", "The database does not answer. Please send it again.") from None
 
-    async def options(self, request: Request) -> Response:
+    async def options(self, scope: Scope, send: Send) -> None:
         """What a vendor asks before it delivers anything, where its connector knows the question; nothing is kept."""
-        name: str = request.path_params["connector"]
-        delivery = Delivery(name, dict(request.headers), b"", self._clock(), dict(request.query_params))
+        name: str = scope["path"][_FROM:]
+        delivery = Delivery(name, _headers(scope), b"", self._clock(), _query(scope))
         try:
             self._webhook(name)
             reply = await self._greet(name, "OPTIONS", delivery) if name in self._greeters else None
         except Refusal as refusal:
-            return _json(refusal.status, {"error": refusal.reason}, refusal.headers)
-        return _response(reply or Reply(405, headers={"allow": "POST"}))
+            reply = refusal.reply
+        await say(send, reply or Reply(405, headers={"allow": "POST"}))
 
     async def _greet(self, name: str, method: str, delivery: Delivery) -> Reply | None:
         try:
@@ -210,47 +197,24 @@ class _Webhooks:
         return door.connector.webhook
 
     async def _body(self, receive: Receive, length: str) -> bytes:
-        too_large = Refusal(413, "too large", f"The body is larger than {self._most_bytes} bytes.")
         if length.isdecimal() and (len(length) > 15 or int(length) > self._most_bytes):
-            raise too_large
-        chunks, size, more = [], 0, True
-        while more:
+            raise self._too_large()
+        chunks: list[bytes] = []
+        size = 0
+        while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Refusal(400, "cut off", "The connection ended before the body did.")
-            chunk, more = message.get("body", b""), message.get("more_body", False)
+            chunk: bytes = message.get("body", b"")
             size += len(chunk)
             if size > self._most_bytes:
-                raise too_large
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join([*chunks, chunk]) if chunks else chunk
             chunks.append(chunk)
-        return b"".join(chunks)
 
-
-class _House:
-    def __init__(self, desk: Desk, meters: Meters, probes: Mapping[str, Callable[[], bool]]) -> None:
-        self._desk = desk
-        self._meters = meters
-        self._probes = probes
-
-    async def healthz(self, _request: Request) -> Response:
-        """The process answers."""
-        return _json(200, {"status": "ok"})
-
-    async def readyz(self, _request: Request) -> Response:
-        """Every part works, or which do not."""
-        failing = [name for name, works in self._probes.items() if not works()]
-        try:
-            async with asyncio.timeout(PROBE):
-                self._meters.waiting.set(await self._desk.db.read(self._desk.inbox.waiting))
-        except (Unavailable, TimeoutError):
-            failing.append("database")
-        if failing:
-            return _json(503, {"status": "not ready", "failing": sorted(failing)})
-        return _json(200, {"status": "ready"})
-
-    async def metrics(self, _request: Request) -> Response:
-        """Counters in the text format of Prometheus."""
-        return Response(self._meters.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    def _too_large(self) -> Refusal:
+        return Refusal(413, "too large", f"The body is larger than {self._most_bytes} bytes.")
 
 
 def _again(outcome: str, reason: str) -> Refusal:
@@ -266,10 +230,19 @@ def _harmless(pairs: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in pairs.items() if _kept(name)}
 
 
-def _response(reply: Reply) -> Response:
-    kind = "application/json" if reply.body[:1] == b"{" else "text/plain"
-    return Response(reply.body, reply.status, dict(reply.headers), kind)
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _json(status: int, content: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(content), status, headers, "application/json")
+def _query(scope: Scope) -> dict[str, str]:
+    raw = scope["query_string"]
+    return dict(parse_qsl(raw.decode("latin-1"))) if raw else {}
+
+
+async def say(send: Send, reply: Reply) -> None:
+    """Answer a request."""
+    kind = b"application/json" if reply.body[:1] == b"{" else b"text/plain; charset=utf-8"
+    own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers = [*own, (b"content-type", kind), (b"content-length", str(len(reply.body)).encode())]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

@@ -10,6 +10,8 @@ from bot.domain.alert import Alert
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.belonging import Belonging, Regrouping
 from bot.domain.change import Change
+from bot.domain.copy import Copy, Mark, SourceState
+from bot.domain.document import Document
 from bot.domain.evidence import Diagnosis
 from bot.domain.incident import Entry, Incident
 from bot.domain.interaction import Feedback, Interaction, LedgerEntry, Spent
@@ -36,7 +38,7 @@ class InboxStore(Protocol):
     """Raw deliveries between 202 and done."""
 
     def add(self, tx: Transaction, deliveries: Sequence[tuple[Delivery, str]]) -> list[bool]:
-        """Keep deliveries with their vendor's delivery ids; False for one that is known already."""
+        """Keep deliveries with their vendor's delivery ids, in a `Database.keep`; False for one that is known already."""
 
     def take(self, tx: Transaction, most: int) -> list[Parcel]:
         """The oldest waiting parcels."""
@@ -52,6 +54,15 @@ class InboxStore(Protocol):
 
     def get(self, tx: Transaction, id: int) -> Parcel | None:
         """One parcel."""
+
+    def old(self, tx: Transaction, before: datetime, after: int = 0) -> tuple[list[int], int | None]:
+        """Numbers above `after` of what came in before a time and waits no more, some at once; where to go on, if anywhere."""
+
+    def forget(self, tx: Transaction, ids: Sequence[int]) -> None:
+        """These deliveries were never here, raw bodies included; in a `Database.keep`."""
+
+    def forget_outcomes(self, tx: Transaction) -> None:
+        """What became of deliveries that are older than all that are kept is not told any more."""
 
 
 class IncidentStore(Protocol):
@@ -445,6 +456,31 @@ class NoiseStore(Protocol):
 
     def reset(self, tx: Transaction, fingerprint: str = "") -> int:
         """Delete what was learned, of one problem or all; problems that are held now stay. How many there were."""
+
+
+class CopyStore(Protocol):
+    """Copies of documents that lie elsewhere, and how their sources are doing."""
+
+    def marks(self, tx: Transaction, source: str) -> Mapping[str, Mark]:
+        """What is kept of a source, by ref."""
+
+    def documents(self, tx: Transaction, source: str) -> tuple[Document, ...]:
+        """The documents of a source, each with its slug as its id."""
+
+    def put(self, tx: Transaction, kept: Iterable[Copy]) -> None:
+        """Insert or replace."""
+
+    def drop(self, tx: Transaction, source: str, refs: Collection[str]) -> None:
+        """Forget these."""
+
+    def states(self, tx: Transaction) -> Mapping[str, SourceState]:
+        """How each source is doing, by name."""
+
+    def note(self, tx: Transaction, state: SourceState) -> None:
+        """Insert or replace."""
+
+    def only(self, tx: Transaction, names: Sequence[str]) -> None:
+        """Forget every source but these, with its documents."""
 
 
 class AttributionStore(Protocol):

@@ -18,8 +18,11 @@ class Transaction(Protocol):
 class Database(Protocol):
     """Runs plain functions in transactions, away from the event loop."""
 
-    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run it in one transaction and commit; roll back if it raises. On SQLite one at a time; urgent work goes first."""
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run it in one transaction and commit; roll back if it raises. On SQLite one at a time."""
+
+    async def keep(self, work: Callable[[Transaction], T]) -> T:
+        """`write` into the inbox, which on SQLite waits for no other writer and sees nothing else."""
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a read transaction."""

@@ -1,6 +1,7 @@
 """A copy of the embedded database, taken beside a running bot and put back while it is stopped. SQLite only.
 
-Vectors are not in it: they are made again from the runbooks and the incidents.
+A backup is one file: the deliveries, which lie in a file of their own, stand in it as a table. Vectors are not in it: they
+are made again from the runbooks and the incidents.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bot.errors import BadSettings
+from bot.storage.box import PACK, address, box_of, connect, prepare, take_over
 from bot.storage.lockfile import Lockfile
 
 COMPANIONS = ("-wal", "-shm")
@@ -30,6 +32,7 @@ def backup(database: Path, target: Path) -> int:
         with contextlib.closing(_connect(database)) as source, contextlib.closing(sqlite3.connect(part)) as copy:
             source.backup(copy, pages=1000)
             copy.execute("PRAGMA journal_mode=DELETE")
+        _put_in(part, box_of(database))
         check_whole(part)
         part.replace(target)
     except (OSError, sqlite3.Error) as error:
@@ -49,10 +52,15 @@ def restore(copy: Path, database: Path, now: datetime) -> Path | None:
     lock.take()
     try:
         fresh = database.with_name(database.name + ".restoring")
-        with contextlib.closing(_connect(copy)) as source, contextlib.closing(sqlite3.connect(fresh)) as target:
+        for left in _files(fresh):  # by a restore that was cut off
+            left.unlink(missing_ok=True)
+        with contextlib.closing(_connect(copy)) as source, contextlib.closing(connect(fresh)) as target:
             source.backup(target)
+            _take_out(target, box_of(fresh))
         fresh.chmod(0o600)
         aside = _put_aside(database, now)
+        if box_of(fresh).exists():
+            box_of(fresh).replace(box_of(database))
         fresh.replace(database)
     finally:
         lock.release()
@@ -73,15 +81,39 @@ def check_whole(copy: Path) -> None:
         raise BadSettings(f"{copy} is an SQLite file, but not of Tocsin's.")
 
 
+def _put_in(copy: Path, box: Path) -> None:
+    """The deliveries stand in the copy too. They are copied last: what came in meanwhile waits in it."""
+    if not box.exists():
+        return
+    with contextlib.closing(connect(copy)) as whole:
+        if whole.execute("SELECT 1 FROM sqlite_master WHERE name = 'inbox'").fetchone():
+            return  # of a Tocsin that had them there
+        whole.execute("ATTACH DATABASE ? AS box", (address(box, only_read=True),))
+        whole.execute(PACK)
+
+
+def _take_out(database: sqlite3.Connection, box: Path) -> None:
+    """The deliveries of a backup go into their own file; those of an older Tocsin do when the schema is brought up to date."""
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if {"inbox", "inbox_settled"} <= tables:
+        prepare(box)
+        take_over(box, database)
+        database.execute("DROP TABLE inbox")
+
+
+def _files(database: Path) -> list[Path]:
+    """A database with all that belongs to it."""
+    return [file.with_name(file.name + c) for file in (database, box_of(database)) for c in ("", *COMPANIONS)]
+
+
 def _put_aside(database: Path, now: datetime) -> Path | None:
     """Move a database, with what belongs to it, out of the way."""
     if not database.exists():
         return None
     aside = database.with_name(f"{database.name}.before-restore-{now:%Y%m%dT%H%M%S}")
-    for companion in ("", *COMPANIONS):
-        file = database.with_name(database.name + companion)
+    for file, kept in zip(_files(database), _files(aside), strict=True):
         if file.exists():
-            file.replace(aside.with_name(aside.name + companion))
+            file.replace(kept)
     return aside
 
 

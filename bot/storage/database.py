@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.errors import BadSettings, Outrun, Unavailable
 from bot.ports import Transaction, fence
-from bot.storage.lane import Lane
+from bot.storage.box import address, box_of, connect, number_on, prepare
 from bot.storage.listener import listen
 from bot.storage.lockfile import Lockfile
 
@@ -85,9 +85,9 @@ def sql(tx: Transaction) -> Connection:
 class SqlDatabase:
     """ports.Database on SQLite or PostgreSQL.
 
-    `write` and `read` are for the event loop, `write_now` and `read_now` for commands. A cancelled `write` may still
-    commit: its thread is never interrupted. On SQLite a lock file keeps a second process away, unless that one opens
-    with `beside=True` (short commands beside a running server; such a process never migrates).
+    `write`, `keep` and `read` are for the event loop, `write_now`, `keep_now` and `read_now` for commands. A cancelled
+    `write` may still commit: its thread is never interrupted. On SQLite a lock file keeps a second process away, unless that
+    one opens with `beside=True` (the door, short commands beside a running server; such a process never migrates).
     """
 
     def __init__(self, url: str) -> None:
@@ -96,8 +96,8 @@ class SqlDatabase:
         if not self.postgres and self._url.get_backend_name() != "sqlite":
             raise BadSettings(f"The database {self} is of no kind that Tocsin knows; {_GOOD}.")
         self._lock: Lockfile | None = None
-        self._engines: tuple[Engine, Engine] | None = None
-        self._threads: tuple[Executor, Executor] | None = None
+        self._engines: tuple[Engine, Engine, Engine] | None = None  # that write, read, keep
+        self._threads: tuple[Executor, Executor, Executor] | None = None
         self._closing = threading.Lock()
 
     def __str__(self) -> str:
@@ -134,14 +134,16 @@ class SqlDatabase:
             if lock is not None:
                 lock.release()
 
-    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
-        """Run it in one transaction and commit; roll back if it raises. Urgent work goes before what waits."""
-        executor, guard = self._executor(0), fence.get()
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run it in one transaction and commit; roll back if it raises."""
+        guard = fence.get()
         if guard is not None:
             work = partial(_guarded, guard, work)
-        if urgent and isinstance(executor, Lane):
-            return await asyncio.wrap_future(executor.urgently(self._run, 0, work))
-        return await asyncio.get_running_loop().run_in_executor(executor, self._run, 0, work)
+        return await asyncio.get_running_loop().run_in_executor(self._executor(0), self._run, 0, work)
+
+    async def keep(self, work: Callable[[Transaction], T]) -> T:
+        """`write` into the inbox: on SQLite a file of its own, where no other writer is waited for."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor(2), self._run, 2, work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a read transaction."""
@@ -150,6 +152,10 @@ class SqlDatabase:
     def write_now(self, work: Callable[[Transaction], T]) -> T:
         """`write` for code without an event loop; blocks."""
         return self._executor(0).submit(self._run, 0, work).result()
+
+    def keep_now(self, work: Callable[[Transaction], T]) -> T:
+        """`keep` for code without an event loop; blocks."""
+        return self._executor(2).submit(self._run, 2, work).result()
 
     def read_now(self, work: Callable[[Transaction], T]) -> T:
         """`read` for code without an event loop; blocks."""
@@ -220,10 +226,16 @@ class SqlDatabase:
         if not beside:
             self._lock = Lockfile(path.with_name(path.name + ".lock"))
             self._lock.take()
-        self._engines = (_sqlite(str(path), readers=0), _sqlite(str(path), readers=READERS))
+            prepare(box_of(path))
+        self._engines = (
+            _sqlite(path, box_of(path)),
+            _sqlite(path, box_of(path), readers=READERS),
+            _sqlite(box_of(path), None),
+        )
         self._threads = (
-            Lane("db-writer"),
+            ThreadPoolExecutor(1, thread_name_prefix="db-writer"),
             ThreadPoolExecutor(READERS, thread_name_prefix="db-reader"),
+            ThreadPoolExecutor(1, thread_name_prefix="inbox-writer"),
         )
 
     def _open_postgres(self) -> None:
@@ -235,7 +247,7 @@ class SqlDatabase:
             connect_args={"options": POSTGRES_TIMEOUTS, **POSTGRES_NETWORK},
         )
         threads = ThreadPoolExecutor(POSTGRES_THREADS, thread_name_prefix="db")
-        self._engines, self._threads = (engine, engine), (threads, threads)
+        self._engines, self._threads = (engine, engine, engine), (threads, threads, threads)
 
     def _bring_up_to_date(self, *, beside: bool) -> None:
         # Alembic takes a quarter of a second to import, which commands that open nothing should not pay.
@@ -245,6 +257,8 @@ class SqlDatabase:
             self.read_now(lambda tx: check(sql(tx), str(self)))
         else:
             self.upgrade_now()
+            if self._url.database and not self.postgres:
+                number_on(box_of(Path(self._url.database)), Path(self._url.database))
 
 
 def _guarded(guard: Callable[[Transaction], None], work: Callable[[Transaction], T], tx: Transaction) -> T:
@@ -261,16 +275,17 @@ _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sq
 _GOOD = "a good value is sqlite:////var/lib/tocsin/tocsin.db or postgresql+psycopg://tocsin@localhost/tocsin"
 
 
-def _sqlite(path: str, *, readers: int) -> Engine:
-    """An engine of one writing connection (`readers` 0) or of some reading ones."""
-    engine = create_engine(f"sqlite:///{path}", pool_size=max(1, readers), max_overflow=0)
+def _sqlite(path: Path, box: Path | None, *, readers: int = 0) -> Engine:
+    """An engine of one writing connection (`readers` 0) or of some reading ones; they read the box too, if there is one."""
+    engine = create_engine(f"sqlite:///{path}", pool_size=max(1, readers), max_overflow=0, creator=partial(connect, path))
     begin = "BEGIN" if readers else "BEGIN IMMEDIATE"
 
     def connected(raw: object, _entry: ConnectionPoolEntry) -> None:
         connection = cast(sqlite3.Connection, raw)
-        connection.isolation_level = None  # we say BEGIN ourselves: sqlite3 would defer it past the first read
         for pragma in _PRAGMAS if not readers else (*_PRAGMAS, "query_only=ON"):
             connection.execute(f"PRAGMA {pragma}")
+        if box is not None and box.exists():  # after the pragmas, which are about all files
+            connection.execute("ATTACH DATABASE ? AS box", (address(box, only_read=True),))
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))

@@ -33,7 +33,7 @@ from bot.errors import NotFound
 from bot.ports import Transaction
 from bot.storage import journal, ledger
 from bot.storage.chain import random_salt
-from bot.storage.database import sql
+from bot.storage.database import SqlDatabase, sql
 
 SHORTEST = 3  # characters of a name; a shorter one would be found in half of all words
 _ALIAS = "erased-"
@@ -108,6 +108,13 @@ def erase(tx: Transaction, names: Names, alias: str, *, really: bool) -> tuple[T
         if table.primary_key.columns:
             touched += _table(tx, table, names, alias, really)
     return tuple(touched)
+
+
+def erase_received(db: SqlDatabase, names: Names, alias: str, *, really: bool) -> tuple[Touched, ...]:
+    """`erase` in the deliveries where they lie in a file of their own; on PostgreSQL they lie among the rest."""
+    if db.postgres:
+        return ()
+    return db.keep_now(lambda tx: erase(tx, names, alias, really=really))
 
 
 def _table(tx: Transaction, table: Table, names: Names, alias: str, really: bool) -> list[Touched]:

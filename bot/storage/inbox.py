@@ -1,4 +1,9 @@
-"""ports.InboxStore: raw deliveries between 202 and done, and the memory that makes a second delivery harmless."""
+"""ports.InboxStore: raw deliveries between 202 and done, and the memory that makes a second delivery harmless.
+
+What came in is only ever added, by whoever `Database.keep`s it; on SQLite it lies in a file of its own (see `box`). What
+became of it is written in the transaction of what it caused. A delivery waits while its outcome says so or it has none.
+Numbers are given in the order of commits, and the line is worked on in order: all up to `through` have an outcome.
+"""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -7,20 +12,24 @@ from datetime import datetime, timedelta
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     RowMapping,
+    Select,
     String,
     Table,
     Text,
+    and_,
     bindparam,
     delete,
     func,
     insert,
+    or_,
     select,
     text,
-    update,
 )
 
 from bot.ports import Delivery, Parcel, Transaction
@@ -28,15 +37,19 @@ from bot.storage.bulk import execute_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Key, Prose
 from bot.storage.database import UtcDateTime, alone, metadata, sql
+from bot.storage.upsert import upsert
 
 SAME_BODY = timedelta(seconds=60)  # without a vendor's id: later the same body is a repeat, not a second delivery
 MOST_BYTES = 8 * 1024 * 1024  # of bodies that one take holds in memory
 INBOX_LOCK = 0x70C516
 ARRIVED = "tocsin_inbox"  # what waits again is told to all replicas; a new delivery wakes the one whose door it came through
 
+AT_ONCE = 500  # deliveries that are forgotten in one transaction; the door waits for it
+
+received = MetaData(naming_convention=metadata.naming_convention)  # what lies in the box on SQLite
 inbox = Table(
     "inbox",
-    metadata,
+    received,
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("connector", String(80), nullable=False),
     Column("delivery_id", Key(200)),
@@ -46,21 +59,41 @@ inbox = Table(
     Column("query", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+_NAMED = inbox.c.delivery_id.is_not(None)
+Index(
+    "uq_inbox_delivery",
+    inbox.c.connector,
+    inbox.c.delivery_id,
+    unique=True,
+    sqlite_where=_NAMED,
+    postgresql_where=_NAMED,
+)
+Index("ix_inbox_digest", inbox.c.digest, inbox.c.received_at)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("parcel_id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=False),
     Column("state", String(12), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("error", Prose, nullable=False),
     Column("outcome", Prose, nullable=False),
-    sqlite_autoincrement=True,
 )
-Index("uq_inbox_delivery", inbox.c.connector, inbox.c.delivery_id, unique=True)
-Index("ix_inbox_digest", inbox.c.digest, inbox.c.received_at)
-_WAITING = text("state = 'waiting'")
-Index("ix_inbox_waiting", inbox.c.id, inbox.c.size, sqlite_where=_WAITING, postgresql_where=_WAITING)
-Index("ix_inbox_received", inbox.c.received_at)
+_AGAIN = text("state = 'waiting'")
+Index("ix_outcomes_waiting", outcomes.c.parcel_id, sqlite_where=_AGAIN, postgresql_where=_AGAIN)
+
+settled = Table(
+    "inbox_settled",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("through", BigInteger, nullable=False),
+)
 
 
 class SqlInboxStore:
-    """ports.InboxStore on one table. On PostgreSQL both ends lock, so that replicas neither keep nor take a thing twice."""
+    """ports.InboxStore. On PostgreSQL both ends lock, so that replicas neither keep nor take a thing twice."""
 
     def add(self, tx: Transaction, deliveries: Sequence[tuple[Delivery, str]]) -> list[bool]:
         """Keep deliveries with their vendor's delivery ids; False for one that is known already."""
@@ -91,44 +124,48 @@ class SqlInboxStore:
         """
         if not _free(tx, INBOX_LOCK + 1):
             return []
-        line = sql(tx).execute(_LINE, {"most": most})
-        total, last, count = 0, 0, 0
+        through = _through(tx)
+        again = sql(tx).execute(_AGAIN_LINE, {"most": most, "through": through}).all()
+        line = [*again, *sql(tx).execute(_LINE, {"most": most - len(again), "through": through})]
+        total, taken = 0, list[int]()
         for id, size in line:
             total += size
-            if count and total > MOST_BYTES:
+            if taken and total > MOST_BYTES:
                 break
-            last, count = id, count + 1
-        if not count:
+            taken.append(id)
+        if not taken:
             return []
-        query = select(inbox).where(_WAITING, inbox.c.id <= last).order_by(inbox.c.id)
-        return [_parcel(row) for row in sql(tx).execute(query).mappings()]
+        replayed = set(taken[: len(again)])
+        query = _WHOLE.where(or_(inbox.c.id.in_(replayed), and_(inbox.c.id > through, inbox.c.id <= taken[-1])))
+        return [_parcel(row) for row in sql(tx).execute(query.order_by(inbox.c.id)).mappings()]
 
     def finish(self, tx: Transaction, parcels: Sequence[Parcel]) -> None:
         """Store their new state, error and outcome."""
-        if parcels:
-            rows = [
-                {
-                    "parcel": p.id,
-                    "new_state": p.state,
-                    "new_attempts": p.attempts,
-                    "new_error": p.error,
-                    "new_outcome": p.outcome,
-                }
-                for p in parcels
-            ]
-            execute_many(tx, _FINISH, rows)
-            if sql(tx).dialect.name == "postgresql" and any(p.state == "waiting" for p in parcels):
-                sql(tx).execute(text(f"SELECT pg_notify('{ARRIVED}', '')"))
+        if not parcels:
+            return
+        rows: list[dict[str, object]] = [
+            {"parcel_id": p.id, "state": p.state, "attempts": p.attempts, "error": p.error, "outcome": p.outcome} for p in parcels
+        ]
+        upsert(tx, outcomes, rows)
+        _settle(tx, {p.id for p in parcels if p.state != "waiting"})
+        if sql(tx).dialect.name == "postgresql" and any(p.state == "waiting" for p in parcels):
+            sql(tx).execute(text(f"SELECT pg_notify('{ARRIVED}', '')"))
 
     def waiting(self, tx: Transaction) -> int:
-        """How many wait."""
-        return sql(tx).execute(select(func.count()).select_from(inbox).where(_WAITING)).scalar_one()
+        """How many wait. On SQLite one number follows the other, so that none is counted."""
+        beyond = _BEYOND_COUNTED if sql(tx).dialect.name == "postgresql" else _BEYOND
+        through = {"through": _through(tx)}
+        first: int = max(0, sql(tx).execute(beyond, through).scalar_one())
+        again: int = sql(tx).execute(_AGAIN_COUNT, through).scalar_one()
+        return first + again
 
     def recent(self, tx: Transaction, *, state: str | None, limit: int) -> list[Parcel]:
         """The newest parcels, of one state or all."""
-        query = select(inbox).order_by(inbox.c.id.desc()).limit(limit)
-        if state is not None:
-            query = query.where(inbox.c.state == state)
+        query = _WHOLE.order_by(inbox.c.id.desc()).limit(limit)
+        if state == "waiting":
+            query = query.where(_waits(_through(tx)))
+        elif state is not None:
+            query = query.where(outcomes.c.state == state)
         return [_parcel(row) for row in sql(tx).execute(query).mappings()]
 
     def last(self, tx: Transaction) -> dict[str, datetime]:
@@ -138,13 +175,27 @@ class SqlInboxStore:
 
     def get(self, tx: Transaction, id: int) -> Parcel | None:
         """One parcel."""
-        row = sql(tx).execute(select(inbox).where(inbox.c.id == id)).mappings().first()
+        row = sql(tx).execute(_WHOLE.where(inbox.c.id == id)).mappings().first()
         return None if row is None else _parcel(row)
 
+    def old(self, tx: Transaction, before: datetime, after: int = 0) -> tuple[list[int], int | None]:
+        """Numbers above `after` of what came in before a time and waits no more, some at once; where to go on, if anywhere."""
+        through = _through(tx)
+        looked = sql(tx).execute(_OLDEST, {"after": after, "through": through, "most": AT_ONCE}).all()
+        again = set(sql(tx).execute(select(outcomes.c.parcel_id).where(_AGAIN)).scalars())
+        old = [id for id, at in looked if at < before and id not in again]
+        more = len(looked) == AT_ONCE and looked[-1][1] < before
+        return old, looked[-1][0] if more else None
 
-def prune(tx: Transaction, before: datetime) -> int:
-    """Forget what came in before a time and does not wait any more, raw bodies included; how many those were."""
-    return sql(tx).execute(delete(inbox).where(inbox.c.received_at < before, inbox.c.state != "waiting")).rowcount
+    def forget(self, tx: Transaction, ids: Sequence[int]) -> None:
+        """These deliveries were never here, raw bodies included; for `Database.keep`."""
+        execute_many(tx, _FORGET, [{"forgotten": id} for id in ids])
+
+    def forget_outcomes(self, tx: Transaction) -> None:
+        """What became of deliveries that are older than all that are kept is not told any more."""
+        oldest = sql(tx).execute(select(func.min(inbox.c.id))).scalar_one()
+        first = _through(tx) + 1 if oldest is None else oldest
+        sql(tx).execute(delete(outcomes).where(outcomes.c.parcel_id < first))
 
 
 _INSERT = insert(inbox)
@@ -154,17 +205,49 @@ _KNOWN_BODIES = (
     .where(inbox.c.digest.in_(bindparam("digests", expanding=True)), inbox.c.received_at >= bindparam("since"))
     .group_by(inbox.c.connector, inbox.c.digest)
 )
-_LINE = select(inbox.c.id, inbox.c.size).where(_WAITING).order_by(inbox.c.id).limit(bindparam("most"))
-_FINISH = (
-    update(inbox)
-    .where(inbox.c.id == bindparam("parcel"))
-    .values(
-        state=bindparam("new_state"),
-        attempts=bindparam("new_attempts"),
-        error=bindparam("new_error"),
-        outcome=bindparam("new_outcome"),
-    )
+_WHOLE: Select[tuple[object, ...]] = select(
+    inbox, outcomes.c.state, outcomes.c.attempts, outcomes.c.error, outcomes.c.outcome
+).join_from(inbox, outcomes, outcomes.c.parcel_id == inbox.c.id, isouter=True)
+_LINE = select(inbox.c.id, inbox.c.size).where(inbox.c.id > bindparam("through")).order_by(inbox.c.id).limit(bindparam("most"))
+_AGAIN_LINE = (
+    select(inbox.c.id, inbox.c.size)
+    .join_from(outcomes, inbox, outcomes.c.parcel_id == inbox.c.id)
+    .where(_AGAIN, outcomes.c.parcel_id <= bindparam("through"))
+    .order_by(inbox.c.id)
+    .limit(bindparam("most"))
 )
+_AGAIN_COUNT = select(func.count()).select_from(outcomes).where(_AGAIN, outcomes.c.parcel_id <= bindparam("through"))
+_BEYOND = select(func.coalesce(func.max(inbox.c.id), 0) - bindparam("through", type_=BigInteger))
+_BEYOND_COUNTED = select(func.count()).select_from(inbox).where(inbox.c.id > bindparam("through"))
+_BETWEEN = select(inbox.c.id).where(inbox.c.id > bindparam("through"), inbox.c.id <= bindparam("until"))
+_OLDEST = (
+    select(inbox.c.id, inbox.c.received_at)
+    .where(inbox.c.id > bindparam("after"), inbox.c.id <= bindparam("through"))
+    .order_by(inbox.c.id)
+    .limit(bindparam("most"))
+)
+_FORGET = delete(inbox).where(inbox.c.id == bindparam("forgotten"))
+
+
+def _through(tx: Transaction) -> int:
+    return sql(tx).execute(_THROUGH).scalar() or 0
+
+
+_THROUGH = select(settled.c.through)
+
+
+def _waits(through: int) -> ColumnElement[bool]:
+    return or_(inbox.c.id > through, inbox.c.id.in_(select(outcomes.c.parcel_id).where(_AGAIN)))
+
+
+def _settle(tx: Transaction, done: set[int]) -> None:
+    """All up to the last of them have an outcome: who was left out of line on the way waits by its own."""
+    through, until = _through(tx), max(done, default=0)
+    if until <= through:
+        return
+    left = set(sql(tx).execute(_BETWEEN, {"through": through, "until": until}).scalars()) - done
+    upsert(tx, outcomes, [{"parcel_id": id, "state": "waiting", "attempts": 0, "error": "", "outcome": ""} for id in left])
+    upsert(tx, settled, [{"id": 1, "through": until}])
 
 
 def _known_ids(tx: Transaction, deliveries: Iterable[tuple[Delivery, str]]) -> set[tuple[str, str]]:
@@ -197,10 +280,6 @@ def _row(delivery: Delivery, vendor_id: str | None, digest: str) -> dict[str, ob
         "query": dump(delivery.query),
         "size": len(delivery.body),
         "body": delivery.body,
-        "state": "waiting",
-        "attempts": 0,
-        "error": "",
-        "outcome": "",
     }
 
 
@@ -212,7 +291,7 @@ def _parcel(row: RowMapping) -> Parcel:
         received_at=row["received_at"],
         query=load(dict[str, str], row["query"]),
     )
-    return Parcel(row["id"], delivery, row["state"], row["attempts"], row["error"], row["outcome"])
+    return Parcel(row["id"], delivery, row["state"] or "waiting", row["attempts"] or 0, row["error"] or "", row["outcome"] or "")
 
 
 def _free(tx: Transaction, key: int) -> bool:

@@ -27,10 +27,14 @@ class OneThread:
         event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         self._connection = self._engine.connect()
 
-    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:  # noqa: ARG002  the port's shape
+    async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run it in one transaction and commit; roll back if it raises."""
         with self._connection.begin():
             return work(self._connection)
+
+    async def keep(self, work: Callable[[Transaction], T]) -> T:
+        """`write`."""
+        return await self.write(work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a transaction."""

@@ -1,11 +1,12 @@
 """What the configured connectors can do."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from bot.door.doors import configured, doors, own_settings
 from bot.errors import BadSettings
 from bot.intake.web import Door
 from bot.ports import (
@@ -19,10 +20,9 @@ from bot.ports import (
     SilenceSource,
     Tracker,
     Watcher,
-    WebhookSettings,
 )
 from bot.settings import Settings
-from connectors import CONNECTORS, slack
+from connectors import slack
 
 Made = TypeVar("Made")
 
@@ -46,18 +46,13 @@ class Vendors:
 
 def vendors(settings: Settings) -> Vendors:
     """Every connector with its own settings. Raises BadSettings naming the connector, the value and what would do."""
-    known = {c.name: c for c in CONNECTORS}
-    for name in settings.connectors:
-        if name not in known:
-            raise BadSettings(f"There is no connector {name!r}; there are {', '.join(known)}. See [connectors.*] in tocsin.toml.")
-    own = {name: _own_settings(c, settings.connectors.get(name, {})) for name, c in known.items()}
-    known = {n: replace(c, webhook=c.configured(own[n])) if c.configured else c for n, c in known.items()}
+    known, own = configured(settings.connectors)
     evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
     changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
     trackers = _made({n: c.tracker for n, c in known.items()}, own, settings)
     _keeps_tickets(settings.tickets.tracker, trackers, known)
     return Vendors(
-        doors={n: Door(c, s) for n, c in known.items() if c.webhook and isinstance(s := own[n], WebhookSettings)},
+        doors=doors(known, own),
         evidence=tuple(e for e in evidence if e is not None),
         changes=tuple(c for c in changes if c is not None),
         deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
@@ -91,20 +86,8 @@ def _keeps_tickets(name: str, trackers: Mapping[str, Tracker], known: Mapping[st
 
 def heard_channels(settings: Settings) -> tuple[str, ...]:
     """The channels in which the settings say to listen to what other apps post."""
-    own = _own_settings(slack.CONNECTOR, settings.connectors.get(slack.NAME, {}))
+    own = own_settings(slack.CONNECTOR, settings.connectors.get(slack.NAME, {}))
     return own.channels if isinstance(own, slack.SlackAlerts) else ()
-
-
-def _own_settings(connector: Connector, values: Mapping[str, object]) -> BaseModel:
-    try:
-        return connector.settings.model_validate(values) if values else connector.settings.model_construct()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden" and len(first["loc"]) == 1:
-            there = ", ".join(connector.settings.model_fields)
-            raise BadSettings(f"[connectors.{connector.name}] has no setting {where!r}; there are {there}.") from None
-        raise BadSettings(f"[connectors.{connector.name}] {where}: {first['msg']}. {connector.help}") from None
 
 
 def _deployer(name: str, values: Mapping[str, object], known: Mapping[str, Connector]) -> Deployer:

@@ -36,7 +36,7 @@ from bot.flows import (
     ticketing,
     tickets,
 )
-from bot.flows.alerts import on_alerts, release
+from bot.flows.alerts import on_tidied, release, tidy
 from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
@@ -46,7 +46,6 @@ from bot.intake.schedule import Daily, Every, Job
 from bot.ports import Handler, Scalar
 from bot.settings import Settings
 from bot.slack.front import Stories as SlackStories
-from bot.storage import inbox as inbox_store
 from bot.storage import journal as journal_store
 from bot.storage.alerts import SqlAlertStore
 from bot.storage.noise import SqlNoiseStore
@@ -79,7 +78,7 @@ def stories(channels: Collection[str] = ()) -> SlackStories:
 
 def told() -> Told:
     """The flows that the inbox leads to."""
-    return Told(on_alerts, on_changes, on_handlings, on_tickets, not_ours)
+    return Told(on_tidied, on_changes, on_handlings, on_tickets, not_ours, tidy)
 
 
 def jobs(settings: Settings) -> list[Job]:
@@ -113,7 +112,6 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
     """The flows that durable work starts, by name."""
     keep = settings.retention
     forget: Mapping[housekeeping.Forget, timedelta] = {
-        inbox_store.prune: timedelta(days=keep.raw_days),
         SqlAlertStore().forget: timedelta(days=keep.alert_days),
         journal_store.prune: timedelta(days=keep.journal_days),
         SqlNoiseStore().forget: timedelta(days=keep.alert_days),
@@ -148,5 +146,5 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "see_silences": _for(handling.see_silences, desk),
         "part_report": _for(selfreport.part_report, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),
-        "sweep": lambda args: housekeeping.sweep(args, desk, forget),
+        "sweep": lambda args: housekeeping.sweep(args, desk, forget, timedelta(days=keep.raw_days)),
     }

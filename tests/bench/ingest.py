@@ -21,7 +21,10 @@ from typing import Any
 from sqlalchemy import create_engine, text
 
 from bot.commands.staging import clean_environment, free_port
-from tests.bench.room import SECRET, Bench, bench, rss, say
+from bot.ports import Transaction
+from bot.storage.database import SqlDatabase, sql
+from bot.storage.inbox import SqlInboxStore
+from tests.bench.room import SECRET, Bench, bench, family, rss, say
 from tests.postgres import a_server
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -150,30 +153,29 @@ _FALSE = {"sqlite": "0", "postgresql": "false"}
 
 async def _digested(here: Bench, rows: int) -> int:
     """How many alerts there are once nothing waits and so many rows stand."""
-    engine = create_engine(here.database)
+    database, inbox = SqlDatabase(here.database), SqlInboxStore()
+    database.open(migrate=False, beside=True)
 
-    def look() -> tuple[int, int]:
-        with engine.connect() as tx:
-            waiting = tx.execute(text("SELECT count(*) FROM inbox WHERE state = 'waiting'")).scalar_one()
-            if waiting:
-                return waiting, 0
-            return 0, tx.execute(text("SELECT count(*) FROM alerts WHERE verdict <> ''")).scalar_one()
+    def look(tx: Transaction) -> tuple[int, int]:
+        if waiting := inbox.waiting(tx):
+            return waiting, 0
+        return 0, sql(tx).execute(text("SELECT count(*) FROM alerts WHERE verdict <> ''")).scalar_one()
 
     try:
         for _ in range(600):
-            waiting, stand = await asyncio.to_thread(look)
+            waiting, stand = await database.read(look)
             if not waiting and stand >= rows:
                 return stand
             await asyncio.sleep(0.25)
     finally:
-        engine.dispose()
+        database.close()
     raise TimeoutError(f"{waiting} deliveries wait after {time.perf_counter():.0f} s; see {here.log}")
 
 
 async def _sent(driver: Path, rival: Rival, batch: int, total: int) -> dict[str, float]:
     """One run of the driver; what it says, with the CPU time that the server spent."""
     words = [*rival.words, "--batch", str(batch), "-n", str(total), "-c", "64"]
-    spent = _cpu(rival.pid)
+    spent, door = _cpu(rival.pid), sum(map(_own_cpu, family(rival.pid)[1:]))
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(driver), *words, stdout=asyncio.subprocess.PIPE, env=clean_environment()
     )
@@ -185,6 +187,8 @@ async def _sent(driver: Path, rival: Rival, batch: int, total: int) -> dict[str,
     found["alerts_per_s"] = said["accepted_per_s"]
     found["requests_per_s"] = round(said["accepted_per_s"] / batch, 1)
     found["server_ms_each"] = round(1000 * (_cpu(rival.pid) - spent) / requests, 3)
+    if rival.name == "tocsin":
+        found["door_ms_each"] = round(1000 * (sum(map(_own_cpu, family(rival.pid)[1:])) - door) / requests, 3)
     found["client_core"] = round(said["client_cpu_s"] / wall, 2)
     over = " (the driver is too busy)" if found["client_core"] > CLIENT_MOST else ""
     say(f"{rival.name} x{batch}: {found}{over}")
@@ -192,7 +196,11 @@ async def _sent(driver: Path, rival: Rival, batch: int, total: int) -> dict[str,
 
 
 def _cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
+    """Seconds of CPU that a process and its children have used."""
+    return sum(map(_own_cpu, family(pid)))
+
+
+def _own_cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 

@@ -39,10 +39,25 @@ def say(line: str) -> None:
     print(f"  {line}", file=sys.stderr, flush=True)
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that it started, and those: the bot and its door."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+
 def rss(pid: int, which: str = "VmRSS") -> float:
-    """Resident memory of a process in MiB now; its peak with `VmHWM`."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return round(int(status.split(f"{which}:")[1].split()[0]) / 1024, 1)
+    """Resident memory of a process and its children in MiB now; the sum of their peaks with `VmHWM`."""
+    kib = 0
+    for one in family(pid):
+        status = Path(f"/proc/{one}/status").read_text()
+        kib += int(status.split(f"{which}:")[1].split()[0])
+    return round(kib / 1024, 1)
 
 
 @contextlib.asynccontextmanager

@@ -1,5 +1,6 @@
 """tocsin db: what a backup holds, what a restore does, and what both refuse."""
 
+import re
 import sqlite3
 import threading
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 
 from bot.cli import main
 from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.ports import Delivery
 from bot.storage.actions import SqlActionStore
 from bot.storage.database import SqlDatabase
 from bot.storage.incidents import SqlIncidentStore
@@ -73,7 +75,28 @@ def test_a_backup_taken_while_the_bot_writes_is_whole_and_can_be_put_back(tmp_pa
     assert db.read_now(lambda tx: SqlIncidentStore().get(tx, "later")) is None
     assert db.read_now(ledger.broken_at) is None
     db.close()
-    assert len(list((tmp_path / ".tocsin").glob("tocsin.db.before-restore-*"))) == 1
+    aside = [
+        f
+        for f in (tmp_path / ".tocsin").glob("tocsin.db.before-restore-*")
+        if re.fullmatch(r"[^.]*.db.before-restore-\w*", f.name)
+    ]
+    assert len(aside) == 1
+
+
+def test_a_backup_is_one_file_that_holds_the_deliveries_too(tmp_path: Path) -> None:
+    db, inbox = opened(tmp_path), Stores().inbox
+    db.keep_now(
+        lambda tx: inbox.add(tx, [(Delivery("plain", {}, b"waits", NOON), "d1"), (Delivery("plain", {}, b"2", NOON), "")])
+    )
+    db.write_now(lambda tx: inbox.finish(tx, [replace(p, state="done") for p in inbox.take(tx, 1)]))
+    assert tocsin(tmp_path, "db", "backup", str(tmp_path / "copy.db")) == 0
+    db.keep_now(lambda tx: inbox.add(tx, [(Delivery("plain", {}, b"later", NOON), "d3")]))
+    db.close()
+    assert tocsin(tmp_path, "db", "restore", str(tmp_path / "copy.db")) == 0
+    db = opened(tmp_path)
+    assert [p.delivery.body for p in db.write_now(lambda tx: inbox.take(tx, 9))] == [b"2"]
+    assert db.keep_now(lambda tx: inbox.add(tx, [(Delivery("plain", {}, b"waits", NOON), "d1")])) == [False]
+    db.close()
 
 
 def test_what_was_approved_before_a_restore_is_not_executed_after_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

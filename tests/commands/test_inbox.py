@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     database.open()
     bodies = (b'{"alerts": []}', b'{"alerts": [')
     deliveries = [(Delivery("alertmanager", {}, body, NOON), "") for body in bodies]
-    database.write_now(lambda tx: stores.inbox.add(tx, deliveries))
+    database.keep_now(lambda tx: stores.inbox.add(tx, deliveries))
     database.write_now(lambda tx: aside(tx, stores))
     database.write_now(lambda tx: stores.journal.add(tx, Interaction("abc-1", NOON, Feature.QUESTION, "rules", answer="No.")))
     said = Feedback("f-1", NOON, "U0ONCALL", Opinion.NOT_USEFUL, interaction_id="abc-1")

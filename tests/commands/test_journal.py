@@ -188,7 +188,15 @@ def test_quality_is_one_sentence_or_one_object(answered: SqlDatabase, tmp_path: 
     assert capsys.readouterr().out.startswith("quality of 7 days: ")
 
 
-def leave_traces(tx: Transaction) -> None:
+def leave_traces(database: SqlDatabase) -> None:
+    """What came in, and what was made of it."""
+    raw = json.dumps({"sender": NAME, "id": GONE, "text": f"ask {NAME}"}).encode()  # ASCII: ö is an escape
+    came = Delivery("github", {"x-github-event": "push"}, raw, NOON)
+    database.keep_now(lambda tx: STORES.inbox.add(tx, [(came, "d1")]))
+    database.write_now(_traces)
+
+
+def _traces(tx: Transaction) -> None:
     """Somebody who asked, acknowledged, approved, committed, confirmed and was named, with another person beside."""
     text = f"ask {NAME} (<@{GONE}>) or <@{OTHER}>"
     incident = an_incident(id="i1", version=0, acknowledged_by=GONE, on_call=(GONE, OTHER), title=text)
@@ -201,8 +209,6 @@ def leave_traces(tx: Transaction) -> None:
     STORES.diagnoses.save(tx, "i1", Diagnosis(Verdict.UNDETERMINED, Confidence.WEAK, text, NOON))
     alert = Alert("alertmanager", "High", "payments", "production", Severity.SEV2, False, NOON, summary=text)
     STORES.alerts.seen(tx, [Sighting(alert, "f" * 16, "e" * 16, "new", "i1")])
-    raw = json.dumps({"sender": NAME, "id": GONE, "text": text}).encode()  # ASCII: ö is an escape
-    STORES.inbox.add(tx, [(Delivery("github", {"x-github-event": "push"}, raw, NOON), "d1")])
     STORES.cards.put(tx, Card("card:i1", Place("C1", "1.1"), shown=text))
     STORES.switches.turn(tx, "model", "off", GONE, NOON)
     DurableWork().start(tx, "slack", "answer", "answer:1", {"user": GONE, "text": text})
@@ -233,7 +239,7 @@ def stands_in(folder: Path) -> list[str]:
 def test_an_erased_person_stands_nowhere_in_the_files_and_both_chains_verify(
     running: SqlDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running.write_now(leave_traces)
+    leave_traces(running)
     assert stands_in(tmp_path)
     assert journal(tmp_path, "erase", GONE, "--name", NAME, "--yes") == 0
     said = capsys.readouterr().out
@@ -246,7 +252,7 @@ def test_an_erased_person_stands_nowhere_in_the_files_and_both_chains_verify(
 
 
 def test_what_is_left_of_an_erased_person_is_still_whole(running: SqlDatabase, tmp_path: Path) -> None:
-    running.write_now(leave_traces)
+    leave_traces(running)
     before = running.read_now(lambda tx: STORES.incidents.get(tx, "i1"))
     assert before is not None
     assert journal(tmp_path, "erase", GONE, "--name", NAME, "--yes") == 0
@@ -277,7 +283,7 @@ def test_what_is_left_of_an_erased_person_is_still_whole(running: SqlDatabase, t
 
 
 async def test_past_incidents_are_found_without_the_name_after_the_next_sync(running: SqlDatabase, tmp_path: Path) -> None:
-    running.write_now(leave_traces)
+    leave_traces(running)
     library = Library([lambda: running.read_now(lambda tx: confirmed_incidents(tx, STORES))], None)
     await library.sync()
     assert NAME in library.documents[0].text
@@ -294,7 +300,7 @@ async def test_past_incidents_are_found_without_the_name_after_the_next_sync(run
 def test_without_yes_it_only_says_what_would_be_touched(
     running: SqlDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running.write_now(leave_traces)
+    leave_traces(running)
     file = tmp_path / ".tocsin/tocsin.db"
     dump = list(sqlite3.connect(file).iterdump())
     assert journal(tmp_path, "erase", GONE) == 0
@@ -307,7 +313,7 @@ def test_without_yes_it_only_says_what_would_be_touched(
 def test_a_person_nobody_knows_and_names_that_are_none(
     running: SqlDatabase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    running.write_now(leave_traces)
+    leave_traces(running)
     assert journal(tmp_path, "erase", "U0NOBODY", "--yes") == 0
     assert "Nothing here mentions this person." in capsys.readouterr().out
     assert len(running.read_now(STORES.ledger.entries)) == 3

@@ -225,7 +225,7 @@ async def test_two_replicas_see_the_same_and_the_inbox_keeps_it_once(database: S
         await until(lambda: cluster.watching == 8)
         await cluster.put("deployments", a_deployment(revision=2, state="busy", tag="v43"))
         await cluster.put("deployments", a_deployment(revision=2, tag="v43"))
-        await until(lambda: meters.deliveries.labels("kubernetes", "duplicate")._value.get() == 2)
+        await until(lambda: meters.watched.labels("kubernetes", "duplicate")._value.get() == 2)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.change import Change
 from bot.errors import BadPayload, BadSignature
-from bot.intake.web import Door, create_app
+from bot.intake.web import Door
 from bot.ports import Connector, Delivery, Ignored
 from bot.sns import SnsSettings, SnsWebhook
 from bot.storage.database import SqlDatabase
@@ -23,7 +23,7 @@ from connectors.sentry import SentrySettings
 from tests.amazon import NOW, PEM, TOPIC, FakeAmazon, confirmation, delivery, message, signed
 from tests.connectors.cases import RECEIVED, SECRET, Case
 from tests.fakes import FakeClock
-from tests.intake.desk import a_desk
+from tests.intake.desk import a_desk, whole_app
 
 BODY = b'{"alerts": []}'
 SIGNATURE, TIME = "x-grafana-alerting-signature", "x-grafana-alerting-timestamp"
@@ -208,7 +208,7 @@ def http(amazon: FakeAmazon, database: SqlDatabase, clock: FakeClock) -> httpx.A
     known = cloudwatch.CONNECTOR.webhook
     assert isinstance(known, SnsWebhook)
     connector = replace(cloudwatch.CONNECTOR, webhook=SnsWebhook(known.read, amazon.transport))
-    app = create_app(a_desk(database, clock), {"cloudwatch": Door(connector, SnsSettings(topics=(TOPIC,)))})
+    app = whole_app(a_desk(database, clock), {"cloudwatch": Door(connector, SnsSettings(topics=(TOPIC,)))})
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://bot")
 
 
@@ -249,7 +249,7 @@ async def test_while_amazon_is_away_it_is_told_to_send_again(http: httpx.AsyncCl
 
 
 async def test_without_topics_the_page_is_named(database: SqlDatabase, clock: FakeClock) -> None:
-    app = create_app(a_desk(database, clock), {"cloudwatch": Door(cloudwatch.CONNECTOR, SnsSettings())})
+    app = whole_app(a_desk(database, clock), {"cloudwatch": Door(cloudwatch.CONNECTOR, SnsSettings())})
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://bot") as bare:
         answer = await bare.post("/webhooks/cloudwatch", content=b"{}")
     assert answer.status_code == 403

@@ -154,7 +154,7 @@ async def test_a_replica_that_cannot_beat_loses_its_work_to_the_other_one(
         await start(opened, kept, "a")
         await until(lambda: slow.active == 1)
 
-        async def away(work: object, *, urgent: bool = False) -> None:
+        async def away(work: object) -> None:
             raise Unavailable("cut off")
 
         monkeypatch.setattr(deaf, "write", away)

@@ -358,7 +358,7 @@ class LosesReplies:
         self._writes = 0
         self.lost = 0
 
-    async def write(self, do: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+    async def write(self, do: Callable[[Transaction], T]) -> T:
         answer = await self._real.write(do)
         self._writes += 1
         if self._writes % 3 == 0:

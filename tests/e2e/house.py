@@ -7,7 +7,6 @@ import hmac
 import json
 import os
 import signal
-import sqlite3
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,6 +23,7 @@ from bot.commands.staging import clean_environment, free_port
 from bot.demo.reading import Seen, is_card, is_resolved, see
 from bot.workspace.config import settings_lines
 from bot.workspace.delivery import sign
+from tests.parcels import beside
 from tests.workspace.conftest import Running, running
 
 T = TypeVar("T")
@@ -213,7 +213,7 @@ class House:
         if self.database_url:
             with psycopg.connect(self.database_url.replace("+psycopg", "")) as server:
                 return server.execute(query).fetchall()  # type: ignore[call-overload]  # psycopg wants a literal
-        with closing(sqlite3.connect(self.folder / ".tocsin" / "tocsin.db", timeout=10)) as database:
+        with closing(beside(self.folder / ".tocsin" / "tocsin.db")) as database:
             return database.execute(query).fetchall()
 
     # webhooks

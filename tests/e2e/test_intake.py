@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.house import ON_CALL, House, a_house, deployment, notification
 from tests.e2e.slow_prometheus import slow_prometheus
+from tests.parcels import PARCELS
 
 
 @pytest.mark.slow
@@ -28,7 +29,7 @@ async def test_garbage_is_refused_or_seen_and_can_be_replayed_beside_the_running
     assert (status, said.strip()) == (0, f"Delivery {number} waits to be parsed again.")
 
     async def read_again() -> bool:
-        return house.rows("SELECT state FROM inbox") == [("unreadable",)]
+        return house.rows(f"SELECT state FROM {PARCELS}") == [("unreadable",)]
 
     await house.until(read_again, "the delivery to be parsed again")
     status, said = await house.cli("inbox", "replay", "999")

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.house import APPROVER, House, a_house, notification
 from tests.e2e.slow_prometheus import slow_prometheus
+from tests.parcels import PARCELS
 
 
 async def test_alerts_answered_with_202_survive_kill_9_and_make_one_card(house: House) -> None:
@@ -17,7 +18,7 @@ async def test_alerts_answered_with_202_survive_kill_9_and_make_one_card(house: 
     card = await house.card("12 alerts folded into this card")
     await house.in_thread(card, "Why:")
     assert len(await house.cards()) == 1
-    assert house.rows("SELECT state, count(*) FROM inbox GROUP BY state") == [("done", 12)]
+    assert house.rows(f"SELECT state, count(*) FROM {PARCELS} GROUP BY state") == [("done", 12)]
 
 
 @pytest.mark.slow

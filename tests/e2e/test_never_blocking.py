@@ -14,6 +14,7 @@ from bot.demo.reading import Seen, is_resolved
 from tests.e2e.house import House, a_house, deployment, notification
 from tests.e2e.outside import Outside, outside
 from tests.e2e.test_slack_trouble import trouble
+from tests.parcels import PARCELS
 
 pytestmark = pytest.mark.slow
 SERVICES = (*(f"svc{n}" for n in range(5)), "payments")  # five are in no catalogue, so each has an incident of its own
@@ -93,7 +94,7 @@ def outstanding(house: House) -> Counter[str]:
 
 async def digested(house: House) -> bool:
     """Nothing waits in the inbox."""
-    return house.rows("SELECT count(*) FROM inbox WHERE state = 'waiting'") == [(0,)]
+    return house.rows(f"SELECT count(*) FROM {PARCELS} WHERE state = 'waiting'") == [(0,)]
 
 
 async def test_with_everything_away_webhooks_are_taken_as_ever_and_afterwards_all_catches_up(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.house import APPROVER, INCIDENTS, ON_CALL, PAYMENTS, House, Seen, notification, two_replicas
 from tests.e2e.slow_prometheus import SlowPrometheus, slow_prometheus
+from tests.parcels import PARCELS
 from tests.postgres import Postgres, Server, a_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -267,7 +268,7 @@ async def test_nothing_acknowledged_is_lost_while_postgresql_is_away_for_five_se
         assert refused > 20
 
         async def all_done() -> bool:
-            return houses[0].rows("SELECT state, count(*) FROM inbox GROUP BY state") == [("done", accepted)]
+            return houses[0].rows(f"SELECT state, count(*) FROM {PARCELS} GROUP BY state") == [("done", accepted)]
 
         await houses[0].until(all_done, f"all {accepted} being done")
         print(f"all {accepted} done {time.monotonic() - back:.1f} s after it was back; {refused} were asked to come again")

@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from typing import Any, cast
@@ -14,7 +14,10 @@ from bot.domain.alert import Alert
 from bot.domain.change import Change
 from bot.errors import BadPayload, BadSignature
 from bot.flows.desk import Desk
-from bot.intake.web import Door
+from bot.intake.grouping import Grouping
+from bot.intake.house import create_house
+from bot.intake.meters import DoorMeters, Meters
+from bot.intake.web import MOST_BYTES, MOST_WAITING, Door, Porter
 from bot.ports import Clock, Connector, Database, Delivery, Ignored, Parsed, Transaction, WebhookSettings
 from bot.storage.database import SqlDatabase, sql
 from bot.storage.inbox import SqlInboxStore
@@ -41,6 +44,22 @@ def a_desk(db: Database, clock: Clock) -> Desk:
     }
     needed = (f.name for f in fields(Desk) if f.default is MISSING and f.default_factory is MISSING)
     return Desk(**{**dict.fromkeys(needed, absent), **given})
+
+
+def whole_app(
+    desk: Desk,
+    doors: Mapping[str, Door],
+    *,
+    meters: Meters | None = None,
+    most_bytes: int = MOST_BYTES,
+    most_waiting: int = MOST_WAITING,
+    arrived: Callable[[int], None] = lambda _: None,
+    probes: Mapping[str, Callable[[], bool]] | None = None,
+) -> Porter:
+    """The door and the house behind it in one process, without what lies between them."""
+    counted = DoorMeters()
+    grouping = Grouping(desk.db, desk.inbox, most_waiting, arrived, counted.commit.observe)
+    return Porter(doors, grouping, desk.clock, create_house(desk, meters or Meters(), probes or {}), counted, most_bytes)
 
 
 class PlainWebhook:

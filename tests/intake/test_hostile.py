@@ -13,16 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
-from starlette.applications import Starlette
 
 from bot.intake.inbox import Drain, Told
-from bot.intake.web import Door, create_app
+from bot.intake.web import Door, Porter
 from bot.ports import Delivery, WebhookSettings
 from bot.storage.database import SqlDatabase
 from connectors import CONNECTORS
 from tests.connectors.cases import SIGNERS
 from tests.desk import a_desk
 from tests.fakes import FakeClock
+from tests.intake.desk import whole_app
 from tests.postgres import on_sqlite
 
 SECRET = "correct-horse-battery-staple"
@@ -49,21 +49,21 @@ BOMBS = {
 
 
 @pytest.fixture
-def app(database: SqlDatabase, clock: FakeClock) -> Starlette:
+def app(database: SqlDatabase, clock: FakeClock) -> Porter:
     """Every vendor's door, each with a secret."""
     kept = WebhookSettings(secret=SecretStr(SECRET))
     doors = {c.name: Door(c, kept) for c in CONNECTORS if c.webhook is not None and c.name in SIGNERS}
-    return create_app(a_desk(database, clock), doors)
+    return whole_app(a_desk(database, clock), doors)
 
 
-def asking(app: Starlette) -> httpx.AsyncClient:
+def asking(app: Porter) -> httpx.AsyncClient:
     """A client of the app; what it raises is an error of the test."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bot")
 
 
 @on_sqlite
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-async def test_a_bomb_is_refused_at_once_and_takes_no_room(app: Starlette, bomb: bytes) -> None:
+async def test_a_bomb_is_refused_at_once_and_takes_no_room(app: Porter, bomb: bytes) -> None:
     async with asking(app) as http:
         await http.post("/webhooks/alertmanager", content=b"{}", headers=PROOF)
         tracemalloc.start()
@@ -84,7 +84,7 @@ async def test_a_bomb_is_refused_at_once_and_takes_no_room(app: Starlette, bomb:
 
 
 @on_sqlite
-async def test_a_compressed_body_is_refused_by_name_before_it_is_unpacked(app: Starlette) -> None:
+async def test_a_compressed_body_is_refused_by_name_before_it_is_unpacked(app: Porter) -> None:
     async with asking(app) as http:
         headers = {**PROOF, "content-encoding": "gzip"}
         answer = await http.post("/webhooks/alertmanager", content=gzip.compress(b"{}", mtime=0), headers=headers)
@@ -109,7 +109,7 @@ values = st.recursive(
 methods = st.sampled_from(["GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD"])
 
 
-async def status_of(app: Starlette, method: str, path: str, query: bytes, headers: dict[str, bytes], body: bytes) -> int:
+async def status_of(app: Porter, method: str, path: str, query: bytes, headers: dict[str, bytes], body: bytes) -> int:
     """What the app answers to bytes that no client would send; what it raises is an error of the test."""
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
@@ -133,7 +133,7 @@ async def status_of(app: Starlette, method: str, path: str, query: bytes, header
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(method=methods, path=paths, query=st.binary(max_size=30), given_headers=headers, body=st.binary(max_size=100))
 async def test_no_request_is_answered_with_500(
-    app: Starlette, method: str, path: str, query: bytes, given_headers: dict[str, bytes], body: bytes
+    app: Porter, method: str, path: str, query: bytes, given_headers: dict[str, bytes], body: bytes
 ) -> None:
     status = await status_of(app, method, path, query, given_headers, body)
     assert status < 500 or (status == 503 and path == "/readyz")
@@ -145,7 +145,7 @@ async def test_no_request_is_answered_with_500(
 @settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.binary(min_size=1, max_size=100) | values.map(lambda value: json.dumps(value).encode()))
 async def test_what_is_proved_and_makes_no_sense_is_kept_or_refused_and_never_stops_the_line(
-    app: Starlette, database: SqlDatabase, clock: FakeClock, name: str, body: bytes
+    app: Porter, database: SqlDatabase, clock: FakeClock, name: str, body: bytes
 ) -> None:
     delivery = Delivery(name, {"content-type": "application/json"}, body, clock())
     signed = {**delivery.headers, **SIGNERS[name](delivery, SECRET)}

@@ -17,7 +17,7 @@ from tests.intake.desk import PLAIN, Stories, a_delivery, a_desk
 
 def put(database: SqlDatabase, clock: FakeClock, *bodies: object) -> None:
     deliveries = [(a_delivery(body, clock()), f"{n}-{body!r}"[:190]) for n, body in enumerate(bodies)]
-    database.write_now(lambda tx: SqlInboxStore().add(tx, deliveries))
+    database.keep_now(lambda tx: SqlInboxStore().add(tx, deliveries))
 
 
 def parcels(database: SqlDatabase) -> list[Parcel]:
@@ -127,7 +127,7 @@ async def test_a_parcel_that_was_put_aside_can_be_replayed_after_the_repair(data
 
 async def test_a_delivery_of_a_connector_that_is_gone_is_visible(database: SqlDatabase, clock: FakeClock) -> None:
     stories = Stories()
-    database.write_now(lambda tx: SqlInboxStore().add(tx, [(Delivery("gone", {}, b"{}", clock()), "")]))
+    database.keep_now(lambda tx: SqlInboxStore().add(tx, [(Delivery("gone", {}, b"{}", clock()), "")]))
     await drain(database, clock, stories).once()
     assert "no connector 'gone' any more" in parcels(database)[0].error
     assert len(stories.unreadable) == 1

@@ -14,11 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import text
 
 from bot.domain.alert import Alert
 from bot.domain.incident import Incident, Status
 from bot.storage.codec import load
+from bot.storage.database import SqlDatabase, sql
+from tests.parcels import PARCELS
 from tests.postgres import Postgres
 
 REPOSITORY = Path(__file__).parents[2]
@@ -118,15 +120,18 @@ class Intake:
 
 def ask(url: str, query: str) -> list[tuple[object, ...]]:
     """The rows of a query, asked beside the process."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
+    database = SqlDatabase(url)
+    database.open(migrate=False, beside=True)
+    try:
+        return [tuple(row) for row in database.read_now(lambda tx: sql(tx).execute(text(query)).all())]
+    finally:
+        database.close()
 
 
 async def drained(url: str) -> None:
     """Wait until nothing waits."""
     end = time.monotonic() + 60
-    while ask(url, "SELECT count(*) FROM inbox WHERE state = 'waiting'") != [(0,)]:
+    while ask(url, f"SELECT count(*) FROM {PARCELS} WHERE state = 'waiting'") != [(0,)]:
         assert time.monotonic() < end, "the inbox was not emptied"
         await asyncio.sleep(0.1)
 
@@ -163,7 +168,7 @@ def whole(url: str, sender: Sender) -> None:
     assert set(sender.acknowledged) - set(counts) == set(), "acknowledged and lost"
     assert {uid: n for uid, n in counts.items() if n != 1} == {}, "worked on more than once"
     assert set(counts) <= sender.sent
-    assert ask(url, "SELECT count(*) FROM inbox WHERE state != 'done'") == [(0,)]
+    assert ask(url, f"SELECT count(*) FROM {PARCELS} WHERE state != 'done'") == [(0,)]
     incidents = [load(Incident, str(body)) for (body,) in ask(url, "SELECT body FROM incidents")]
     assert [(i.key, i.status, i.firing, i.events) for i in incidents] == [("INC-1", Status.OPEN, len(alerts), len(alerts))]
     assert ask(url, "SELECT count(*) FROM instances WHERE began_at IS NOT NULL") == [(len(alerts),)]

@@ -28,12 +28,12 @@ def test_a_large_batch_on_a_slow_machine_gets_smaller_and_grows_again() -> None:
 
 def test_while_deliveries_come_a_batch_takes_as_long_as_it_may() -> None:
     pace, now = Pace(), 0.0
-    for _ in range(30):  # a millisecond each
+    for _ in range(30):  # ten milliseconds each
         pace.arrived(10, now)
         events = pace.events(now)
-        pace.rest(0.001 * events, events, events, now)
+        pace.rest(0.01 * events, events, events, now)
         now += 0.1
-    assert pace.events(now) == FEWEST  # of which each costs a millisecond; fewer would cost too much each
+    assert pace.events(now) == FEWEST  # of which each costs ten milliseconds; fewer would cost too much each
     for _ in range(30):
         pace.arrived(10, now)
         events = pace.events(now)

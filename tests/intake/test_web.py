@@ -9,22 +9,21 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-from starlette.applications import Starlette
 
 from bot.errors import BadSignature, Unavailable
 from bot.intake.meters import Meters
-from bot.intake.web import Limits, create_app
+from bot.intake.web import Porter
 from bot.ports import Delivery, Parcel, Reply, Transaction
 from bot.storage.database import SqlDatabase
 from bot.storage.inbox import SqlInboxStore
 from tests.fakes import FakeClock
-from tests.intake.desk import SECRET, a_desk, doors
+from tests.intake.desk import SECRET, a_desk, doors, whole_app
 
 T = TypeVar("T")
 PROOF = {"authorization": f"Bearer {SECRET}"}
 
 
-def client(app: Starlette) -> httpx.AsyncClient:
+def client(app: Porter) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://bot")
 
 
@@ -33,7 +32,7 @@ def kept(database: SqlDatabase) -> list[Parcel]:
 
 
 async def test_an_accepted_delivery_is_kept_whole_but_without_its_proof(database: SqlDatabase, clock: FakeClock) -> None:
-    app = create_app(a_desk(database, clock), doors())
+    app = whole_app(a_desk(database, clock), doors())
     headers = {**PROOF, "x-event": "push", "x-hub-signature-256": "sha256=ab", "cookie": "c=1"}
     async with client(app) as http:
         answer = await http.post("/webhooks/plain?team=a&token=t0p", content=b'{"alerts":["a"]}', headers=headers)
@@ -47,7 +46,7 @@ async def test_an_accepted_delivery_is_kept_whole_but_without_its_proof(database
 
 
 async def test_the_same_delivery_twice_is_kept_once(database: SqlDatabase, clock: FakeClock) -> None:
-    app = create_app(a_desk(database, clock), doors())
+    app = whole_app(a_desk(database, clock), doors())
     async with client(app) as http:
         sent = [http.post("/webhooks/plain", content=b'{"alerts":["a"]}', headers=PROOF) for _ in range(8)]
         answers = await asyncio.gather(*sent)
@@ -78,7 +77,7 @@ async def test_the_same_delivery_twice_is_kept_once(database: SqlDatabase, clock
 async def test_what_is_not_let_in_is_told_why_and_leaves_nothing(
     database: SqlDatabase, clock: FakeClock, path: str, body: bytes, headers: dict[str, str], status: int, words: str
 ) -> None:
-    app = create_app(a_desk(database, clock), doors(), limits=Limits(bytes=2000))
+    app = whole_app(a_desk(database, clock), doors(), most_bytes=2000)
     async with client(app) as http:
         answer = await http.post(path, content=body, headers=headers)
     assert answer.status_code == status
@@ -92,14 +91,14 @@ async def test_a_body_that_hides_its_length_is_cut_off_too(database: SqlDatabase
         for _ in range(10):
             yield b"x" * 1000
 
-    app = create_app(a_desk(database, clock), doors(), limits=Limits(bytes=2000))
+    app = whole_app(a_desk(database, clock), doors(), most_bytes=2000)
     async with client(app) as http:
         answer = await http.post("/webhooks/plain", content=stream(), headers=PROOF)
     assert answer.status_code == 413
 
 
 async def test_a_truncated_json_body_is_kept_since_only_a_parser_may_judge_it(database: SqlDatabase, clock: FakeClock) -> None:
-    app = create_app(a_desk(database, clock), doors())
+    app = whole_app(a_desk(database, clock), doors())
     async with client(app) as http:
         answer = await http.post("/webhooks/plain", content=b'{"alerts": ["a', headers=PROOF)
     assert answer.status_code == 202
@@ -108,21 +107,21 @@ async def test_a_truncated_json_body_is_kept_since_only_a_parser_may_judge_it(da
 
 async def test_without_a_secret_nobody_is_let_in_unless_that_is_allowed(database: SqlDatabase, clock: FakeClock) -> None:
     desk = a_desk(database, clock)
-    async with client(create_app(desk, doors(secret=None))) as http:
+    async with client(whole_app(desk, doors(secret=None))) as http:
         answer = await http.post("/webhooks/plain", content=b"{}")
     assert answer.status_code == 403
     assert "Set TOCSIN_PLAIN_SECRET, or allow_unsigned = true under [connectors.plain]" in answer.json()["error"]
-    async with client(create_app(desk, doors(secret=None, allow_unsigned=True))) as http:
+    async with client(whole_app(desk, doors(secret=None, allow_unsigned=True))) as http:
         assert (await http.post("/webhooks/plain", content=b"{}")).status_code == 202
 
 
 async def test_unsigned_is_no_way_around_a_secret_that_is_set(database: SqlDatabase, clock: FakeClock) -> None:
-    async with client(create_app(a_desk(database, clock), doors(allow_unsigned=True))) as http:
+    async with client(whole_app(a_desk(database, clock), doors(allow_unsigned=True))) as http:
         assert (await http.post("/webhooks/plain", content=b"{}")).status_code == 401
 
 
 async def test_a_full_inbox_asks_to_come_again_and_keeps_nothing_of_it(database: SqlDatabase, clock: FakeClock) -> None:
-    app = create_app(a_desk(database, clock), doors(), limits=Limits(waiting=5))
+    app = whole_app(a_desk(database, clock), doors(), most_waiting=5)
     async with client(app) as http:
         bodies = [json.dumps({"alerts": [f"{n}"]}).encode() for n in range(12)]
         answers = await asyncio.gather(*(http.post("/webhooks/plain", content=b, headers=PROOF) for b in bodies))
@@ -135,7 +134,7 @@ async def test_a_full_inbox_asks_to_come_again_and_keeps_nothing_of_it(database:
 
 
 async def test_a_full_inbox_takes_again_once_there_is_room(database: SqlDatabase, clock: FakeClock) -> None:
-    app = create_app(a_desk(database, clock), doors(), limits=Limits(waiting=1))
+    app = whole_app(a_desk(database, clock), doors(), most_waiting=1)
     async with client(app) as http:
         await http.post("/webhooks/plain", content=b"1", headers=PROOF)
         assert (await http.post("/webhooks/plain", content=b"2", headers=PROOF)).status_code == 503
@@ -155,11 +154,11 @@ class Counted:
         self.writes = 0
         self.away = False
 
-    async def write(self, work: Callable[[Transaction], T], *, urgent: bool = False) -> T:
+    async def keep(self, work: Callable[[Transaction], T]) -> T:
         self.writes += 1
         if self.away:
             raise Unavailable("away")
-        return await self._real.write(work)
+        return await self._real.keep(work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         if self.away:
@@ -169,7 +168,7 @@ class Counted:
 
 async def test_many_requests_share_a_commit(database: SqlDatabase, clock: FakeClock) -> None:
     counted = Counted(database)
-    app = create_app(a_desk(counted, clock), doors())
+    app = whole_app(a_desk(counted, clock), doors())
     async with client(app) as http:
         bodies = [json.dumps({"alerts": [f"{n}"]}).encode() for n in range(100)]
         answers = await asyncio.gather(*(http.post("/webhooks/plain", content=b, headers=PROOF) for b in bodies))
@@ -181,7 +180,7 @@ async def test_many_requests_share_a_commit(database: SqlDatabase, clock: FakeCl
 async def test_while_the_database_is_away_senders_are_asked_to_come_again(database: SqlDatabase, clock: FakeClock) -> None:
     counted = Counted(database)
     counted.away = True
-    app = create_app(a_desk(counted, clock), doors())
+    app = whole_app(a_desk(counted, clock), doors())
     async with client(app) as http:
         answer = await http.post("/webhooks/plain", content=b"{}", headers=PROOF)
         ready = await http.get("/readyz")
@@ -193,7 +192,7 @@ async def test_while_the_database_is_away_senders_are_asked_to_come_again(databa
 
 async def test_arrivals_are_announced_once_they_are_on_disk(database: SqlDatabase, clock: FakeClock) -> None:
     seen: list[tuple[int, int]] = []
-    app = create_app(a_desk(database, clock), doors(), arrived=lambda new: seen.append((new, len(kept(database)))))
+    app = whole_app(a_desk(database, clock), doors(), arrived=lambda new: seen.append((new, len(kept(database)))))
     async with client(app) as http:
         await http.post("/webhooks/plain", content=b"1", headers=PROOF)
         await http.post("/webhooks/plain", content=b"1", headers=PROOF)
@@ -204,7 +203,7 @@ async def test_health_readiness_and_counters(database: SqlDatabase, clock: FakeC
     works = {"worker": True}
     meters = Meters()
     meters.watch("tocsin_work_waiting", "Items of durable work that wait.", "queue", lambda: {"slack": 3.0})
-    app = create_app(a_desk(database, clock), doors(), meters=meters, probes={"worker": lambda: works["worker"]})
+    app = whole_app(a_desk(database, clock), doors(), meters=meters, probes={"worker": lambda: works["worker"]})
     async with client(app) as http:
         assert (await http.get("/healthz")).json() == {"status": "ok"}
         assert (await http.get("/readyz")).status_code == 200
@@ -252,7 +251,7 @@ class Greeter:
 async def test_a_vendor_that_asks_first_is_answered_and_nothing_of_it_is_kept(database: SqlDatabase, clock: FakeClock) -> None:
     plain = doors()["plain"]
     asking = {"plain": replace(plain, connector=replace(plain.connector, webhook=Greeter()))}
-    async with client(create_app(a_desk(database, clock), asking)) as http:
+    async with client(whole_app(a_desk(database, clock), asking)) as http:
         asked = await http.options("/webhooks/plain", headers={"webhook-request-origin": "events.example"})
         hello = await http.post("/webhooks/plain", content=b'{"hello":1}', headers=PROOF)
         stranger = await http.post("/webhooks/plain", content=b'{"hello":1}')
@@ -268,7 +267,7 @@ async def test_a_vendor_that_asks_first_is_answered_and_nothing_of_it_is_kept(da
 
 
 async def test_who_asks_a_vendor_that_has_no_questions_is_told_to_post(database: SqlDatabase, clock: FakeClock) -> None:
-    async with client(create_app(a_desk(database, clock), doors())) as http:
+    async with client(whole_app(a_desk(database, clock), doors())) as http:
         answer = await http.options("/webhooks/plain")
         nobody = await http.options("/webhooks/nobody")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

@@ -11,7 +11,7 @@ from bot.domain.interaction import Feature, Feedback, Interaction, Opinion
 from bot.errors import NotFound
 from bot.ports import Delivery, Transaction
 from bot.storage.database import SqlDatabase, sql
-from bot.storage.erasure import Names, Touched, erase
+from bot.storage.erasure import Names, Touched, erase, erase_received
 from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
@@ -56,22 +56,22 @@ def written(database: SqlDatabase) -> SqlDatabase:
     def fill(tx: Transaction) -> None:
         SqlIncidentStore().save(tx, an_incident(version=0, id="i1", acknowledged_by=GONE))
         SqlTimelineStore().add(tx, [Entry("i1", NOON, EntryKind.NOTE, f"{NAME} looks", GONE)])
-        raw = json.dumps({"who": NAME}).encode()
-        SqlInboxStore().add(
-            tx, [(Delivery("github", {}, raw, NOON), "d1"), (Delivery("github", {}, b"\xff U0LEAVER", NOON), "d2")]
-        )
         SqlJournalStore().add(tx, Interaction("j1", NOON, Feature.QUESTION, "rules", user=GONE))
         SqlJournalStore().judge(tx, Feedback("f1", NOON, GONE, Opinion.USEFUL, "j1"))
         SqlLedger().append(tx, NOON, GONE, "resolved", "i1", {})
         SqlLedger().append(tx, NOON, "tocsin", "refused", GONE, {})  # a subject stays under the hash
 
+    raw = json.dumps({"who": NAME}).encode()
+    came = [(Delivery("github", {}, raw, NOON), "d1"), (Delivery("github", {}, b"\xff U0LEAVER", NOON), "d2")]
     database.write_now(fill)
+    database.keep_now(lambda tx: SqlInboxStore().add(tx, came))
     return database
 
 
 def erased(database: SqlDatabase, *, really: bool) -> set[Touched]:
     names = Names([GONE, NAME])
-    return set(database.write_now(lambda tx: erase(tx, names, ALIAS, really=really)))
+    apart = erase_received(database, names, ALIAS, really=really)
+    return {*apart, *database.write_now(lambda tx: erase(tx, names, ALIAS, really=really))}
 
 
 def test_every_table_is_reached_on_both_databases(written: SqlDatabase) -> None:

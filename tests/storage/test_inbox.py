@@ -8,7 +8,7 @@ import pytest
 from bot.ports import Delivery, Parcel
 from bot.storage import inbox as inbox_module
 from bot.storage.database import SqlDatabase
-from bot.storage.inbox import SqlInboxStore, prune
+from bot.storage.inbox import SqlInboxStore
 from tests.fakes import NOON
 
 
@@ -18,7 +18,7 @@ def delivery(body: str = "{}", seconds: float = 0, connector: str = "alertmanage
 
 
 def add(database: SqlDatabase, *deliveries: tuple[Delivery, str]) -> list[bool]:
-    return database.write_now(lambda tx: SqlInboxStore().add(tx, deliveries))
+    return database.keep_now(lambda tx: SqlInboxStore().add(tx, deliveries))
 
 
 def take(database: SqlDatabase, most: int = 100) -> list[Parcel]:
@@ -85,6 +85,10 @@ def test_old_parcels_are_forgotten_unless_they_still_wait(database: SqlDatabase)
     old, _, new = take(database)
     ends = [replace(p, state="done") for p in (old, new)]
     database.write_now(lambda tx: SqlInboxStore().finish(tx, ends))
-    assert database.write_now(lambda tx: prune(tx, NOON + timedelta(seconds=50))) == 1
+    inbox = SqlInboxStore()
+    ids, more = database.read_now(lambda tx: inbox.old(tx, NOON + timedelta(seconds=50)))
+    assert (ids, more) == ([old.id], None)
+    database.keep_now(lambda tx: inbox.forget(tx, ids))
+    database.write_now(inbox.forget_outcomes)
     left = database.read_now(lambda tx: SqlInboxStore().recent(tx, state=None, limit=9))
     assert [p.delivery.body for p in left] == [b"new", b"old and waiting"]

@@ -23,7 +23,7 @@ def schema(database: SqlDatabase) -> dict[str, str]:
 
     def read(tx: Transaction) -> dict[str, str]:
         rows = sql(tx).execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
-        return {name: re.sub(r"\s+", "", statement) for name, statement in rows if "alembic" not in name}
+        return {name: re.sub(r"\s+", "", statement) for name, statement in rows if not name.startswith(("alembic", "sqlite"))}
 
     return database.read_now(read)
 

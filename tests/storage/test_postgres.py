@@ -21,7 +21,7 @@ from bot.intake.inbox import Drain, Told
 from bot.ports import Card, Transaction
 from bot.storage.cards import SqlCardStore
 from bot.storage.database import SqlDatabase, metadata, sql
-from bot.storage.inbox import SqlInboxStore
+from bot.storage.inbox import SqlInboxStore, received
 from bot.storage.incidents import SqlIncidentStore
 from tests.fakes import NOON, FakeClock, an_incident
 from tests.intake.desk import PLAIN, Stories, a_delivery, a_desk
@@ -35,7 +35,7 @@ for module in pkgutil.iter_modules(bot.storage.__path__):  # every store registe
 
 def test_the_migrations_build_what_the_stores_use(opened: SqlDatabase) -> None:
     def differences(tx: Transaction) -> list[object]:
-        found: list[object] = compare_metadata(MigrationContext.configure(sql(tx)), [metadata, work_metadata])  # type: ignore[arg-type]  # alembic takes several
+        found: list[object] = compare_metadata(MigrationContext.configure(sql(tx)), [metadata, received, work_metadata])  # type: ignore[arg-type]  # alembic takes several
         return found
 
     assert opened.write_now(differences) == []
@@ -44,9 +44,9 @@ def test_the_migrations_build_what_the_stores_use(opened: SqlDatabase) -> None:
 def test_the_inbox_keeps_and_recognises(opened: SqlDatabase) -> None:
     inbox = SqlInboxStore()
     deliveries = [(a_delivery({"n": n}, NOON), f"id-{n}") for n in (1, 2, 1)] + [(a_delivery(b"x", NOON), "")]
-    assert opened.write_now(lambda tx: inbox.add(tx, deliveries)) == [True, True, False, True]
+    assert opened.keep_now(lambda tx: inbox.add(tx, deliveries)) == [True, True, False, True]
     later = a_delivery(b"x", NOON + timedelta(seconds=59))
-    assert opened.write_now(lambda tx: inbox.add(tx, [(later, "")])) == [False]
+    assert opened.keep_now(lambda tx: inbox.add(tx, [(later, "")])) == [False]
     taken = opened.write_now(lambda tx: inbox.take(tx, 10))
     assert [p.delivery for p in taken] == [d for d, _ in (deliveries[0], deliveries[1], deliveries[3])]
 
@@ -75,7 +75,7 @@ async def test_a_poisonous_parcel_never_takes_an_innocent_one_with_it_when_two_r
     stories.prepare(opened)
     names = ["poison" if n % 7 == 3 else f"good-{n}" for n in range(28)]
     deliveries = [(a_delivery({"alerts": [name]}, NOON), f"id-{n}") for n, name in enumerate(names)]
-    await opened.write(lambda tx: inbox.add(tx, deliveries))
+    await opened.keep(lambda tx: inbox.add(tx, deliveries))
     drains = [
         Drain(a_desk(db, clock), {"plain": PLAIN}, Told(stories.on_alerts, stories.on_changes), batch=10)
         for db in (opened, other)

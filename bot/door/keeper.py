@@ -1,0 +1,85 @@
+"""The bot's side of the door: starts its process, hears of what came in, and starts it again if it dies."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable
+
+from bot.door.orders import Orders, line_of
+
+log = logging.getLogger(__name__)
+STEADY = 5.0  # seconds that a process has to live to be started again at once
+PAUSE, LONGEST = 0.2, 10.0  # seconds before one that died young is
+GRACE = 6.0  # seconds in which it finishes what it has accepted
+
+
+class Keeper:
+    """Keeps one process at the door. The socket stays open here: while there is none, connections queue in it."""
+
+    def __init__(self, listener: socket.socket, orders: Orders, arrived: Callable[[int], None]) -> None:
+        self._listener = listener
+        self._orders = orders
+        self._arrived = arrived
+        self._process: Process | None = None
+        self._stopping = False
+        self._why = ""
+        self.up = asyncio.Event()
+
+    def trouble(self) -> str:
+        """Why nobody stands at the door, "" while somebody does."""
+        return "" if self.up.is_set() else self._why or "it is being started"
+
+    async def run(self) -> None:
+        """Until stopped."""
+        pause = PAUSE
+        while not self._stopping:
+            began = time.monotonic()
+            status = await self._one()
+            self.up.clear()
+            if self._stopping:
+                return
+            lived = time.monotonic() - began
+            pause = 0.0 if lived > STEADY else min(LONGEST, 2 * pause or PAUSE)
+            self._why = f"its process ended with status {status}"
+            log.error("the door's process ended with status %s after %.1f s; another one is started", status, lived)
+            await asyncio.sleep(pause)
+
+    async def stop(self) -> None:
+        """The door finishes what it has accepted and is gone."""
+        self._stopping = True
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        self._tell(process, signal.SIGTERM)
+        ending = asyncio.ensure_future(process.wait())
+        await asyncio.wait({ending}, timeout=GRACE)
+        if not ending.done():
+            log.warning("the door did not end within %.0f s", GRACE)
+            self._tell(process, signal.SIGKILL)
+            await ending
+
+    async def _one(self) -> int:
+        number = self._listener.fileno()
+        words = (sys.executable, "-m", "bot.door", str(number))
+        process = self._process = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, pass_fds=(number,))
+        assert process.stdin is not None  # noqa: S101  pipes were asked for
+        assert process.stdout is not None  # noqa: S101  as above
+        if self._stopping:  # meanwhile
+            self._tell(process, signal.SIGTERM)
+        with contextlib.suppress(ConnectionError):  # it is dead already; its status tells
+            process.stdin.write(line_of(self._orders))
+            await process.stdin.drain()
+        async for line in process.stdout:
+            self.up.set()
+            if deliveries := int(line):
+                self._arrived(deliveries)
+        return await process.wait()
+
+    def _tell(self, process: Process, what: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(what)
