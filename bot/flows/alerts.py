@@ -39,12 +39,22 @@ class Touched:
     news: list[News] = field(default_factory=list)
 
 
+def tidy(batch: Iterable[Alert], desk: Desk) -> list[Alert]:
+    """The alerts as they are kept, which needs no transaction."""
+    resolve = cache(desk.catalogue().resolve)
+    return [tidied(alert, resolve, desk.default_environment) for alert in batch]
+
+
 def on_alerts(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     """Every alert of the batch is kept with its verdict and its incident; whatever people would see differently is shown."""
+    on_tidied(tx, tidy(batch, desk), desk)
+
+
+def on_tidied(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
+    """`on_alerts` for those that are tidied already."""
     now, catalogue = desk.clock(), desk.catalogue()
-    resolve = cache(catalogue.resolve)
     owned = Attribution(catalogue, desk.attributions.mappings(tx))
-    events = identified(owned.of(tidied(alert, resolve, desk.default_environment)) for alert in batch)
+    events = identified(map(owned.of, batch))
     known = desk.alerts.known(tx, {(event.fingerprint, event.instance) for event in events})
     incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen, hold=True)}
     news = tell(events, _heard(known, events, incidents), now)

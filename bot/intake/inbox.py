@@ -1,6 +1,7 @@
 """The drain of the inbox: parcels become alerts and changes, and are told to the stories, one transaction per batch.
 
-A crash rolls a batch back and the parcels still wait; what nobody can read becomes a visible alert, never silence.
+A crash rolls a batch back and the parcels still wait; what nobody can read becomes a visible alert, never silence. While
+many wait they are read before the transaction, which takes them again: what another replica did meanwhile is not done twice.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 2_000  # parcels in one transaction
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
+BLINK = 0.05  # seconds between looks whether anything still comes
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
 ERROR_LIMIT = 500
 
@@ -39,6 +41,7 @@ class Told:
     handlings: Callable[[Transaction, Sequence[Handling], Desk], None] = lambda *_: None
     tickets: Callable[[Transaction, Sequence[Ticket], Desk], None] = lambda *_: None
     claimed: Callable[[Transaction, Sequence[Claimed], Desk], Sequence[Alert]] = lambda *_: ()  # those that are alerts after all
+    tidy: Callable[[Sequence[Alert], Desk], Sequence[Alert]] = lambda batch, _: batch  # before `alerts`; needs no transaction
 
 
 @dataclass(slots=True)
@@ -51,6 +54,8 @@ class _Read:
     handlings: list[Handling] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
     claimed: list[Claimed] = field(default_factory=list)
+    tidy: bool = False  # the alerts are
+    not_ours: list[Alert] = field(default_factory=list)  # of those that were claimed, the alerts after all
     took: float = 0.0  # seconds, the commit not included
 
     def __len__(self) -> int:
@@ -94,6 +99,7 @@ class Drain:
         self._last_turn = time.monotonic()
         self._pace = Pace()
         self._breath = 0.0  # seconds before the next batch
+        self._behind = False  # more waited than the last batch took
 
     @property
     def healthy(self) -> bool:
@@ -123,23 +129,31 @@ class Drain:
                 self._last_turn = time.monotonic()
             if not done:
                 await self._rest()
-            elif self._breath and not self._stopping:
-                await asyncio.sleep(self._breath)
+            elif self._breath:
+                await self._breathe()
 
     async def once(self) -> int:
         """Work on the oldest waiting parcels; how many those were. Raises Unavailable if the database is away."""
         return await self._batch_of(LARGE)
 
+    async def _breathe(self) -> None:
+        """Rest as long as the pace says, but no longer than anything comes."""
+        until = time.monotonic() + self._breath
+        while not self._stopping and (left := until - time.monotonic()) > 0 and not self._pace.quiet(time.monotonic()):
+            await asyncio.sleep(min(left, BLINK))
+
     async def _batch_of(self, events: int) -> int:
         began = time.perf_counter()
         parcels = min(self._batch, self._pace.parcels(events))
         try:
-            done = await self._desk.db.write(lambda tx: self._work_on(tx, parcels, events))
+            ahead = await self._ahead(parcels, events) if self._behind else None
+            done = await self._desk.db.write(lambda tx: self._work_on(tx, parcels, events, ahead))
         except Unavailable:
             raise
         except Exception:  # the work loop: one of them is poison, and the others must not suffer for it
             log.warning("a batch of the inbox failed; its parcels are tried one by one", exc_info=True)
             return await self._one_by_one()
+        self._behind = len(done) >= events or len(done.parcels) >= parcels
         self._breath = self._pace.rest(done.took, len(done.parcels), len(done), time.monotonic())
         if done.parcels:
             self._meters.drain.observe(time.perf_counter() - began)
@@ -153,9 +167,25 @@ class Drain:
         finally:
             timer.cancel()
 
-    def _work_on(self, tx: Transaction, parcels: int, events: int) -> _Read:
+    async def _ahead(self, parcels: int, events: int) -> _Read:
+        """What the next parcels hold, read while others may write."""
+        line = await self._desk.db.read(lambda tx: self._desk.inbox.take(tx, parcels))
+        return await asyncio.to_thread(self._tidied, line, events)
+
+    def _tidied(self, parcels: Sequence[Parcel], events: int) -> _Read:
+        read = self._read(parcels, events)
+        self._tidy(read)
+        return read
+
+    def _tidy(self, read: _Read) -> None:
+        if not read.tidy:
+            read.alerts, read.tidy = list(self._told.tidy(read.alerts, self._desk)), True
+
+    def _work_on(self, tx: Transaction, parcels: int, events: int, ahead: _Read | None = None) -> _Read:
         began = time.perf_counter()
-        read = self._read(self._desk.inbox.take(tx, parcels), events)
+        line = self._desk.inbox.take(tx, len(ahead.parcels) if ahead and ahead.parcels else parcels)
+        as_read = ahead is not None and [p.id for p in ahead.parcels] == [p.id for p in line]
+        read = ahead if ahead is not None and as_read else self._read(line, events)
         self._tell(tx, read)
         read.took = time.perf_counter() - began
         return read
@@ -167,9 +197,10 @@ class Drain:
         if read.tickets:
             self._told.tickets(tx, read.tickets, self._desk)
         if read.claimed:
-            read.alerts += self._told.claimed(tx, read.claimed, self._desk)
-        if read.alerts:
-            self._told.alerts(tx, read.alerts, self._desk)
+            read.not_ours = list(self._told.tidy(self._told.claimed(tx, read.claimed, self._desk), self._desk))
+        self._tidy(read)
+        if read.alerts or read.not_ours:
+            self._told.alerts(tx, [*read.alerts, *read.not_ours], self._desk)
         if read.handlings:
             self._told.handlings(tx, read.handlings, self._desk)
         self._desk.inbox.finish(tx, read.parcels)
@@ -259,7 +290,8 @@ class Drain:
 
     def _count(self, read: _Read) -> None:
         for kind in ("alert", "change", "handling", "ticket"):
-            for connector, n in Counter(event.connector for event in getattr(read, f"{kind}s")).items():
+            events = (*getattr(read, f"{kind}s"), *(read.not_ours if kind == "alert" else ()))
+            for connector, n in Counter(event.connector for event in events).items():
                 self._meters.events.labels(connector, kind).inc(n)
         for (connector, word), n in Counter((p.delivery.connector, _word(p)) for p in read.parcels).items():
             self._meters.parcels.labels(connector, word).inc(n)

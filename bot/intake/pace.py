@@ -1,23 +1,24 @@
 """How much the drain takes at a time and how long it rests, so that senders never wait long and nothing waits for ever.
 
-While deliveries come, its transactions are short: on SQLite there is one writer, and commits of the door wait for it. It
-keeps up with what people's systems send all day; in a burst the door comes first, for a while. When nothing comes any more
-it takes large batches, which cost each alert the least.
+The door is a process of its own and waits for no transaction of ours, but it needs a processor. While deliveries come, the
+drain keeps up with what people's systems send all day, a few batches a second; in a burst the door comes first, for a while.
+When nothing comes any more it takes large batches, which cost each alert the least. On SQLite cards wait for its transactions.
 """
 
 from collections import deque
 
 LEAST, LARGE = 250, 2_000  # events in a batch when nothing comes in
 LONG = 0.7  # seconds that a transaction then takes; PostgreSQL ends one that says nothing for five
-FEWEST, MOST = 20, 500  # events in a batch while deliveries come in
-FIRST = 50
-SHORT = 0.012  # seconds that a transaction then takes, as near as the number of its events can bring it
+FEWEST, MOST = 50, 2_000  # events in a batch while deliveries come in
+FIRST = 200
+SHORT = 0.1  # seconds that a transaction then takes, as near as the number of its events can bring it
 QUIET = 0.3  # seconds without a delivery: nothing comes any more
 SPAN = 1.0  # seconds over which arrivals are counted
 BURST = 1_000  # events that arrived within it; more is a burst
 CROWD = 8  # deliveries in a commit of the door, on average over it: so many senders wait at once, which is one too
-BREATH = 0.05  # seconds at least between batches while deliveries come in
+BREATH = 0.1  # seconds at least between batches while deliveries come in
 DOOR_FIRST = 10  # times what a batch took is left to the door in a burst
+LONGEST = 1.0  # seconds at most between batches
 PATIENCE = 10.0  # seconds of a burst; if it lasts longer, the door and the drain share
 
 
@@ -41,7 +42,7 @@ class Pace:
 
     def events(self, now: float) -> int:
         """How many events the next batch takes."""
-        return self._many if self._quiet(now) else self._few
+        return self._many if self.quiet(now) else self._few
 
     def parcels(self, events: int) -> int:
         """In how many parcels so many events may be, so that no more bodies are read than will be used."""
@@ -51,7 +52,7 @@ class Pace:
         """Seconds until the next batch, after one whose transaction took so long and held so much."""
         if parcels:
             self._events_each = max(1.0, events / parcels)
-        if self._quiet(now):
+        if self.quiet(now):
             self._many = _sized(self._many, events, took, LONG, (LEAST, LARGE))
             self._burst_since = None
             return 0.0
@@ -59,17 +60,18 @@ class Pace:
         self._forget(now)
         if not self._pressed:
             self._burst_since = None
-            return max(BREATH, took)
+            return max(BREATH, min(LONGEST, took))
         if self._burst_since is None:
             self._burst_since = now
         share = DOOR_FIRST if now - self._burst_since < PATIENCE else 1
-        return max(BREATH, share * took)
+        return max(BREATH, min(LONGEST, share * took))
 
     @property
     def _pressed(self) -> bool:
         return self._coming * self._events_each > BURST or self._coming > CROWD * max(4, len(self._came))
 
-    def _quiet(self, now: float) -> bool:
+    def quiet(self, now: float) -> bool:
+        """Nothing comes any more."""
         return now - self._last > QUIET
 
     def _forget(self, now: float) -> None:
