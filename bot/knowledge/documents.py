@@ -2,15 +2,16 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
 from bot.domain.document import Document, DocumentKind
-from bot.domain.incident import Incident
+from bot.knowledge.header import header
 from bot.redact import clean, redact
 
 log = logging.getLogger(__name__)
@@ -39,15 +40,34 @@ class Section:
 
 
 def markdown_folder(folder: Path, kind: DocumentKind) -> Source:
-    """A source that reads every Markdown file below `folder`; a missing folder has no documents."""
+    """A source that reads every Markdown file below `folder`; a missing folder has no documents.
+
+    A file that looks untouched is not read again.
+    """
+    known: dict[Path, tuple[tuple[int, int, int], Document | None]] = {}
 
     def read() -> Iterator[Document]:
+        before = dict(known)
+        known.clear()
         for path in _markdown_files(folder):
-            document = _read_file(folder, path, kind)
-            if document is not None:
-                yield document
+            stamp = _stamp(path)
+            found = before.get(path)
+            if found is None or found[0] != stamp:
+                found = (stamp, _read_file(folder, path, kind))
+            known[path] = found
+            if found[1] is not None:
+                yield found[1]
 
     return read
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    """Changes when the file does, as far as the file system tells."""
+    try:
+        told = path.stat()
+    except OSError:
+        return (0, 0, 0)
+    return (told.st_mtime_ns, told.st_ctime_ns, told.st_size)
 
 
 def _markdown_files(folder: Path) -> list[Path]:
@@ -68,14 +88,16 @@ def _read_file(folder: Path, path: Path, kind: DocumentKind) -> Document | None:
     return parse(raw, f"{root.name}/{path.relative_to(root).as_posix()}", kind)
 
 
-def parse(raw: str, path: str, kind: DocumentKind) -> Document | None:
+def parse(raw: str, path: str, kind: DocumentKind, given: Mapping[str, object] = MappingProxyType({})) -> Document | None:
     """One Markdown file as a document, without secrets and hidden characters; None if there is nothing to read.
 
-    Front matter that is no YAML mapping is logged and the rest of the file is still searchable.
+    Front matter counts before `given`, what is known of the page in the same words, and that before the lines below its first
+    heading. Front matter that is no YAML mapping is logged and the rest of the file is still searchable.
     """
     front, text = _front_matter(redact(clean(raw.replace("\r\n", "\n"))), path)
     if not text.strip() and not front:
         return None
+    front = {**header(text), **_without_secrets(given), **front}
     stem = path.rsplit("/", 1)[-1].removesuffix(".md")
     title = _line(front.get("title")) or _first_heading(text) or stem
     name = _line(front.get("id")) if kind is DocumentKind.INCIDENT else ""
@@ -94,39 +116,13 @@ def parse(raw: str, path: str, kind: DocumentKind) -> Document | None:
     )
 
 
-def incident_document(
-    incident: Incident,
-    *,
-    cause: str,
-    change: str = "",
-    fix: str = "",
-    confirmed_by: str,
-    symptoms: Sequence[str] = (),
-    link: str = "",
-) -> Document:
-    """A past incident whose cause a person confirmed, ready to be found again; the same incident keeps its id."""
-    seen = [f"{m.name} on {m.service}: {m.summary}".rstrip(": ") for m in incident.members]
-    parts = {"Symptoms": "\n".join(f"- {line}" for line in dict.fromkeys([*seen, *symptoms]))}
-    parts |= {"Cause": cause, "Change": change, "What fixed it": fix}
-    facts = {
-        "severity": incident.severity.value,
-        "started": incident.opened_at.isoformat(),
-        "resolved": incident.resolved_at.isoformat() if incident.resolved_at else "",
-        "cause": cause,
-        "change": change,
-        "fix": fix,
-        "confirmed_by": confirmed_by,
+def _without_secrets(given: Mapping[str, object]) -> dict[str, object]:
+    def safe(value: object) -> object:
+        return redact(clean(value)) if isinstance(value, str) else value
+
+    return {
+        k: [safe(v) for v in value] if isinstance(value, list | tuple) else safe(value) for k, value in given.items() if value
     }
-    return Document(
-        id=f"{DocumentKind.INCIDENT.value}:{incident.key}",
-        kind=DocumentKind.INCIDENT,
-        title=incident.title,
-        text=redact(clean("\n\n".join(f"## {heading}\n\n{body}" for heading, body in parts.items() if body))),
-        link=link,
-        services=incident.services,
-        alerts=tuple(dict.fromkeys(m.name for m in incident.members)),
-        facts={key: value for key, value in facts.items() if value},
-    )
 
 
 def sections(text: str) -> tuple[Section, ...]:

@@ -13,6 +13,7 @@ from bot.storage.attribution import SqlAttributionStore
 from bot.storage.belongings import SqlBelongingStore
 from bot.storage.cards import SqlCardStore
 from bot.storage.changes import SqlChangeStore
+from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
 from bot.storage.diagnoses import SqlDiagnosisStore
 from bot.storage.inbox import SqlInboxStore
@@ -39,6 +40,7 @@ class Stores:
     incidents: SqlIncidentStore = field(default_factory=SqlIncidentStore)
     timeline: SqlTimelineStore = field(default_factory=SqlTimelineStore)
     changes: SqlChangeStore = field(default_factory=SqlChangeStore)
+    copies: SqlCopyStore = field(default_factory=SqlCopyStore)
     diagnoses: SqlDiagnosisStore = field(default_factory=SqlDiagnosisStore)
     actions: SqlActionStore = field(default_factory=SqlActionStore)
     ledger: SqlLedger = field(default_factory=SqlLedger)

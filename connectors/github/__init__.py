@@ -17,6 +17,7 @@ from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import ChangeSource, Connector, Delivery, Ignored, Noted, Parsed, Tracker
+from connectors.github.pages import github_documents
 from connectors.github.source import GitHubCommits, GitHubSettings
 from connectors.github.tickets import GitHubIssues, issue_events
 
@@ -283,4 +284,5 @@ CONNECTOR = Connector(
     configured=_configured,
     changes=_source,
     tracker=_tracker,
+    documents=github_documents,
 )
