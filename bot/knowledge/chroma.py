@@ -19,9 +19,10 @@ WORDS_ONLY = "The vector store does not work; search goes by words only."
 
 
 class VectorStore(Protocol):
-    """A place for vectors. `advice` ends the sentence about a store that does not work: what to do."""
+    """A place for vectors. `advice` ends the sentence about a store that does not work: what to do; `far` is another process."""
 
     advice: str
+    far: bool
 
     def open(self) -> "ClientAPI":
         """A client of it; whatever goes wrong is the store's own error (see `store_errors`)."""
@@ -33,6 +34,7 @@ class VectorStore(Protocol):
 class ChromaFolder:
     """Chroma inside this process; one process at a time."""
 
+    far = False
     advice = "Check that the folder is writable and the disk not full; it can be deleted and is made again."
 
     def __init__(self, folder: Path) -> None:
@@ -53,6 +55,7 @@ class ChromaFolder:
 class ChromaServer:
     """A Chroma server by its address; `token` goes along as a bearer token. Raises BadSettings for a bad address."""
 
+    far = True
     advice = "Check knowledge.vector_url and that the server runs; the bot tries again by itself."
 
     def __init__(self, url: str, token: str = "", *, patience: float = PATIENCE) -> None:

@@ -188,7 +188,9 @@ class VectorIndex:
         return found
 
     def _ask(self, shelf: Shelf, places: Sequence[Place], vector: Sequence[float], most: int) -> list[dict[str, float]]:
-        """Side by side: with a server each answer is a journey."""
+        """A server is asked side by side, since each answer is a journey; and not for longer than a person waits."""
+        if not self._store.far:
+            return [shelf.nearest(place, vector, most) for place in places]
         asked = [self._asking.submit(shelf.nearest, place, vector, most) for place in places]
         wait(asked, timeout=PATIENCE)
         try:

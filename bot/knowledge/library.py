@@ -205,7 +205,7 @@ class Library:
         for kind in DocumentKind:
             mine = tuple(d for d in documents if d.kind is kind)
             if mine != self._corpora[kind].documents:
-                self._corpora[kind] = Corpus(kind, mine)
+                self._corpora[kind] = Corpus(kind, mine, self._corpora[kind])
                 self._audiences[kind] = {audience_of(d): d for d in mine}
         self._version = _version(documents)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = "model.safetensors"
 TOKENS = 256  # where the folder names no limit
-AT_ONCE = 1024  # tokens in one run: more takes more memory and no less time
+AT_ONCE = 512  # tokens in one run: more takes more memory and no less time
 
 _MODULES = ("Transformer", "Pooling", "Normalize")
 _POOLINGS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "first"}

@@ -6,7 +6,10 @@ answer stands), each prefixed with the title so that it can be understood alone.
 
 import hashlib
 import re
+import sys
+from array import array
 from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,6 +49,39 @@ class Piece:
         return hashlib.sha256(self.text.encode()).hexdigest()[:32]
 
 
+class Tally:
+    """How often each word occurs; takes a tenth of a Counter's memory, and is only gone through."""
+
+    __slots__ = ("_counts", "_words", "total")
+
+    def __init__(self, counted: Iterable[str]) -> None:
+        counts = Counter(counted)
+        self._words = tuple(map(sys.intern, counts))
+        self._counts = array("I", counts.values())
+        self.total = sum(self._counts)
+
+    def items(self) -> Iterator[tuple[str, int]]:
+        """Each word with its count."""
+        return zip(self._words, self._counts, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """One document with what it is searched by."""
+
+    document: Document
+    fields: Mapping[str, Tally]
+    pieces: tuple[Piece, ...]
+
+
+def indexed(documents: Iterable[Document], before: Iterable[Indexed] = ()) -> tuple[Indexed, ...]:
+    """Every document with what it is searched by; that of unchanged ones is taken from `before`."""
+    known = {one.document.id: one for one in before}
+    return tuple(
+        known[d.id] if d.id in known and known[d.id].document == d else Indexed(d, fields(d), tuple(pieces(d))) for d in documents
+    )
+
+
 def pieces(document: Document) -> list[Piece]:
     """All that is embedded of a document."""
     title, audience = spoken_title(document), audience_of(document)
@@ -81,17 +117,17 @@ def stem(document: Document) -> tuple[str, ...]:
     return (name,) if name and name.lower() not in _TELLS_NOTHING else ()
 
 
-def fields(document: Document) -> dict[str, Counter[str]]:
+def fields(document: Document) -> dict[str, Tally]:
     """The words of each field of a document, counted, for the word index."""
     text = document.text[:MOST_TEXT]
     headings = " \n ".join(s.heading for s in sections(text))
     facts = " \n ".join(document.facts.values())
     folder = document.path.rpartition("/")[0].rpartition("/")[2]
     return {
-        "name": Counter(words(" \n ".join((*document.alerts, *stem(document))))),
-        "title": Counter(words(document.title)),
-        "headings": Counter(words(" \n ".join((headings, *document.services, folder)))),
-        "body": Counter(words(f"{text}\n{facts}")),
+        "name": Tally(words(" \n ".join((*document.alerts, *stem(document))))),
+        "title": Tally(words(document.title)),
+        "headings": Tally(words(" \n ".join((headings, *document.services, folder)))),
+        "body": Tally(words(f"{text}\n{facts}")),
     }
 
 

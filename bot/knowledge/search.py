@@ -13,15 +13,17 @@ from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
+from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry, Tier
 from bot.knowledge.confidence import judge
 from bot.knowledge.documents import Section, sections
 from bot.knowledge.kinship import Kinship
-from bot.knowledge.pieces import Part, Piece, fields, pieces, stem
+from bot.knowledge.pieces import Indexed, Part, Piece, indexed, stem
 from bot.knowledge.query import Shaped, normal, shape, words
 from bot.knowledge.words import Scores, WordIndex
 
+Mask = NDArray[np.bool_]
 Vectors = Mapping[Part, Mapping[str, float]]  # the cosine of the nearest pieces by key
 
 BEST = 100  # how many of each list take part in the fusion
@@ -50,13 +52,18 @@ class Ranked:
 
 
 class Corpus:
-    """An immutable snapshot of all documents of one kind, ready to be searched."""
+    """An immutable snapshot of all documents of one kind, ready to be searched.
 
-    def __init__(self, kind: DocumentKind, documents: Sequence[Document]) -> None:
+    What was worked out for the snapshot `before` is taken from there, where a document is the same.
+    """
+
+    def __init__(self, kind: DocumentKind, documents: Sequence[Document], before: "Corpus | None" = None) -> None:
         self.kind = kind
         self.documents = tuple(documents)
-        self._words = WordIndex([fields(d) for d in self.documents])
+        self._indexed: tuple[Indexed, ...] = indexed(self.documents, before._indexed if before else ())
+        self._words = WordIndex([one.fields for one in self._indexed])
         self._kinship = Kinship(self.documents)
+        self._restricted = tuple(n for n, d in enumerate(self.documents) if d.channels or d.groups)
         self._named: dict[str, list[int]] = {}
         self._linked: dict[str, list[int]] = {}
         for number, document in enumerate(self.documents):
@@ -68,7 +75,7 @@ class Corpus:
     @cached_property
     def pieces(self) -> tuple[Piece, ...]:
         """All that is embedded."""
-        return tuple(piece for document in self.documents for piece in pieces(document))
+        return tuple(piece for one in self._indexed for piece in one.pieces)
 
     @cached_property
     def _where(self) -> dict[tuple[Part, str], list[tuple[int, int]]]:
@@ -84,13 +91,15 @@ class Corpus:
         `most` bounds how many of those that were searched for are looked at; None means all.
         """
         query = _weights(shape(inquiry))
-        coverage = self._words.scores(query) / max(self._words.most(query), 1e-9)
-        cosine = self._cosines(vectors) if vectors is not None else None
+        visible = self._visible(inquiry.audience)
+        coverage = visible * self._words.scores(query) / max(self._words.most(query), 1e-9)
+        cosine = {part: visible * c for part, c in self._cosines(vectors).items()} if vectors is not None else None
         nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
         confidence = judge(self.kind, by_meaning=vectors is not None)
         kin = self._kinship.odds(inquiry)
         sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - kin))
-        fused = self._fuse(coverage, cosine) + self._service_bonus(inquiry.services) + KIN_COUNTS * kin
+        fused = self._fuse(coverage, cosine, visible) + self._service_bonus(inquiry.services) + KIN_COUNTS * kin
+        fused = np.where(visible, fused, -np.inf)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
         # the first decides whether anything is shown; those below it only have to be possible
@@ -98,7 +107,7 @@ class Corpus:
         enough = (confidence.possible if self.kind is DocumentKind.RUNBOOK else confidence.shown) if shown else math.inf
         tier = Tier.SEARCH if cosine is not None else Tier.WORDS
         searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
-        certain = self._certain(inquiry, fused)
+        certain = self._certain(inquiry, fused, visible)
         known = {r.number for r in certain}
         return [*certain, *(r for r in searched if r.number not in known)]
 
@@ -115,14 +124,21 @@ class Corpus:
             score=round(ranked.sure, 4),
         )
 
-    def _certain(self, inquiry: Inquiry, fused: Scores) -> list[Ranked]:
+    def _visible(self, audience: Audience) -> Mask:
+        """Which documents this audience may see; the others take no part, not even in what scores are measured against."""
+        visible = np.ones(len(self.documents), dtype=bool)
+        for number in self._restricted:
+            visible[number] = self.documents[number].visible_to(audience)
+        return visible
+
+    def _certain(self, inquiry: Inquiry, fused: Scores, visible: Mask) -> list[Ranked]:
         """What the alert links to, then what carries its name; past incidents are found by likeness only."""
         if self.kind is not DocumentKind.RUNBOOK:
             return []
-        linked = dict.fromkeys(n for link in _keys(inquiry.runbook_url) for n in self._linked.get(link, ()))
+        linked = dict.fromkeys(n for link in _keys(inquiry.runbook_url) for n in self._linked.get(link, ()) if visible[n])
         if len(linked) > 3:  # a link that fits many documents names none
             linked = {}
-        named = self._named.get(normal(inquiry.name), []) if inquiry.name else []
+        named = [n for n in self._named.get(normal(inquiry.name), []) if visible[n]] if inquiry.name else []
         wanted = set(inquiry.services)
 
         if wanted:  # a page about other services is not meant, even if the alert has the same name there
@@ -136,12 +152,12 @@ class Corpus:
             *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked), key=order)),
         ]
 
-    def _fuse(self, coverage: Scores, cosine: Mapping[Part, Scores] | None) -> Scores:
+    def _fuse(self, coverage: Scores, cosine: Mapping[Part, Scores] | None, visible: Mask) -> Scores:
         if cosine is None:
-            return _min_max(coverage)
-        fused = WORDS_SHARE * _min_max(coverage)
+            return _min_max(coverage, visible)
+        fused = WORDS_SHARE * _min_max(coverage, visible)
         for part, share in VECTOR_SHARE.items():
-            fused += share * _min_max(cosine[part])
+            fused += share * _min_max(cosine[part], visible)
         return fused
 
     def _cosines(self, vectors: Vectors) -> dict[Part, Scores]:
@@ -174,13 +190,15 @@ class Corpus:
             for number, place in self._where.get((Part.SECTION, key), ())
             if number == ranked.number and place < len(parts)
         }
+        written = [place for place, part in enumerate(parts) if part.text] or [0]
+        if near and (nearest := max(written, key=lambda place: near.get(place, 0.0))) in near:
+            return parts[nearest]
         query = _weights(shape(inquiry))
 
-        def fits(place: int) -> tuple[float, float]:
+        def fits(place: int) -> float:
             mine = set(words(f"{parts[place].heading} {parts[place].text}"))
-            return (near.get(place, 0.0), sum(weight for word, weight in query.items() if word in mine))
+            return sum(weight for word, weight in query.items() if word in mine)
 
-        written = [place for place, part in enumerate(parts) if part.text] or [0]
         return parts[max(written, key=fits)]
 
 
@@ -191,12 +209,13 @@ def _weights(shaped: Shaped) -> dict[str, float]:
     return weights
 
 
-def _min_max(scores: Scores) -> Scores:
-    """The best hundred scaled to [0, 1], everything else 0."""
+def _min_max(scores: Scores, among: Mask) -> Scores:
+    """The best hundred of some scaled to [0, 1], everything else 0."""
     scaled = np.zeros(len(scores))
-    if not len(scores):
+    mine = np.flatnonzero(among)
+    if not len(mine):
         return scaled
-    best = np.argsort(-scores, kind="stable")[:BEST]
+    best = mine[np.argsort(-scores[mine], kind="stable")[:BEST]]
     low, high = float(scores[best[-1]]), float(scores[best[0]])
     if high > low:
         scaled[best] = np.maximum(0.0, (scores[best] - low) / (high - low))

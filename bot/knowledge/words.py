@@ -5,16 +5,17 @@ document's score does not depend on the query, so it is worked out when the inde
 """
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.knowledge.pieces import Tally
+
 FIELDS = ("name", "title", "headings", "body")
 Scores = NDArray[np.float64]
-Fields = Mapping[str, Counter[str]]
+Fields = Mapping[str, Tally]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class WordIndex:
 
 
 def _postings(documents: Sequence[Fields], tuning: Tuning) -> dict[str, _Posting]:
-    lengths = {f: [sum(d[f].values()) if f in d else 0 for d in documents] for f in FIELDS}
+    lengths = {f: [d[f].total if f in d else 0 for d in documents] for f in FIELDS}
     average = {f: (sum(lengths[f]) / max(1, sum(1 for n in lengths[f] if n))) or 1.0 for f in FIELDS}
     where: dict[str, list[int]] = {}
     adds: dict[str, list[float]] = {}
@@ -73,7 +74,7 @@ def _postings(documents: Sequence[Fields], tuning: Tuning) -> dict[str, _Posting
         for field in FIELDS:
             b = tuning.length[field]
             norm = tuning.weights[field] / (1 - b + b * lengths[field][number] / average[field])
-            for word, count in document.get(field, {}).items():
+            for word, count in document[field].items() if field in document else ():
                 frequency[word] = frequency.get(word, 0.0) + norm * count
         for word, tf in frequency.items():
             where.setdefault(word, []).append(number)
