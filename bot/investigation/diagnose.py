@@ -100,6 +100,7 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
         "runbooks",
         link=document.link,
         trusted=document.trusted,
+        only=document.only,
     )
     return RunbookLink(document.title, found.section, document.path, document.link, found.tier.value, cite, document.id)
 
@@ -107,13 +108,14 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
 def _past(found: Found, exhibits: Exhibits) -> PastLink:
     document = found.document
     facts = document.facts
-    told = "; ".join(found.why) or found.tier.value
+    told = " and ".join(found.why[:3]) or found.tier.value
     cite = exhibits.cite(
         EvidenceKind.PAST,
         f"{document.name} {document.title} ({found.likeness or 'like'} this: {told})",
         "past incidents",
         link=document.link,
         trusted=document.trusted,
+        only=document.only,
     )
     return PastLink(
         id=document.name,

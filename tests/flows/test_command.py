@@ -175,7 +175,7 @@ async def test_what_runbook_answers_is_in_the_journal_and_can_be_judged(desk: De
     assert entry.answer == "Payments answer with errors › First look"
     assert [r.document for r in entry.retrieved] == ["payments/errors"]
     buttons = [e["action_id"] for b in render(shown, ()).blocks if b["type"] == "actions" for e in b["elements"]]
-    assert buttons == [Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL]
+    assert buttons == [Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL, Deed.SUGGESTION_LINK]
 
 
 async def test_status_tells_the_bots_own_state(desk: Desk) -> None:

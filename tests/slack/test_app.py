@@ -11,6 +11,7 @@ import pytest
 
 from bot.domain.action import ActionKind
 from bot.domain.request import ChangeRequest, CommandRequest, Deed, More, Opening, Person, Pin, Press, Question, Regroup
+from bot.domain.suggestion import reference
 from bot.domain.view import HomeView, NoteView, OrderForm, Place, RegroupForm, Shown, Suggestion
 from bot.errors import NotAllowed
 from bot.flows.desk import Desk
@@ -102,6 +103,13 @@ class Remembering:
 
     async def on_mapping(self, press: Press, desk: Desk) -> Shown | None:
         return await self._on("mapping", press)
+
+    async def on_suggestion(self, press: Press, desk: Desk) -> Shown | None:
+        return await self._on("suggestion", press)
+
+    async def offered(self, typed: str, about: str, channel: str, desk: Desk) -> tuple[tuple[str, str], ...]:
+        self.asked.append(("offered", (typed, about, channel)))
+        return (("0123456789abcdef", "Payments retry storm"),)
 
     async def on_overheard(self, delivery: Delivery, id: str, channel: str, desk: Desk) -> bool:
         self.asked.append(("overheard", (id, channel, delivery)))
@@ -390,3 +398,22 @@ async def test_a_person_who_cannot_be_told_does_not_end_the_handler(caplog: pyte
     with caplog.at_level(logging.WARNING):
         await front.serve(flows.on_card(cast(Press, None), front.desk), front.whisper(Place("C1"), person))
     assert "could not be told" in caplog.text
+
+
+async def test_a_document_is_judged_and_another_one_linked_from_the_thread() -> None:
+    async with scene() as it:
+        place = await it.channel.post(Place("C0INCIDENTS"), VIEWS["evidence"], key="evidence:i1")
+        about = f"incident:{INCIDENT.id}"
+        ref = reference("runbook:payments/retry-storm.md")
+        await it.press(place.ts, "suggestion_judge", f"not_useful:{ref}")
+        [(name, press)] = await it.asked()
+        assert (name, press.action_id, press.value) == ("suggestion", Deed.SUGGESTION_JUDGE, about)
+        assert press.text == f"not_useful:{ref}"
+
+        await it.press(place.ts, "suggestion_link")
+        opened = await it.workspace.until(lambda: opened_modal(it, words="tocsin_link"))
+        values = {"document": {"link_document": "0123456789abcdef"}, "words": {"text": ""}}
+        done = await it.workspace.do("modals/submit", **{"as": "U0ONCALL"}, view_id=opened["id"], values=values)
+        assert done["acked"]
+        found = await it.workspace.until(lambda: it.asked(2))
+        assert (found[-1][0], found[-1][1].action_id, found[-1][1].value) == ("suggestion", Deed.SUGGESTION_LINK, about)

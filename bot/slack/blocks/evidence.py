@@ -31,7 +31,7 @@ def render_evidence(view: EvidenceView, hosts: Collection[str]) -> Message:
 def _known(seen: Diagnosis, about: str, near: datetime, hosts: Collection[str]) -> list[Block]:
     """Each runbook and past incident with its menu: what people say of it counts from the next search on."""
     told = [(book.id, book.tier, f"📘 {link(book.link, book.title, hosts)} · {escape(book.tier, 40)}") for book in seen.runbooks]
-    told += [(f"incident:{past.id}", "", f"🕘 {words.seen_before(past, near)}") for past in seen.past]
+    told += [(f"incident:{past.id}", "", f"🕘 Seen before: {words.seen_before(past, near)}") for past in seen.past]
     return [judged(n, about, id, tier, line) for n, (id, tier, line) in enumerate(told)]
 
 
