@@ -42,7 +42,8 @@ async def _run(args: argparse.Namespace) -> int:
 
 async def examine(folder: Path) -> AsyncIterator[Finding]:
     """Each part of an installation in turn; a part that is wrong says how to mend it."""
-    from bot.settings import load_settings  # slow: only commands that need the bot pay for it
+    from bot.flows.routes import without_credentials  # slow: only commands that need the bot pay for it
+    from bot.settings import load_settings
     from bot.wiring import rules, vendors
 
     try:
@@ -55,6 +56,8 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
         return
     for finding in _rules(catalogue.current, len(policies.current.rules), able):
         yield finding
+    for text in without_credentials(routing.current, able.pagers, able.schedules):
+        yield Finding("routing", False, f"routing.yaml: {text}")
     for finding in _records(settings, catalogue.current, able):
         yield finding
     yield Finding("record", *await asyncio.to_thread(journal_care.record, folder))
@@ -99,13 +102,17 @@ def _records(settings: "Settings", catalogue: "Catalogue", able: "Vendors") -> I
             db.close()
     except BotError as error:
         yield Finding("database", False, str(error))
-        yield from judge.of_doors(_signed(able), settings.connectors, {}, utc_now())
+        yield from judge.of_doors(_signed(able), settings.connectors, {}, utc_now(), _hints(able))
         return
     yield from found
 
 
 def _signed(able: "Vendors") -> dict[str, bool]:
     return {name: bool(door.settings.secrets) or door.settings.allow_unsigned for name, door in able.doors.items()}
+
+
+def _hints(able: "Vendors") -> dict[str, str]:
+    return {name: door.connector.help for name, door in able.doors.items()}
 
 
 def _kept(
@@ -116,7 +123,7 @@ def _kept(
 
     stores, work, now = Stores(), DurableWork(), utc_now()
     yield Finding("database", True, f"{db} answers, can be written, and has the schema of this version")
-    yield from judge.of_doors(_signed(able), settings.connectors, stores.inbox.last(tx), now)
+    yield from judge.of_doors(_signed(able), settings.connectors, stores.inbox.last(tx), now, _hints(able))
     shipped = {s for c in stores.changes.between(tx, now - judge.SEEN, now) if c.shipped for s in c.services}
     yield from judge.of_coverage(catalogue, shipped, stores.alerts.services(tx, now - judge.SEEN))
     yield from judge.of_work(work.counts(tx), work.overdue(tx))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from bot.domain.conversation import Abilities
 from bot.domain.service import Catalogue
@@ -80,21 +81,28 @@ def of_abilities(name: str, abilities: Abilities) -> Finding:
 
 
 def of_doors(
-    signed: Mapping[str, bool], wanted: Collection[str], last: Mapping[str, datetime], now: datetime
+    signed: Mapping[str, bool],
+    wanted: Collection[str],
+    last: Mapping[str, datetime],
+    now: datetime,
+    hints: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Finding]:
-    """Each door that lets webhooks in, was written into tocsin.toml, or was used once; the rest in one line."""
+    """Each door that lets webhooks in, was written into tocsin.toml, or was used once; the rest in one line.
+
+    `hints` say by connector what proves its deliveries.
+    """
     idle = [name for name, lets_in in signed.items() if not (lets_in or name in wanted or name in last)]
     for name, lets_in in signed.items():
         if name not in idle:
-            yield of_door(name, lets_in, last.get(name), now)
+            yield of_door(name, lets_in, last.get(name), now, hints.get(name, ""))
     if idle:
         yield Finding("connectors", len(idle) < len(signed), f"not set up: {', '.join(idle)}; docs/connectors/<name>.md says how")
 
 
-def of_door(name: str, signed: bool, last: datetime | None, now: datetime) -> Finding:
+def of_door(name: str, signed: bool, last: datetime | None, now: datetime, hint: str = "") -> Finding:
     """A connector that receives webhooks lets them in, and when the last one came."""
     if not signed:
-        return Finding(name, False, f"set TOCSIN_{name.upper()}_SECRET; until then all are refused")
+        return Finding(name, False, f"all are refused until it is set: {hint or f'TOCSIN_{name.upper()}_SECRET'}")
     if last is None:
         return Finding(name, True, f"webhooks are let in; none came yet: point it at /webhooks/{name}")
     ago = now - last

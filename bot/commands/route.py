@@ -31,6 +31,7 @@ def _explain(args: argparse.Namespace) -> int:
     except ValueError:
         raise BadSettings(f"--at {args.at[:60]!r} is no ISO time; a good value: 2026-11-22T03:00:00Z") from None
     settings = load_settings(args.config)
+    able = vendors(settings)
     catalogue, routing, *_ = rules(settings)
     lines = asyncio.run(
         explained(
@@ -40,7 +41,8 @@ def _explain(args: argparse.Namespace) -> int:
             at if at.tzinfo else at.replace(tzinfo=UTC),
             catalogue=catalogue.current,
             routing=routing.current,
-            schedules=vendors(settings).schedules,
+            schedules=able.schedules,
+            pagers=able.pagers,
         )
     )
     print("\n".join(lines))

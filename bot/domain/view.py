@@ -153,10 +153,14 @@ class DigestView:
 
 @dataclass(frozen=True, slots=True)
 class NoteView:
-    """A short line to people: a refusal, a confirmation, a reminder. Plain text; `mention` are user ids to address."""
+    """A short line to people: a refusal, a confirmation, a reminder. Plain text; `mention` are user ids to address.
+
+    `named` are the user ids in the text, which are shown as those people.
+    """
 
     text: str
     mention: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """What people do about noise: silences by matchers, arming what was in shadow, looking up why something was held."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 from typing import Protocol
 
 from bot.domain.incident import Incident
@@ -19,6 +21,7 @@ from bot.redact import redact
 WEEK = timedelta(days=7)
 MOST_INCIDENTS = 2000
 LONGEST_SILENCE = timedelta(days=90)
+_HEX = re.compile(r"[0-9a-f]{16}")
 ALIASES = {"transient": "transients", "flap": "flapping", "storm": "storms", "inhibition": "upstream", "upstreams": "upstream"}
 
 
@@ -196,8 +199,9 @@ def explain(tx: Transaction, room: Room, which: str, now: datetime, limits: Nois
         if len(named) == 1:
             return explain(tx, room, named[0].fingerprint, now, limits)
         if named:
-            return [f"{s.fingerprint} {s.name} on {s.service} ({s.environment})" for s in named[:20]]
-        raise NotFound(f"Nothing is known of {which[:60]!r} yet; `tocsin noise list` shows fingerprints of what was held.")
+            several = f"{len(named)} problems are called {named[0].name}; ask again with the fingerprint of one of them:"
+            return [several, *(f"{s.fingerprint} {s.name} on {s.service} ({s.environment})" for s in named[:20])]
+        raise NotFound(_nothing_known(which, [s.name for s in room.noise.every(tx)]))
     lines = _known(state, now, limits) if state else []
     if state is not None and len(state.episodes) < limits.transient_samples:
         mark = rule_mark(state.environment, state.name)
@@ -206,6 +210,14 @@ def explain(tx: Transaction, room: Room, which: str, now: datetime, limits: Nois
     for one in decisions[:20]:
         lines.append(decision_line(one) + (" (it mattered)" if mattered(one, incidents.get(one.incident_id)) else ""))
     return lines if decisions else [*lines, "Nothing of it was held, and nothing would have been."]
+
+
+def _nothing_known(which: str, names: Sequence[str]) -> str:
+    close = get_close_matches(which.lower(), {name.lower(): None for name in names}, n=3)
+    near = [name for name in dict.fromkeys(names) if name.lower() in close]
+    hint = f"did you mean {' or '.join(near)}?" if near else "`tocsin noise list` shows what was held, and its fingerprints."
+    what = "an alert" if len(which) != 16 or not _HEX.fullmatch(which.lower()) else "a fingerprint"
+    return f"No problem with {which[:60]!r} as {what} has been seen yet; {hint}"
 
 
 def _known(state: NoiseState, now: datetime, limits: NoiseLimits) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.action import Action, ActionStatus
+from bot.domain.alert import Severity
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Incident, Status
 from bot.domain.view import (
@@ -130,12 +131,21 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
         looking=diagnosis is None,
         notices=(
             notice(tx, incident, diagnosis, desk),
+            *_stranger(incident, desk),
             *noise_notices(tx, desk, incident),
             *(f"ticket {t.ref}" for t in desk.tickets.of_incident(tx, incident.id)),
             *_reached(tx, incident, desk),
         ),
         quiet_until=quiet.until if quiet else None,
     )
+
+
+def _stranger(incident: Incident, desk: Desk) -> tuple[str, ...]:
+    """Of something bad people should know that nobody said whose it is: neither owner nor dependants are known."""
+    bad = incident.live and incident.severity.rank <= Severity.SEV2.rank
+    if not bad or desk.catalogue().resolve(incident.service) is not None:
+        return ()
+    return (f"service {incident.service} is not in services.yaml: /incident unmatched says whose it is",)
 
 
 def _reached(tx: Transaction, incident: Incident, desk: Desk) -> tuple[str, ...]:

@@ -78,6 +78,12 @@ def who(by: str) -> str:
     return f"<@{by}>" if _USER.match(by) else escape(by, 100)
 
 
+def named(mrkdwn: str, ids: Collection[str]) -> str:
+    """Escaped text in which these Slack user ids are mentions."""
+    known = [re.escape(id) for id in ids if _USER.match(id)]
+    return re.sub(rf"(?<![\w@])(?:{'|'.join(known)})(?!\w)", lambda found: f"<@{found[0]}>", mrkdwn) if known else mrkdwn
+
+
 def clock(at: datetime, near: datetime | None = None) -> str:
     """A time of day in the reader's own zone; with its date if it is far from `near`."""
     far = near is not None and abs(at - near) > timedelta(hours=20)

@@ -78,6 +78,22 @@ def test_it_works_without_anything_configured_and_every_row_says_what_next(
     assert "not set up: alertmanager, " in said
 
 
+def test_what_could_not_be_done_for_want_of_credentials_is_said_before_it_fails(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = 'escalations: {standard: {SEV1: [{after: 5m, to: "opsgenie:shop"}]}}'
+    (folder / "routing.yaml").write_text(f'default: {{channel: "#incidents", on_call_from: pagerduty}}\n{plan}\n')
+    with (folder / "tocsin.toml").open("a") as file:
+        file.write("\n[connectors.cloudwatch]\n[connectors.cloudformation]\n[connectors.travis]\n")
+    main(["--config", str(folder), "doctor"])
+    said = capsys.readouterr().out
+    assert "NO  routing        routing.yaml: opsgenie:shop cannot page: the credentials of opsgenie are not set" in said
+    assert "NO  routing        routing.yaml: pagerduty cannot be asked who is on call" in said
+    assert 'NO  cloudwatch     all are refused until it is set: No secret: topics = ["arn:aws:sns:' in said
+    assert "NO  cloudformation all are refused until it is set: no secret: topics are the ARNs" in said
+    assert "NO  travis         all are refused until it is set: TOCSIN_TRAVIS_PUBLIC_KEY_FILE" in said
+
+
 def test_what_came_and_what_never_came_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = load({}, folder)
     settings.data.mkdir(parents=True)

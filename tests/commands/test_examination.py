@@ -51,7 +51,7 @@ def test_a_channel_without_the_bot_says_how_to_invite_it() -> None:
 @pytest.mark.parametrize(
     ("signed", "ago", "ok", "words"),
     [
-        (False, None, False, "set TOCSIN_GITHUB_SECRET"),
+        (False, None, False, "refused until it is set: TOCSIN_GITHUB_SECRET"),
         (True, None, True, "none came yet: point it at /webhooks/github"),
         (True, timedelta(minutes=5), True, "5 min ago"),
         (True, timedelta(hours=20), True, "20 h ago"),
@@ -70,6 +70,11 @@ def test_connectors_that_nobody_set_up_are_one_line_and_those_that_somebody_want
     assert found[-1].text.startswith("not set up: jira, zabbix;")
     assert [f.ok for f in judge.of_doors({"jira": False}, (), {}, NOON)] == [False]  # nothing comes in at all
     assert [f.subject for f in judge.of_doors({"jira": False}, (), {"jira": NOON}, NOON)] == ["jira"]
+
+
+def test_a_door_without_a_secret_says_what_its_vendor_proves_itself_by() -> None:
+    (found,) = judge.of_doors({"cloudwatch": False}, {"cloudwatch"}, {}, NOON, {"cloudwatch": 'topics = ["arn:..."]'})
+    assert found.text == 'all are refused until it is set: topics = ["arn:..."]'
 
 
 def test_dead_and_late_work_is_counted_by_queue() -> None:

@@ -53,7 +53,7 @@ def test_what_was_decided_is_listed_searched_and_explained(folder: Path, capsys:
     assert said(capsys, folder, "list", "--search", "payments") == "Nothing was held, and nothing would have been.\n"
     assert said(capsys, folder, "list", "--since", "30m") == "Nothing was held, and nothing would have been.\n"
     assert "is not a span of time" in said(capsys, folder, "list", "--since", "soon")
-    assert "Nothing is known of 'x'" in said(capsys, folder, "explain", "x")
+    assert "No problem with 'x' as an alert has been seen yet" in said(capsys, folder, "explain", "x")
 
 
 def test_a_kind_is_armed_for_a_team_and_the_status_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.domain.alert import Severity
 from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
 from bot.domain.incident import Incident
 from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
@@ -12,6 +13,7 @@ from bot.errors import NotAllowed, NotFound, Unavailable
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
+from bot.flows.showing import incident_view
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk, handlers
 from tests.fakes import FakeChannel, FakeClock, an_incident
@@ -244,3 +246,15 @@ async def test_wishes_stand_in_one_line_until_the_message_is_known_to_stand(desk
     slow = replace(desk, channel=Slow())
     await handlers(slow)["refresh"]({"key": key})
     assert wished[0] == first.partition
+
+
+async def test_a_bad_incident_of_a_service_that_nobody_knows_says_so_and_a_lesser_one_does_not(desk: Desk) -> None:
+    said = "service cartd is not in services.yaml: /incident unmatched says whose it is"
+    for number, severity, service, expected in (
+        (1, "SEV2", "cartd", True),
+        (2, "SEV3", "cartd", False),
+        (3, "SEV1", "checkout", False),
+    ):
+        incident = await kept(desk, id=f"i{number}", number=number, service=service, severity=Severity(severity))
+        view = await desk.db.read(lambda tx, incident=incident: incident_view(tx, incident, desk))
+        assert (said in view.notices) is expected, severity

@@ -265,13 +265,19 @@ def our_news(key: str, verb: str = "triggered", person: str = "") -> Delivery:
     """PagerDuty's news of an incident with this key."""
     about = {"id": "P9", "title": "INC-1 is not acknowledged", "incident_key": key, "priority": {"summary": "P1"}}
     agent = {"type": "user_reference", "summary": person} if person else {"type": "service_reference"}
-    event = {"id": f"{key}{verb}", "event_type": f"incident.{verb}", "agent": agent, "data": about, "occurred_at": NOON.isoformat()}
+    event = {
+        "id": f"{key}{verb}",
+        "event_type": f"incident.{verb}",
+        "agent": agent,
+        "data": about,
+        "occurred_at": NOON.isoformat(),
+    }
     return Delivery("pagerduty", {}, json.dumps({"event": event}).encode(), NOON)
 
 
 async def drained(desk: Desk, *deliveries: Delivery) -> None:
     """The deliveries through the real drain and the real stories."""
-    await desk.db.write(lambda tx: desk.inbox.add(tx, [(one, str(n)) for n, one in enumerate(deliveries)]))
+    await desk.db.keep(lambda tx: desk.inbox.add(tx, [(one, str(n)) for n, one in enumerate(deliveries)]))
     while await Drain(desk, {"pagerduty": pagerduty.CONNECTOR}, told_of()).once():
         pass
 

@@ -10,6 +10,7 @@ from bot.domain.view import NoteView
 from bot.errors import Unavailable
 from bot.flows.command import on_command
 from bot.ports import OnCall
+from bot.slack.blocks.notes import render_note
 from bot.storage.database import SqlDatabase
 from tests.fakes import FakeClock
 from tests.flows.reaching import FakePages, a_reaching_desk
@@ -37,6 +38,36 @@ async def test_it_is_told_with_the_pagers_own_word(database: SqlDatabase, clock:
     pager.fails = Unavailable("PagerDuty did not answer.")
     assert "it did not say: PagerDuty did not answer." in await ask(database, clock, pager, "payments")
     assert (await ask(database, clock, pager)).startswith("Usage:")
+
+
+async def test_a_service_that_nobody_knows_is_said_to_be_one_with_the_nearest_names(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    told = await ask(database, clock, FakePages(), "paymants", "sev1")
+    assert told.startswith("There is no service 'paymants' in services.yaml; did you mean payments")
+    assert "→ #incidents by default" in told
+    assert "There is no service" not in await ask(database, clock, FakePages(), "payments")
+
+
+async def test_people_are_shown_as_people_and_pagers_without_credentials_are_named(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    desk = a_reaching_desk(
+        database,
+        clock,
+        """
+        default: {channel: "#incidents", on_call: [U0STATIC1], escalation: standard}
+        people: {olivia@example.com: U0STATIC1}
+        escalations: {standard: {SEV2: [{after: 5m, to: U0LEAD22}, {after: 9m, to: "opsgenie:shop"}]}}
+        """,
+    )
+    shown = await on_command(
+        CommandRequest(Person("U0OLIVIA"), "C1", "tocsin", ("route", "payments"), "route payments", "", "id"), desk
+    )
+    assert isinstance(shown, NoteView)
+    assert shown.named == ("U0STATIC1", "U0LEAD22")
+    assert "on call: <@U0STATIC1> (olivia@example.com)" in str(render_note(shown))
+    assert "! opsgenie:shop cannot page: the credentials of opsgenie are not set; see docs/connectors" in shown.text
 
 
 def test_the_command_line_tells_the_same_without_a_running_bot(

@@ -1,6 +1,6 @@
 """Where an incident lives and who is reached: the first route that matches wins, and every decision has its reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -70,6 +70,18 @@ class Routing:
         return tuple(dict.fromkeys(c for c in named if c))
 
     @property
+    def pages(self) -> tuple[Target, ...]:
+        """Every pager that somebody is to be woken by."""
+        steps = (step.to for plan in self._file.escalations.values() for several in plan.values() for step in several)
+        return _of_pagers((*steps, *self._file.second_outlet.to))
+
+    @property
+    def asks(self) -> tuple[Target, ...]:
+        """Every pager's schedule that is asked who is on call."""
+        asked = (self._file.default.on_call_from, *(entry.on_call_from for entry in self._file.routes))
+        return _of_pagers(target for target in asked if target is not None)
+
+    @property
     def second_outlet(self) -> SecondOutlet:
         """Who is told when the chat does not take a card."""
         return self._file.second_outlet
@@ -130,7 +142,7 @@ class Routing:
             if not miss:
                 break
         chosen = self.route(owner, service, severity, environment, at)
-        people = ", ".join(chosen.on_call) or "nobody"
+        people = ", ".join(self._called(id) for id in chosen.on_call) or "nobody"
         lines.append(f"→ {chosen.channel} by {chosen.rule}; on call: {people}")
         if self.overview and self.overview != chosen.channel:
             lines.append(f"  pointer in {self.overview} (overview)")
@@ -146,7 +158,8 @@ class Routing:
                 turn = rota.turn(at)
                 why = " (stands in)" if turn.override else ""
                 until = turn.until.astimezone(rota.zone)
-                lines.append(f"  rota {chosen.on_call_from.name}: {turn.person}{why} until {until:%a %Y-%m-%d %H:%M %Z}")
+                whose = f"{self._called(turn.person)}{why}"
+                lines.append(f"  rota {chosen.on_call_from.name}: {whose} until {until:%a %Y-%m-%d %H:%M %Z}")
         quiet = self.quiet(severity, at)
         if quiet is not None:
             lines.append(f"  quiet until {self._local(quiet.until)}: {quiet.reason}; nobody is mentioned or paged before")
@@ -154,13 +167,18 @@ class Routing:
         start = quiet.until if quiet else at
         for step in steps:
             due = max(at + step.after, start)
-            lines.append(f"  not acknowledged after {_span(step.after)} ({self._local(due)}): {step.to}")
+            lines.append(f"  not acknowledged after {_span(step.after)} ({self._local(due)}): {self._called(str(step.to))}")
         if self._file.escalations and not steps:
             lines.append(f"  no escalation for {severity.value}")
         outlet = self.second_outlet
         if outlet.to and severity in outlet.severity and quiet is None:
             lines.append(f"  if Slack takes no card for {_span(outlet.after)}: {', '.join(str(t) for t in outlet.to)}")
         return lines
+
+    def _called(self, id: str) -> str:
+        """A Slack user with the name that `people` of the file has for them; anything else as it is."""
+        name = next((name for name, known in self._file.people.items() if known == id), "")
+        return f"{id} ({name})" if name else id
 
     def _local(self, at: datetime) -> str:
         return f"{at.astimezone(self._zone):%a %H:%M}"
@@ -191,6 +209,10 @@ class Routing:
         if match.hours or match.days:
             reasons.append(f"it is {day} {here:%H:%M}")
         return tuple(reasons), ""
+
+
+def _of_pagers(targets: Iterable[Target]) -> tuple[Target, ...]:
+    return tuple(dict.fromkeys(t for t in targets if t.kind not in ("person", "rota", "channel")))
 
 
 def _span(span: timedelta) -> str:

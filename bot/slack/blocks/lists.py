@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain.change import Change
-from bot.domain.incident import Entry
+from bot.domain.incident import Entry, EntryKind
 from bot.domain.view import CatchupView, DigestView, ListView, TimelineView
 from bot.slack.blocks import words
 from bot.slack.blocks.card import action_line, cause_line
 from bot.slack.blocks.kit import Block, Message, chunks, context, header, message, section
-from bot.slack.text import bold, clock, code, count, escape, plain, who
+from bot.slack.text import bold, clock, code, count, escape, named, plain, who
 
 LATEST = 60
+# Sentences of ours that name people: whom the pager or the rota named, and who was reached.
+_CALLED = re.compile(r"on call: |.*: [UW][A-Z0-9]{2,20} is called\Z|.* was called in the thread \(")
+_ID = re.compile(r"\b[UW](?=[A-Z]*[0-9])[A-Z0-9]{2,20}\b")
 _PINNED = re.compile(r"pinned: @([UW][A-Z0-9]{2,20}) said ")
 
 
@@ -70,7 +73,8 @@ def _entry(entry: Entry, near: datetime) -> str:
     pinned = _PINNED.match(entry.text)
     if pinned is not None:
         return f"{clock(entry.at, near)}  📌 {who(pinned[1])}: {escape(entry.text[pinned.end() :], 300)}{by}"
-    return f"{clock(entry.at, near)}  {escape(entry.text, 300)}{by}"
+    ids = _ID.findall(entry.text) if entry.kind is EntryKind.NOTE and entry.by == "tocsin" and _CALLED.match(entry.text) else ()
+    return f"{clock(entry.at, near)}  {named(escape(entry.text, 300), ids)}{by}"
 
 
 def _change(change: Change, near: datetime) -> str:

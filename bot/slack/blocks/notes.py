@@ -10,14 +10,14 @@ from bot.slack.blocks.answer import opinions
 from bot.slack.blocks.card import cause_line
 from bot.slack.blocks.kit import Block, Message, actions, button, context, message, section
 from bot.slack.blocks.suggestions import judged
-from bot.slack.text import bold, count, escape, link, trusted_link, who
+from bot.slack.text import bold, count, escape, link, named, trusted_link, who
 
 
 def render_note(view: NoteView) -> Message:
     """Plain words; the people addressed are the only mentions."""
     to = " ".join(shown for m in view.mention[:10] if (shown := who(m)))
-    lines = [escape(line, 900) for line in view.text.splitlines()[:40]]
-    told = " ".join(x for x in (to, escape(view.text, 900)) if x)
+    lines = [named(escape(line, 900), view.named) for line in view.text.splitlines()[:40]]
+    told = " ".join(x for x in (to, named(escape(view.text, 900), view.named)) if x)
     return message(told, [section(to, *lines)])
 
 
