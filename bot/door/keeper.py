@@ -34,6 +34,11 @@ class Keeper:
         """Why nobody stands at the door, "" while somebody does."""
         return "" if self.up.is_set() else self._why or "it is being started"
 
+    @property
+    def pid(self) -> int | None:
+        """The number of the process that stands there."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
     async def run(self) -> None:
         """Until stopped."""
         pause = PAUSE
