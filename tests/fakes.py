@@ -89,6 +89,7 @@ class FakeChannel:
     channels: dict[str, str] = field(default_factory=dict)
     timezones: dict[str, str] = field(default_factory=dict)
     emails: dict[str, str] = field(default_factory=dict)
+    memberships: dict[str, tuple[str, ...]] = field(default_factory=dict)
     messages: dict[tuple[str, str], Said] = field(default_factory=dict)
     homes: dict[str, list[HomeView]] = field(default_factory=dict)
     down: bool = False
@@ -151,6 +152,10 @@ class FakeChannel:
         """`emails[email]` if set."""
         self._answer()
         return self.emails.get(email, "")
+
+    async def groups(self, user: str) -> frozenset[str]:
+        """`memberships[user]`, else none."""
+        return frozenset() if self.down else frozenset(self.memberships.get(user, ()))
 
     async def channel_id(self, name: str) -> str:
         """`channels[name]` if set, else "#name" becomes "C-NAME"; "#missing" is not there."""

@@ -21,7 +21,7 @@ from bot.settings import load
 from bot.storage.one_thread import OneThread
 from bot.wiring import build, handlers, jobs, told
 
-FOR_PEOPLE = frozenset({"digest", "remind", "sync_knowledge"})  # nobody is there to read or acknowledge
+FOR_PEOPLE = frozenset({"digest", "remind", "sync_knowledge", "sync_sources"})  # nobody is there to read or acknowledge
 MEMORY = Path("/dev/shm")  # noqa: S108  a folder of its own is made in it
 QUIET = '[knowledge]\nembedder = "none"\nrunbooks = []\nincidents = []\n'
 WHOLE = "[retention]\nalert_days = 36500\n"  # what was decided is counted at the end, so nothing of it is tidied away before

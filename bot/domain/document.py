@@ -26,6 +26,20 @@ class Audience:
 
 
 @dataclass(frozen=True, slots=True)
+class Only:
+    """Who alone may see something: channels by id or name, user groups by handle or id; both empty: everybody."""
+
+    channels: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def lets(self, audience: Audience) -> bool:
+        """Nothing restricts it, or the channel or a group of the audience is named."""
+        if audience.whole or not (self.channels or self.groups):
+            return True
+        return not audience.channels.isdisjoint(self.channels) or not audience.groups.isdisjoint(self.groups)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One runbook or past incident. `id` is stable across edits; `text` is Markdown without front matter."""
 
@@ -51,11 +65,14 @@ class Document:
         """The id as people say it, without its kind: "INC-17"."""
         return self.id.removeprefix(f"{self.kind.value}:")
 
+    @property
+    def only(self) -> Only:
+        """Who alone may see it."""
+        return Only(self.channels, self.groups)
+
     def visible_to(self, audience: Audience) -> bool:
         """Nothing restricts it, or the restriction names the channel or a group of the audience."""
-        if audience.whole or not (self.channels or self.groups):
-            return True
-        return not audience.channels.isdisjoint(self.channels) or not audience.groups.isdisjoint(self.groups)
+        return self.only.lets(audience)
 
 
 class Tier(StrEnum):

@@ -1,8 +1,10 @@
 """What an investigation produces: numbered evidence, candidates with their scores, a diagnosis that cites."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from bot.domain.document import Audience, Only
 
 
 class EvidenceKind(StrEnum):
@@ -37,6 +39,7 @@ class Evidence:
     link: str = ""
     query: str = ""
     trusted: bool = False
+    only: Only = Only()  # who may see the document that it quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +221,20 @@ class Diagnosis:
         """What was found, however sure: verdict, key of the cause, remedy of another cause. Figures do not change it."""
         other = self.remedy.value if self.operational_cause else ""
         return self.verdict.value, self.cause.key if self.cause else "", other
+
+    def seen_by(self, audience: Audience) -> "Diagnosis":
+        """Without what this audience may not see: runbooks, past incidents, and the thought of a model that read them."""
+        read = self.thought.evidence if self.thought else ()
+        hidden = {e.id for e in (*self.evidence, *read) if not e.only.lets(audience)}
+        if not hidden:
+            return self
+        return replace(
+            self,
+            evidence=tuple(e for e in self.evidence if e.id not in hidden),
+            runbooks=tuple(r for r in self.runbooks if r.evidence not in hidden),
+            past=tuple(p for p in self.past if p.evidence not in hidden),
+            thought=None,
+        )
 
     def cited(self, evidence_id: str) -> Evidence | None:
         """The piece of evidence with this id, or None."""

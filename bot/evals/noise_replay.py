@@ -149,6 +149,10 @@ class Listener:
         """Nobody is on call in a replay."""
         return ""
 
+    async def groups(self, user: str) -> frozenset[str]:  # noqa: ARG002  the port's
+        """Nobody is in a group."""
+        return frozenset()
+
     async def channel_id(self, name: str) -> str:
         """The name is the id."""
         return name

@@ -18,6 +18,7 @@ from bot.flows.desk import Desk
 from bot.flows.escalation import begin
 from bot.flows.following import follow
 from bot.flows.homepage import stir
+from bot.flows.knowing import fit_for
 from bot.flows.oncall import choose_owner
 from bot.flows.showing import build, digest, pointer_channels
 from bot.investigation.thought import unread
@@ -154,7 +155,7 @@ async def _shown(card: Card, view: Shown, home: Place, desk: Desk) -> None:
 async def _put(card: Card, view: Shown, home: Place, desk: Desk) -> Place:
     if card.place.ts:
         try:
-            await desk.channel.edit(card.place, view)
+            await desk.channel.edit(card.place, await fit_for(view, card.place.channel, desk))
         except NotFound:  # somebody deleted it
             return await _post_or_find(card, replace(card.place, ts=""), view, True, desk)
         return card.place
@@ -186,6 +187,7 @@ async def post_once(key: str, place: Place, view: Shown, desk: Desk) -> Place:
 
 async def _post_or_find(card: Card, place: Place, view: Shown, tried: bool, desk: Desk) -> Place:
     """Post it; if an earlier attempt may have posted it and died before it could say so, look for it first."""
+    view = await fit_for(view, place.channel, desk)
     if tried and (found := await desk.channel.find(place.channel, card.key, place.thread)):
         await desk.channel.edit(found, view)
         return found

@@ -9,6 +9,7 @@ from bot.domain.service import Catalogue
 from bot.flows.announce import announce
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
+from bot.flows.sourcing import pushed
 from bot.ports import Transaction
 from bot.redact import clean, redact
 
@@ -26,6 +27,7 @@ def on_changes(tx: Transaction, changes: Sequence[Change], desk: Desk) -> None:
     catalogue = desk.catalogue()
     commits = [_placed(tx, c, catalogue, desk) for c in changes if c.kind is ChangeKind.COMMIT]
     desk.changes.save(tx, commits)
+    pushed(tx, commits, desk)
     reports = [_placed(tx, c, catalogue, desk) for c in changes if c.kind is not ChangeKind.COMMIT]
     before = {c.id: desk.changes.get(tx, c.id) for c in reports}
     desk.changes.save(tx, reports)

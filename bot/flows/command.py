@@ -22,7 +22,7 @@ from bot.flows.carrying import tell_vendors
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
-from bot.flows.knowing import Reader
+from bot.flows.knowing import Reader, fit_for
 from bot.flows.listening import listen
 from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire, mentioned
@@ -104,7 +104,7 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
     def go(tx: Transaction) -> Shown:
         return verbs[verb](tx, find(tx, named, request.channel, desk), request.person, redact(text), desk)
 
-    return await desk.db.write(go)
+    return await fit_for(await desk.db.write(go), request.channel, desk, request.person.id)
 
 
 def find(tx: Transaction, named: str, channel: str, desk: Desk) -> Incident:
@@ -201,7 +201,7 @@ async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
         return _usage("runbook")
     began = time.perf_counter()
     text = redact(request.text)
-    reader = Reader(desk, channel=request.channel)
+    reader = Reader(desk, channel=request.channel, person=request.person.id)
     found = await reader.find(inquire(text, mentioned(text, desk), None, Topic.RUNBOOK), DocumentKind.RUNBOOK)
     said = "; ".join(f"{f.document.title} › {f.section}" if f.section else f.document.title for f in found.found)
     interaction = Interaction(
@@ -272,7 +272,7 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
             return silence(tx, incident, press.person, parse_span(press.span), desk, redact(press.text))
         return _more(tx, incident, press.person, press.choice, desk)
 
-    shown = await desk.db.write(go)
+    shown = await fit_for(await desk.db.write(go), press.place.channel, desk, press.person.id)
     if press.action_id is Deed.INCIDENT_RESOLVE and press.cause:
         return await on_feedback(replace(press, action_id=Deed.CAUSE_OTHER, text=press.cause), desk)
     return shown

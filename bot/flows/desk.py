@@ -13,6 +13,7 @@ from bot.flows.vitals import Vitals
 from bot.incidents.noise.rules import NoiseRules
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
+from bot.knowledge.sources import Sources
 from bot.ports import (
     ActionStore,
     AlertStore,
@@ -21,6 +22,7 @@ from bot.ports import (
     CardStore,
     ChangeSource,
     ChangeStore,
+    CopyStore,
     Channel,
     Clock,
     Database,
@@ -99,6 +101,7 @@ class Desk:
     incidents: IncidentStore
     timeline: TimelineStore
     changes: ChangeStore
+    copies: CopyStore
     diagnoses: DiagnosisStore
     actions: ActionStore
     ledger: Ledger
@@ -115,6 +118,7 @@ class Desk:
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]
     library: Library
+    sources: Sources = field(default_factory=Sources)
     evidence_sources: tuple[EvidenceSource, ...] = ()
     change_sources: tuple[ChangeSource, ...] = ()
     deployers: Mapping[str, Deployer] = field(default_factory=dict)

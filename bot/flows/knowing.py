@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain.document import Audience, DocumentKind, Found, Inquiry, Tier
+from bot.domain.document import Audience, DocumentKind, Found, Inquiry, Only, Tier
+from bot.domain.evidence import Thought
 from bot.domain.incident import Incident
 from bot.domain.suggestion import Judgement, Subject, confirmed, unwanted
+from bot.domain.view import CatchupView, ConfirmView, EvidenceView, IncidentView, Shown, ThoughtView
 from bot.errors import NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.flows.past import AROUND, neighbours
+from bot.flows.showing import route_of
 from bot.knowledge.kinship import explained, family
 from bot.knowledge.library import Findings
 from bot.knowledge.query import normal, shape
@@ -28,10 +31,11 @@ class Reader:
     desk: Desk
     incident: Incident | None = None
     channel: str = ""
+    person: str = ""  # their groups count too: only where nobody else reads what is found
 
     async def find(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Findings:
         """What fits, the best first: links that people made count first, what they found useless steps back, likeness is told."""
-        audience = await audience_of(self.channel or (self.incident.channel if self.incident else ""), self.desk)
+        audience = await audience_of(self.channel or home_of(self.incident, self.desk), self.desk, self.person)
         asked, said, subjects = await self.desk.db.read(lambda tx: self._asked(tx, replace(inquiry, audience=audience)))
         findings = await self.desk.library.find(asked, kind, limit + SPARE)
         back = unwanted(said, subjects)
@@ -97,16 +101,57 @@ def _stepping_back(found: Iterable[Found], back: frozenset[str]) -> list[Found]:
     return [*shown, *last]
 
 
-async def audience_of(channel: str, desk: Desk) -> Audience:
-    """Whoever reads this channel, by its id and by those of its names that documents are restricted to."""
-    if not channel:
-        return Audience()
-    names = {c for d in desk.library.documents for c in d.channels}
-    here = {channel, channel.removeprefix("#")}
-    if names:
-        id = await _id(channel, desk)
+def home_of(incident: Incident | None, desk: Desk) -> str:
+    """Where an incident is shown, or will be as far as is known by now; what is shown elsewhere after all is looked at again."""
+    if incident is None:
+        return ""
+    return incident.channel or route_of(incident, incident.service, desk).channel
+
+
+async def audience_of(channel: str, desk: Desk, person: str = "") -> Audience:
+    """Whoever reads this channel, by its id and by those of its names that documents are restricted to.
+
+    With a `person`, who alone reads it, their user groups too. What cannot be asked at the moment is not shown.
+    """
+    documents = [d for d in desk.library.documents if d.channels or d.groups]
+    here = {channel, channel.removeprefix("#")} - {""}
+    id = await _id(channel, desk) if here and documents else ""
+    if id:
+        names = {c for d in documents for c in d.channels}
         here |= {id} | {name for name in names if await _id(f"#{name.removeprefix('#')}", desk) == id}
-    return Audience(channels=frozenset(here - {""}))
+    mine = {g for d in documents for g in d.groups}
+    groups = await desk.channel.groups(person) if person and mine else frozenset()
+    return Audience(frozenset(here), frozenset(g for g in mine if g in groups or g.removeprefix("@") in groups))
+
+
+async def fit_for(view: Shown, channel: str, desk: Desk, person: str = "") -> Shown:
+    """The view without documents that whoever reads this channel, or this person alone, may not see."""
+    if isinstance(view, CatchupView):
+        inner = await fit_for(view.view, channel, desk, person)
+        return replace(view, view=inner) if isinstance(inner, IncidentView) else view
+    if isinstance(view, ThoughtView):
+        return replace(view, thought=await _thought_for(view.thought, channel, desk))
+    if not isinstance(view, IncidentView | EvidenceView | ConfirmView) or view.diagnosis is None:
+        return view
+    read = view.diagnosis.thought.evidence if view.diagnosis.thought else ()
+    if all(e.only == Only() for e in (*view.diagnosis.evidence, *read)):
+        return view
+    return replace(view, diagnosis=view.diagnosis.seen_by(await audience_of(channel, desk, person)))
+
+
+async def _thought_for(thought: Thought, channel: str, desk: Desk) -> Thought:
+    """What a model thinks, unless it read what this channel may not see."""
+    kept = [e.only for e in thought.evidence if e.only != Only()]
+    audience = await audience_of(channel, desk) if kept else Audience()
+    if all(only.lets(audience) for only in kept):
+        return thought
+    why = "it rests on documents that this channel may not see"
+    return replace(thought, claims=(), evidence=(), reason="", why_dropped=(), failure=why)
+
+
+def private(channel: str) -> bool:
+    """Nobody but the person who writes there reads a direct message with the bot."""
+    return channel.startswith("D")
 
 
 async def _id(name: str, desk: Desk) -> str:

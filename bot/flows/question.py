@@ -17,7 +17,7 @@ from bot.errors import Unavailable
 from bot.flows.announce import post_once
 from bot.flows.answering import Heard, Said, ask, numbered
 from bot.flows.desk import Desk
-from bot.flows.knowing import Reader
+from bot.flows.knowing import Reader, audience_of, private
 from bot.investigation import answers
 from bot.investigation.answers import Answer, Topic
 from bot.investigation.journal import recorded
@@ -73,7 +73,10 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
     title = looking_at(text, incident, desk)
     if heard is not None:
         await heard.step(title, done=False)
-    rules = await reply(text, incident, diagnosis, await _zone(args, desk), desk, place.channel)
+    alone = str(args["user"]) if private(place.channel) else ""
+    if diagnosis is not None:
+        diagnosis = diagnosis.seen_by(await audience_of(place.channel, desk, alone))
+    rules = await reply(text, incident, diagnosis, await _zone(args, desk), desk, place.channel, alone)
     if heard is not None:
         await heard.step(title, done=True)
     facts = numbered(rules, diagnosis if incident else None)
@@ -237,9 +240,9 @@ def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Inciden
 
 
 async def reply(
-    text: str, incident: Incident | None, diagnosis: Diagnosis | None, zone: tzinfo, desk: Desk, channel: str = ""
+    text: str, incident: Incident | None, diagnosis: Diagnosis | None, zone: tzinfo, desk: Desk, channel: str = "", person: str = ""
 ) -> Answer:
-    """The answer by rules, from what this channel may see."""
+    """The answer by rules, from what this channel may see; with a `person`, who alone reads it, from what they may see."""
     topic = answers.topic(text)
     services = mentioned(text, desk)
     if topic is Topic.CHANGES:
@@ -252,7 +255,7 @@ async def reply(
     if topic is Topic.CAUSE and incident is not None:
         return answers.why(incident, diagnosis)
     inquiry = inquire(text, services, incident, topic)
-    reader = Reader(desk, None if topic is Topic.RUNBOOK else incident, channel)
+    reader = Reader(desk, None if topic is Topic.RUNBOOK else incident, channel, person)
     if topic is Topic.SEEN:
         past = await reader.find(inquiry, DocumentKind.INCIDENT)
         return replace(answers.seen_before(past.found, past.note), shown=past.found)

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.domain.document import Only
 from bot.domain.evidence import Evidence, EvidenceKind
 
+EVERYBODY = Only()
 LONGEST = 400  # characters of one exhibit's text
 
 
@@ -31,6 +33,7 @@ class Exhibits:
         link: str = "",
         query: str = "",
         trusted: bool = False,
+        only: Only = EVERYBODY,
     ) -> str:
         """The id of this exhibit, which is added if it is new."""
         text = " ".join(text.split())
@@ -38,7 +41,7 @@ class Exhibits:
         key = (kind, text, service)
         if key not in self._by_key:
             id = f"E{len(self._by_key) + 1}"
-            self._by_key[key] = Evidence(id, kind, text, source, at, service, link, query, trusted)
+            self._by_key[key] = Evidence(id, kind, text, source, at, service, link, query, trusted, only)
         return self._by_key[key].id
 
     @property

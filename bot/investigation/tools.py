@@ -129,8 +129,11 @@ class Looks:
 
     async def _documents(self, given: Arguments, where: DocumentKind, kind: EvidenceKind) -> str:
         found = await self.library.find(Inquiry(text=_word(given, "words"), services=self.case.services), where, 2)
-        rows = [(kind, _passage(f), "") for f in found.found[:2]]
-        return self._cite(rows) if rows else _nothing("nothing fits these words")
+        if not found.found:
+            return _nothing("nothing fits these words")
+        told = [(redact(clean(_passage(f))), f.document.only) for f in found.found[:2]]
+        ids = [self.exhibits.cite(kind, text, "a look", only=only) for text, only in told]
+        return _found([e for e in self.exhibits.all if e.id in ids])
 
     def _cite(self, rows: Sequence[tuple[EvidenceKind, str, str]]) -> str:
         ids = [self.exhibits.cite(kind, redact(clean(text)), "a look", service=service) for kind, text, service in rows[:MOST]]

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
+MOST_VIEWS = 8  # of audiences that may not see everything, each with a word index of its own
 LOOKED_AT = 20  # a search looks at so many documents more than it may return
 
 NONE_FOUND = {
@@ -56,6 +57,8 @@ class Library:
         self._remembered: dict[str, Document] = {}
         self._audiences: dict[DocumentKind, dict[str, Document]] = {kind: {} for kind in DocumentKind}
         self._waiting_for = "no embedding model is configured" if index is None else "the embedding model is still loading"
+        self._views: dict[tuple[DocumentKind, frozenset[str]], tuple[Corpus, Corpus]] = {}  # the latest used last
+        self._viewing = threading.Lock()
         self._made = (0, 0)
         self._trouble = ""
         self._version = ""
@@ -133,6 +136,10 @@ class Library:
                 given_up.set()  # the thread ends after the batch that it is at
                 raise
 
+    async def read(self) -> None:
+        """Read the sources again and leave the vectors to the next `sync`: what is new is found by words."""
+        await asyncio.to_thread(self._read)
+
     async def remember(self, document: Document) -> None:
         """Add or replace one document at once; it stays until a source brings a document of the same id, or a restart."""
         await asyncio.to_thread(self._remember, document)
@@ -147,7 +154,7 @@ class Library:
 
     def search(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Findings:
         """`find`, blocking."""
-        corpus = self._corpora[kind]
+        corpus = self._seen(kind, inquiry.audience)
         ranked, vectors, note = self._ranked(corpus, inquiry, most=LOOKED_AT + limit)
         possible = judge(kind, by_meaning=vectors is not None).offered(inquiry)
         shown = [r for r in ranked if r.tier is not Tier.POSSIBLE][:limit]
@@ -159,7 +166,7 @@ class Library:
 
     def ranking(self, inquiry: Inquiry, kind: DocumentKind) -> list[tuple[Document, Tier]]:
         """The full ranking, for evaluation: every document that has to do with the inquiry, with its tier."""
-        corpus = self._corpora[kind]
+        corpus = self._seen(kind, inquiry.audience)
         ranked, _, _ = self._ranked(corpus, inquiry, most=None)
         return [(corpus.documents[r.number], r.tier) for r in ranked]
 
@@ -183,8 +190,21 @@ class Library:
                     log.warning("Searched by words only: %s", error)
                     why = error.for_people.rstrip(".")
         note = f"searched by words only: {why}" if why else ""
-        ranked = corpus.rank(inquiry, vectors, most)
-        return [r for r in ranked if corpus.documents[r.number].visible_to(inquiry.audience)], vectors, note
+        return corpus.rank(inquiry, vectors, most), vectors, note
+
+    def _seen(self, kind: DocumentKind, audience: Audience) -> Corpus:
+        """What an audience may see, as if nothing else were there: what is hidden moves no score and takes no place."""
+        whole, seen = self._corpora[kind], frozenset(self._seen_by(kind, audience))
+        if len(seen) == len(self._audiences[kind]):
+            return whole
+        with self._viewing:
+            kept = self._views.pop((kind, seen), None)
+            if kept is None or kept[0] is not whole:
+                kept = (whole, Corpus(kind, [d for d in whole.documents if d.visible_to(audience)], whole))
+            self._views[kind, seen] = kept
+            while len(self._views) > MOST_VIEWS:
+                self._views.pop(next(iter(self._views)))
+        return kept[1]
 
     def _seen_by(self, kind: DocumentKind, audience: Audience) -> list[str]:
         return [label for label, example in self._audiences[kind].items() if example.visible_to(audience)]

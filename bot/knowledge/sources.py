@@ -30,6 +30,8 @@ TRIES = 4
 RETRY = timedelta(minutes=10)  # a source in trouble is tried again after so long
 LONGEST_SLUG = 200  # characters
 
+LINKED = "(linked)"  # the pages that alerts link to, under a name that no source has
+
 Progress = Callable[[str, int, int], None]  # the source, pages done, pages to do
 
 
@@ -116,6 +118,11 @@ class Sources:
             for document in self._db.read_now(lambda tx, name=name: store.documents(tx, name)):  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 if document.text or document.title:
                     yield _dressed(document, origin)
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The names under which copies are kept."""
+        return frozenset((*self.origins, LINKED))
 
     def due(self, states: Mapping[str, SourceState], now: datetime) -> tuple[str, ...]:
         """The sources whose turn it is."""

@@ -57,5 +57,8 @@ class Channel(Protocol):
     async def user_by_email(self, email: str) -> str:
         """The id of the person with this address, "" where there is none or the chat does not tell."""
 
+    async def groups(self, user: str) -> frozenset[str]:
+        """The user groups of a person by id and by handle; none where the chat does not tell."""
+
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound."""

@@ -30,6 +30,7 @@ from bot.flows import (
     report,
     selfreport,
     settling,
+    sourcing,
     suggesting,
     suggestions,
     thinking,
@@ -88,6 +89,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
+        Job("sync_sources", Every(timedelta(minutes=1 if settings.knowledge.sources else 60))),
         *_polls(settings),
     ]
 
@@ -145,6 +147,8 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "carry_page": _for(carrying.carry_page, desk),
         "see_silences": _for(handling.see_silences, desk),
         "part_report": _for(selfreport.part_report, desk),
+        "sync_sources": _for(sourcing.sync_sources, desk),
+        "sync_source": _for(sourcing.sync_source, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),
         "sweep": lambda args: housekeeping.sweep(args, desk, forget, timedelta(days=keep.raw_days)),
     }

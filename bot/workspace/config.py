@@ -108,6 +108,7 @@ SCOPES = (
     "groups:read",
     "im:history",
     "reactions:read",
+    "usergroups:read",
     "users:read",
     "users:read.email",
 )
