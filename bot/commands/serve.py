@@ -71,6 +71,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     from bot.door.orders import Orders
     from bot.door.server import Server, listen
     from bot.durable.worker import Worker
+    from bot.flows.keeping_up import keep_up
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
     from bot.intake.schedule import Clockwork
@@ -132,7 +133,8 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         if bot.socket_mode is not None:
             await bot.socket_mode.start()
             end.push_async_callback(bot.socket_mode.stop)
-        knowledge = asyncio.create_task(bot.desk.library.sync(), name="knowledge")
+        knowledge = asyncio.create_task(keep_up(bot.desk), name="knowledge")
+        tasks.append(knowledge)
         end.callback(knowledge.cancel)
         checking = asyncio.create_task(
             _selfcheck(bot, drain, worker, keeper, watching.probes() if watching else {}).run(), name="self-check"

@@ -6,6 +6,7 @@ from functools import partial
 
 from bot.flows.desk import Desk
 from bot.flows.execution import rescue
+from bot.flows.keeping_up import note_news
 from bot.flows.noise import release_overdue
 from bot.flows.settling import close_old
 from bot.ports import Scalar, Transaction
@@ -45,5 +46,6 @@ async def forget_raw(desk: Desk, before: datetime) -> int:
 
 
 async def sync_knowledge(_args: Mapping[str, Scalar], desk: Desk) -> None:
-    """Runbooks and past incidents are read again; only what changed is embedded anew."""
+    """Runbooks and past incidents are read again, by every replica; only what changed is embedded anew."""
+    await desk.db.write(partial(note_news, desk=desk))
     await desk.library.sync()

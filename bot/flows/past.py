@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.document import Document, DocumentKind
@@ -10,6 +11,7 @@ from bot.domain.incident import Incident
 from bot.domain.past import PastIncident, Surroundings
 from bot.domain.service import Catalogue, ServiceGraph
 from bot.flows.desk import Desk
+from bot.flows.keeping_up import note_news
 from bot.knowledge.past import document_of
 from bot.ports import ActionStore, DiagnosisStore, IncidentStore, PastStore, Scalar, Transaction
 
@@ -79,7 +81,7 @@ def keep_surroundings(tx: Transaction, incident: Incident, desk: Desk) -> Surrou
 
 
 async def keep_past(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """An incident changed: the library knows it as it is now, or forgets it. Other replicas read it at their next sync."""
+    """An incident changed: the library knows it as it is now, or forgets it. Other replicas read it within half a minute."""
 
     def read(tx: Transaction) -> tuple[Incident, Document | None] | None:
         incident = desk.incidents.get(tx, str(args["incident_id"]))
@@ -95,6 +97,7 @@ async def keep_past(args: Mapping[str, Scalar], desk: Desk) -> None:
         await desk.library.remember(document)
     else:
         await desk.library.forget(f"{DocumentKind.INCIDENT.value}:{incident.key}")
+    await desk.db.write(partial(note_news, desk=desk))
 
 
 def _document(tx: Transaction, incident: Incident, desk: Desk) -> Document:

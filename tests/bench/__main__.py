@@ -4,6 +4,7 @@
                           [--model NAME --model-url URL]
     python -m tests.bench --only ingest --driver PATH [--database sqlite|postgres] [--parts rates,flood,steady,curve] [--rounds 3]
     python -m tests.bench --only rules [--rounds 5]
+    python -m tests.bench --only knowledge [--corpus docs.jsonl] [--vectors 100000]
 
 `--driver` is a load driver that speaks Alertmanager's webhook; without it the intake is not measured. PostgreSQL is a fresh
 server with fsync on. The first word is measured with the model that is named, else with a stand-in that answers at once.
@@ -26,6 +27,7 @@ from bot.commands.staging import clean_environment, staged
 from bot.demo.standin.extract import extract
 from bot.demo.standin.server import standin
 from tests.bench.ingest import ingest
+from tests.bench.knowledge import MANY, knowledge
 from tests.bench.room import SECRET, Bench, bench, rss, say
 from tests.bench.rules import rules
 from tests.postgres import a_server
@@ -156,7 +158,7 @@ async def _load(driver: Path, door: str, batch: int, total: int) -> object:
 async def main() -> None:
     """Print one JSON object per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest, rules")
+    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest, rules, knowledge")
     parser.add_argument("--cards", type=int, default=50)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--driver", type=Path)
@@ -164,6 +166,8 @@ async def main() -> None:
     parser.add_argument("--model-url", default="")
     parser.add_argument("--parts", default="rates,flood,steady,curve")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--corpus", type=Path, help="documents as `tocsin eval retrieval` reads them")
+    parser.add_argument("--vectors", type=int, default=MANY)
     args = parser.parse_args()
     if "ingest" in args.only and args.driver is None:
         parser.error("--only ingest needs a --driver")
@@ -173,6 +177,7 @@ async def main() -> None:
             "cards": lambda: alert_to_card(args.cards, args.driver, args.database),
             "memory": memory,
             "words": lambda: first_word(args.model, args.model_url),
+            "knowledge": lambda: knowledge(args.corpus, args.vectors),
             "rules": lambda: rules(args.rounds),
             "ingest": lambda: ingest(args.driver, args.database, args.parts.split(","), args.rounds),
         }

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _copies()
     _suggestions()
     _past()
+    _turns()
 
 
 def _suggestions() -> None:
@@ -79,4 +80,15 @@ def _copies() -> None:
         sa.Column("trouble", sa.Text(), nullable=False),
         sa.Column("brought", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_sources"),
+    )
+
+
+def _turns() -> None:
+    """Whose turn it is to do what one replica at a time should do."""
+    op.create_table(
+        "turns",
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("holder", sa.String(64), nullable=False),
+        sa.Column("until", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_turns"),
     )
