@@ -31,6 +31,7 @@ from bot.storage.inbox import SqlInboxStore
 
 log = logging.getLogger(__name__)
 SWITCH = 0.0005  # seconds that one thread keeps the interpreter while another waits; Python's own is ten times that
+CONNECTIONS = 3  # to PostgreSQL: one commits, one counts what waits, one is to spare
 RARELY = (50_000, 20, 100)  # almost all that a request makes is freed without the collector
 
 
@@ -52,7 +53,7 @@ class Bell:
 
 async def serve(orders: Orders, listener: socket.socket, bell: Bell) -> None:
     """Until SIGTERM, or until the bot is gone."""
-    db, meters = SqlDatabase(orders.database), DoorMeters()
+    db, meters = SqlDatabase(orders.database, connections=CONNECTIONS), DoorMeters()
     db.open(migrate=False, beside=True)
     grouping = Grouping(db, SqlInboxStore(), orders.most_waiting, bell.ring, meters.commit.observe)
     house = Forwarding(orders.house, orders.most_bytes)

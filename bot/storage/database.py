@@ -90,8 +90,9 @@ class SqlDatabase:
     one opens with `beside=True` (the door, short commands beside a running server; such a process never migrates).
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connections: int = POSTGRES_THREADS) -> None:
         self._url = make_url(url)
+        self._connections = connections  # on PostgreSQL, at most
         self.postgres = self._url.get_backend_name() == "postgresql"
         if not self.postgres and self._url.get_backend_name() != "sqlite":
             raise BadSettings(f"The database {self} is of no kind that Tocsin knows; {_GOOD}.")
@@ -241,12 +242,12 @@ class SqlDatabase:
     def _open_postgres(self) -> None:
         engine = create_engine(
             self._url,
-            pool_size=POSTGRES_THREADS,
+            pool_size=self._connections,
             max_overflow=0,
             pool_pre_ping=True,
             connect_args={"options": POSTGRES_TIMEOUTS, **POSTGRES_NETWORK},
         )
-        threads = ThreadPoolExecutor(POSTGRES_THREADS, thread_name_prefix="db")
+        threads = ThreadPoolExecutor(self._connections, thread_name_prefix="db")
         self._engines, self._threads = (engine, engine, engine), (threads, threads, threads)
 
     def _bring_up_to_date(self, *, beside: bool) -> None:
