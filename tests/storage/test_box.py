@@ -167,9 +167,7 @@ def as_it_was(database: SqlDatabase) -> None:
 
 
 @pytest.mark.parametrize("cut_off", [False, True])
-def test_an_upgrade_moves_all_deliveries_even_if_it_is_cut_off(
-    file: Path, monkeypatch: pytest.MonkeyPatch, cut_off: bool
-) -> None:
+def test_an_upgrade_moves_all_deliveries_also_when_cut_off(file: Path, monkeypatch: pytest.MonkeyPatch, cut_off: bool) -> None:
     database = SqlDatabase(f"sqlite:///{file}")
     database.open(migrate=False)
     as_it_was(database)
