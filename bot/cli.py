@@ -18,6 +18,7 @@ from bot.commands import (
     incidents,
     journal,
     knowledge,
+    links,
     manifest,
     noise,
     route,
@@ -45,6 +46,7 @@ GROUPS = (
     db,
     change,
     incidents,
+    links,
     work,
 )
 

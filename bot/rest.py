@@ -1,7 +1,8 @@
 """A vendor's JSON API, asked politely: bounded in time and size, every failure an error of ours that holds no secret."""
 
+import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -13,6 +14,7 @@ from bot.domain.payload import Node, read_json
 from bot.errors import BadPayload, NotAllowed, NotFound, Unavailable
 
 MOST_BYTES = 20 * 1024 * 1024
+MOST_PATIENCE = 60.0  # seconds
 LONGEST_PAUSE = 3600.0  # seconds; a vendor that asks for more is asked again after this
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -105,6 +107,26 @@ class Rest:
         if status in (404, 410):
             raise NotFound(f"{self._title} has nothing at {asked} ({status}).")
         raise BadPayload(f"{self._title} answered {status} to {asked}")
+
+
+async def patient(
+    api: Rest,
+    path: str,
+    params: Mapping[str, str] | None = None,
+    *,
+    tries: int = 6,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Node:
+    """The JSON at this path of a vendor that may be busy: asked again after as long as it wants, a minute at most each time.
+
+    For reading much at once, where nobody waits. Raises what the last try raises.
+    """
+    for number in range(tries - 1):
+        try:
+            return await api.send("GET", path, params=params)
+        except Unavailable as error:
+            await pause(min(error.retry_after or 2.0**number, MOST_PATIENCE))
+    return await api.send("GET", path, params=params)
 
 
 def _pause(told: str) -> float | None:

@@ -7,7 +7,7 @@ REST: https://developer.atlassian.com/cloud/jira/platform/rest/v2/intro/; versio
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -15,13 +15,14 @@ from typing import Literal
 from pydantic import BaseModel, Field, SecretStr
 
 from bot.domain.alert import Severity
+from bot.domain.past import PastIncident
 from bot.domain.payload import Node, read_json
 from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.ticket import Ticket, TicketStatus
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature, NotFound
-from bot.ports import Connector, Delivery, Ignored, Parsed, TicketDraft, Tracker, WebhookSettings
-from bot.rest import Rest
+from bot.ports import Connector, Delivery, Ignored, IncidentHistory, Parsed, TicketDraft, Tracker, WebhookSettings
+from bot.rest import Rest, patient
 
 NAME = "jira"
 MARK = "tocsin-"  # how a label of ours begins
@@ -31,6 +32,7 @@ CATEGORIES = {
     "indeterminate": TicketStatus.IN_PROGRESS,
     "done": TicketStatus.DONE,
 }
+HISTORY = "summary,description,created,resolutiondate,priority,components"  # the fields of a past incident
 EVENTS = frozenset({"jira:issue_created", "jira:issue_updated", "comment_created"})
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{1,30}-\d{1,9}")
 
@@ -113,7 +115,7 @@ class Jira:
         basic = base64.b64encode(f"{settings.user}:{token}".encode()).decode()
         proof = f"Basic {basic}" if settings.user else f"Bearer {token}"
         self._own = settings
-        self._api = Rest("Jira", settings.url, {"authorization": proof})
+        self.api = self._api = Rest("Jira", settings.url, {"authorization": proof})
 
     async def open(self, draft: TicketDraft) -> Ticket:
         """Open it once per key: the key is a label, and an issue that carries it is the one."""
@@ -170,6 +172,69 @@ class Jira:
         return None if first is None else await self.get(first["key"].needed())
 
 
+class JiraHistory:
+    """ports.IncidentHistory: issues that a JQL query finds, as past incidents.
+
+    https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/ (pages by token), version 2 (by number).
+    """
+
+    def __init__(self, settings: JiraSettings, query: str) -> None:
+        self._own, self._api = settings, Jira(settings).api
+        self._query = query or "issuetype = Incident AND statusCategory = Done"
+
+    async def incidents(self, since: datetime) -> AsyncIterator[PastIncident]:
+        """Those that were created since a time, the oldest first."""
+        classic, at, token = self._own.search == "classic", 0, ""
+        where = f'({self._query}) AND created >= "{since.astimezone(UTC):%Y-%m-%d %H:%M}" ORDER BY created ASC'
+        while True:
+            where_at = {"startAt": str(at)} if classic else {"nextPageToken": token} if token else {}
+            asked = {"jql": where, "maxResults": "100", "fields": HISTORY, **where_at}
+            path = "/rest/api/2/search" if classic else "/rest/api/3/search/jql"
+            page = await patient(self._api, path, asked)
+            issues = list(page["issues"].optional_items())
+            for issue in issues:
+                yield _past(issue, self._own.url.rstrip("/"))
+            at, token = at + len(issues), page["nextPageToken"].text()
+            total = page["total"].value
+            if not issues or not (token or (classic and isinstance(total, int) and at < total)):
+                return
+
+
+def _past(issue: Node, root: str) -> PastIncident:
+    key, fields = issue["key"].needed(), issue["fields"]
+    return PastIncident(
+        ref=key[:40],
+        title=line(fields["summary"].text() or key),
+        origin=NAME,
+        started=fields["created"].time(),
+        resolved=fields["resolutiondate"].time(),
+        severity=line(fields["priority"]["name"].text(), 40),
+        services=tuple(c["name"].text()[:100] for c in fields["components"].optional_items()),
+        link=link(f"{root}/browse/{key}"),
+        text=written(fields["description"]),
+    )
+
+
+def written(node: Node, depth: int = 0) -> str:
+    """The words of a text: as it stands, or of an Atlassian Document, whose headings become Markdown's."""
+    if depth > 40:
+        return ""
+    if node["type"].text() == "text" or not isinstance(node.value, dict):
+        return node["text"].text() if isinstance(node.value, dict) else node.text()
+    inner = "".join(written(child, depth + 1) for child in node["content"].optional_items())
+    match node["type"].text():
+        case "heading":
+            return f"\n\n## {inner}\n\n"
+        case "paragraph" | "codeBlock":
+            return f"{inner}\n\n"
+        case "listItem":
+            return f"- {inner.strip()}\n"
+        case "hardBreak":
+            return "\n"
+        case _:
+            return inner
+
+
 def label_of(key: str) -> str:
     """A key of ours as a label: no blanks, always the same."""
     return MARK + hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -188,6 +253,12 @@ def _tracker(settings: BaseModel) -> Tracker | None:
     return Jira(settings)
 
 
+def _history(settings: BaseModel, query: str) -> IncidentHistory | None:
+    if not isinstance(settings, JiraSettings) or not (settings.url and settings.token):
+        return None
+    return JiraHistory(settings, query)
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="Jira",
@@ -195,4 +266,5 @@ CONNECTOR = Connector(
     help="TOCSIN_JIRA_SECRET is the webhook's secret; url, user, token and project let Tocsin open tickets",
     webhook=JiraWebhook(),
     tracker=_tracker,
+    history=_history,
 )

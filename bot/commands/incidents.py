@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from bot.commands import Commands
+from bot.commands import Commands, importing
 from bot.domain.action import Action
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Entry, Incident
@@ -23,8 +23,13 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Add the command."""
     parser = commands.add_parser("incidents", help="open incidents, or one with its evidence, without the chat")
     parser.add_argument(
-        "incident", nargs="?", default="", metavar="INC-n", help="this one, whole; `unmatched`: alerts without a service"
+        "incident",
+        nargs="?",
+        default="",
+        metavar="INC-n",
+        help="this one, whole; `unmatched`: alerts without a service; `import`: past incidents from files or another tool",
     )
+    importing.options(parser)
     parser.add_argument("--all", action="store_true", help="the newest of any status")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.set_defaults(run=_run)
@@ -37,6 +42,8 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.incident == "unmatched":
         return _unmatched(args)
+    if args.incident == "import":
+        return importing.run(args)
     found = ask(args.config, lambda stores, tx: _read(stores, tx, args))
     if args.json:
         rows = [{"incident": i, "diagnosis": d, "actions": a, "timeline": t} for i, d, a, t in found]

@@ -1,6 +1,7 @@
 """The clock struck: what is open is summarised, what is forgotten is brought up again."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 from bot.domain.incident import Incident, Status
@@ -9,6 +10,7 @@ from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.quieting import digest_lines
+from bot.flows.recurring import recurring_lines
 from bot.flows.showing import quiet_for
 from bot.investigation.quality import measure, sentence
 from bot.ports import Scalar, Transaction
@@ -21,7 +23,10 @@ async def digest(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The day's summary appears once per slot in the default channel, with the heads of both chains as an outside anchor."""
     slot = str(args["slot"])
     channel = await desk.channel.channel_id(desk.routing().default.channel)
-    view = await desk.db.read(lambda tx: digest_view(tx, desk, weekly=_on_monday(slot)))
+    weekly = _on_monday(slot)
+    view = await desk.db.read(lambda tx: digest_view(tx, desk, weekly=weekly))
+    if weekly:
+        view = replace(view, lines=(*view.lines, *await recurring_lines(desk)))
     await post_once(f"digest:{slot}", Place(channel), view, desk)
 
 

@@ -4,6 +4,7 @@ Format: https://docs.github.com/en/webhooks/webhook-events-and-payloads. Signed 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,8 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
-from bot.ports import ChangeSource, Connector, Delivery, Ignored, Noted, Parsed, Tracker
+from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Tracker
+from connectors.github.history import GitHubHistory
 from connectors.github.pages import github_documents
 from connectors.github.source import GitHubCommits, GitHubSettings
 from connectors.github.tickets import GitHubIssues, issue_events
@@ -274,6 +276,15 @@ def _source(settings: BaseModel) -> ChangeSource | None:
     return GitHubCommits(settings) if isinstance(settings, GitHubSettings) and settings.token else None
 
 
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(?: |$)")
+
+
+def _history(settings: BaseModel, query: str) -> IncidentHistory | None:
+    if not isinstance(settings, GitHubSettings) or not settings.token or not (_REPOSITORY.match(query) or settings.tickets):
+        return None
+    return GitHubHistory(settings.api_url, settings.token.get_secret_value(), settings.tickets, query)
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="GitHub",
@@ -285,4 +296,5 @@ CONNECTOR = Connector(
     changes=_source,
     tracker=_tracker,
     documents=github_documents,
+    history=_history,
 )

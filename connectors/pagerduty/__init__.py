@@ -1,11 +1,13 @@
 """PagerDuty: incidents by webhook (v3), pages by the Events API v2, on-call and acknowledgements by the REST API v2."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, Field, SecretStr
 
-from bot.ports import Connector, Pager, Responder, Schedules, WebhookSettings
+from bot.ports import Connector, IncidentHistory, Pager, Responder, Schedules, WebhookSettings
 from connectors.pagerduty.api import PagerDutyEvents, PagerDutyRest
+from connectors.pagerduty.history import PagerDutyHistory
 from connectors.pagerduty.webhook import NAME, PagerDutyWebhook
 
 __all__ = ["CONNECTOR", "PagerDutySettings"]
@@ -42,6 +44,13 @@ def _responder(settings: BaseModel) -> Responder | None:
     return PagerDutyRest(settings.url, settings.api_token.get_secret_value(), settings.from_email)
 
 
+def _history(settings: BaseModel, query: str) -> IncidentHistory | None:
+    assert isinstance(settings, PagerDutySettings)  # noqa: S101  as above
+    if settings.api_token is None:
+        return None
+    return PagerDutyHistory(settings.url, settings.api_token.get_secret_value(), query, lambda: datetime.now(UTC))
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="PagerDuty",
@@ -51,4 +60,5 @@ CONNECTOR = Connector(
     pager=_pager,
     schedules=_schedules,
     responder=_responder,
+    history=_history,
 )
