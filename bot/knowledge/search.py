@@ -63,6 +63,7 @@ class Corpus:
         self._indexed: tuple[Indexed, ...] = indexed(self.documents, before._indexed if before else ())
         self._words = WordIndex([one.fields for one in self._indexed])
         self._kinship = Kinship(self.documents)
+        self._places = {document.id: number for number, document in enumerate(self.documents)}
         self._restricted = tuple(n for n, d in enumerate(self.documents) if d.channels or d.groups)
         self._named: dict[str, list[int]] = {}
         self._linked: dict[str, list[int]] = {}
@@ -132,7 +133,7 @@ class Corpus:
         return visible
 
     def _certain(self, inquiry: Inquiry, fused: Scores, visible: Mask) -> list[Ranked]:
-        """What the alert links to, then what carries its name; past incidents are found by likeness only."""
+        """What people linked, what the alert links to, then what carries its name; past incidents are found by likeness only."""
         if self.kind is not DocumentKind.RUNBOOK:
             return []
         linked = dict.fromkeys(n for link in _keys(inquiry.runbook_url) for n in self._linked.get(link, ()) if visible[n])
@@ -147,9 +148,12 @@ class Corpus:
         def order(number: int) -> tuple[bool, float]:
             return (not wanted & set(self.documents[number].services), -float(fused[number]))
 
+        said = [n for id in inquiry.confirmed if (n := self._places.get(id)) is not None and visible[n]]
+        tier = {n: Tier.LINKED if n in linked else Tier.CONFIRMED for n in said}
         return [
-            *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(linked, key=order)),
-            *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked), key=order)),
+            *(Ranked(n, tier[n], float(fused[n]), 1.0) for n in said),
+            *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(set(linked) - set(said), key=order)),
+            *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked) - set(said), key=order)),
         ]
 
     def _fuse(self, coverage: Scores, cosine: Mapping[Part, Scores] | None, visible: Mask) -> Scores:
@@ -179,7 +183,7 @@ class Corpus:
     def _best_section(self, ranked: Ranked, inquiry: Inquiry, vectors: Vectors | None) -> Section:
         document = self.documents[ranked.number]
         parts = sections(document.text) or (Section("", "", ""),)
-        certain = ranked.tier in (Tier.LINKED, Tier.NAMED)
+        certain = ranked.tier in (Tier.CONFIRMED, Tier.LINKED, Tier.NAMED)
         anchor = urlsplit(inquiry.runbook_url).fragment if certain else ""
         for part in parts if certain else ():  # the whole page is meant: the linked section, else where to begin
             if part.text and (part.anchor == anchor if anchor else _BEGIN.search(part.heading)):
