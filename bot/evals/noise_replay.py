@@ -287,7 +287,7 @@ class Replay:
         if tickets := [one for one in others if isinstance(one, Ticket)]:
             told.tickets(tx, tickets, desk)
         if alerts:
-            told.alerts(tx, alerts, desk)
+            told.alerts(tx, told.tidy(alerts, desk), desk)
         if handlings := [one for one in others if isinstance(one, Handling)]:
             told.handlings(tx, handlings, desk)
 

@@ -18,9 +18,9 @@ from bot.domain.ticket import Ticket
 from bot.errors import BadPayload, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.intake.meters import Meters
+from bot.intake.outcomes import outcome_of, reason_of, word_of
 from bot.intake.pace import LARGE, Pace
-from bot.ports import Claimed, Connector, Database, Event, Ignored, InboxStore, Noted, Parcel, Parsed, Transaction
-from bot.redact import redact
+from bot.ports import Claimed, Connector, Database, Event, InboxStore, Noted, Parcel, Parsed, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ BATCH = 2_000  # parcels in one transaction
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
 BLINK = 0.05  # seconds between looks whether anything still comes
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
-ERROR_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ class Drain:
     async def _breathe(self) -> None:
         """Rest as long as the pace says, but no longer than anything comes."""
         until = time.monotonic() + self._breath
-        while not self._stopping and (left := until - time.monotonic()) > 0 and not self._pace.quiet(time.monotonic()):
+        while not self._stopping and (left := until - (now := time.monotonic())) > 0 and not self._pace.quiet(now):  # noqa: ASYNC110  time passes, nobody tells
             await asyncio.sleep(min(left, BLINK))
 
     async def _batch_of(self, events: int) -> int:
@@ -213,12 +212,12 @@ class Drain:
             try:
                 parsed = self._parse(parcel)
             except Exception as error:  # noqa: BLE001  the work loop: a vendor's bug never loses a payload
-                read.parcels.append(replace(parcel, state="unreadable", error=_reason(error)))
+                read.parcels.append(replace(parcel, state="unreadable", error=reason_of(error)))
                 read.alerts.append(self._unreadable(parcel, error))
                 continue
             for event in parsed:
                 read.take(event)
-            read.parcels.append(replace(parcel, state="done", error="", outcome=_outcome(parsed)))
+            read.parcels.append(replace(parcel, state="done", error="", outcome=outcome_of(parsed)))
         return read
 
     def _parse(self, parcel: Parcel) -> Parsed:
@@ -230,7 +229,7 @@ class Drain:
     def _unreadable(self, parcel: Parcel, error: BaseException) -> Alert:
         """What people see of a parcel that nobody could read; all of one connector are one problem."""
         path = error.path if isinstance(error, BadPayload) else "$"
-        alert = unreadable(parcel.delivery.connector, path, _reason(error), parcel.delivery.received_at)
+        alert = unreadable(parcel.delivery.connector, path, reason_of(error), parcel.delivery.received_at)
         hint = f"It is kept: `tocsin inbox show {parcel.id}`, then `tocsin inbox replay {parcel.id}`."
         return replace(alert, environment=self._desk.default_environment, description=hint)
 
@@ -272,7 +271,7 @@ class Drain:
     async def _put_aside(self, id: int, error: Exception) -> None:
         def go(tx: Transaction, *, tell: bool) -> _Read:
             parcels = [p for p in self._desk.inbox.take(tx, 1) if p.id == id]
-            aside = [replace(p, state="unreadable", attempts=p.attempts + TRIES, error=_reason(error)) for p in parcels]
+            aside = [replace(p, state="unreadable", attempts=p.attempts + TRIES, error=reason_of(error)) for p in parcels]
             read = _Read(aside, [self._unreadable(p, error) for p in parcels] if tell else [])
             self._tell(tx, read)
             return read
@@ -285,7 +284,7 @@ class Drain:
             log.exception("the alert about a parcel that was put aside failed too")
             aside = await self._desk.db.write(lambda tx: go(tx, tell=False))
         if aside.parcels:
-            log.error("parcel=%d was put aside: %s", id, _reason(error))
+            log.error("parcel=%d was put aside: %s", id, reason_of(error))
         self._count(aside)
 
     def _count(self, read: _Read) -> None:
@@ -293,7 +292,7 @@ class Drain:
             events = (*getattr(read, f"{kind}s"), *(read.not_ours if kind == "alert" else ()))
             for connector, n in Counter(event.connector for event in events).items():
                 self._meters.events.labels(connector, kind).inc(n)
-        for (connector, word), n in Counter((p.delivery.connector, _word(p)) for p in read.parcels).items():
+        for (connector, word), n in Counter((p.delivery.connector, word_of(p)) for p in read.parcels).items():
             self._meters.parcels.labels(connector, word).inc(n)
 
 
@@ -309,24 +308,3 @@ async def replay(db: Database, inbox: InboxStore, id: int) -> Parcel:
         return again
 
     return await db.write(go)
-
-
-def _outcome(parsed: Parsed) -> str:
-    """What a delivery held, for people: "2 alerts, 1 change", "ignored: ping"."""
-    counts = Counter(type(event).__name__.lower() for event in parsed if not isinstance(event, Ignored))
-    ignored = [event.reason for event in parsed if isinstance(event, Ignored)]
-    words = [f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in sorted(counts.items())]
-    return ", ".join(words) or "ignored: " + redact("; ".join(ignored) or "it holds nothing")[:ERROR_LIMIT]
-
-
-def _word(parcel: Parcel) -> str:
-    if parcel.state == "unreadable":
-        return "unreadable"
-    words = ("alert", "change", "handling", "ticket")
-    return next((f"{w}s" for w in words if w in parcel.outcome and not parcel.outcome.startswith("ignored")), "ignored")
-
-
-def _reason(error: BaseException) -> str:
-    kind = "" if isinstance(error, BadPayload) else f"{type(error).__name__}: "
-    text = redact(f"{kind}{error}"[: 4 * ERROR_LIMIT])[:ERROR_LIMIT]
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()  # what no database refuses
