@@ -59,7 +59,9 @@ def test_a_runbook_is_kin_of_nothing() -> None:
     assert odds(Document("r", DocumentKind.RUNBOOK, "Payments", "text", services=("payments",)), services=("payments",)) == 0
 
 
-@pytest.mark.parametrize(("name", "kind"), [("orders-postgres", "db"), ("edge_gateway", "gateway"), ("payments", ""), ("api2", "api")])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("orders-postgres", "db"), ("edge_gateway", "gateway"), ("payments", ""), ("api2", "api")]
+)
 def test_what_kind_of_part_a_service_is(name: str, kind: str) -> None:
     assert role(name) == kind
 
@@ -102,15 +104,15 @@ ESTATE = [
     past("INC-11", "payments", "HighErrorRate", "Charges failed: the provider answered 503 while retries piled up", "checkout"),
     past("INC-12", "search", "HighLatency", "Queries were slow: the index was rebuilt on the live nodes", "storefront"),
     past("INC-13", "orders-db", "ReplicationLag", "Replica fell behind after a bulk import of old orders", "orders"),
-    past("INC-14", "storefront", "HighErrorRate", "Pages failed: a flag turned on a banner without its template", "checkout", "search"),
+    past("INC-14", "storefront", "HighErrorRate", "Pages failed: a flag showed a banner without template", "checkout", "search"),
     past("INC-15", "mail-worker", "QueueGrowing", "Mails waited: the worker had lost its connection to the relay", "orders"),
-    past("INC-16", "checkout", "HighLatency", "Baskets were slow: a lock was held while prices were fetched", "payments", "storefront"),
+    past("INC-16", "checkout", "HighLatency", "Baskets were slow: a lock was held to fetch prices", "payments", "storefront"),
     past("INC-17", "inventory", "PodCrashLooping", "Stock counts were stale: memory ran out while a report was made", "orders"),
     past("INC-18", "auth", "CertificateExpiry", "Logins failed: a certificate ran out over the weekend", "storefront"),
 ]
 REPEATS = [
-    Again(Inquiry("HighErrorRate", "5xx ratio above 20 %: pages failed for some", ("payments",), neighbours=("checkout",)), "INC-11"),
-    Again(Inquiry("HighLatency", "p99 above 2 s while prices and baskets load", ("search",), neighbours=("storefront",)), "INC-12"),
+    Again(Inquiry("HighErrorRate", "5xx above 20 %: pages failed for some", ("payments",), neighbours=("checkout",)), "INC-11"),
+    Again(Inquiry("HighLatency", "p99 above 2 s: prices and baskets load", ("search",), neighbours=("storefront",)), "INC-12"),
     Again(Inquiry("ReplicationLag", "seconds behind primary: mails waited", ("orders-db",), neighbours=("orders",)), "INC-13"),
     Again(Inquiry("HighErrorRate", "the provider answered slowly, banner missing", ("storefront",)), "INC-14"),
     Again(Inquiry("QueueGrowing", "depth above 10,000, stock counts late", ("mail-worker",)), "INC-15"),
