@@ -12,6 +12,7 @@ from bot.domain.incident import Entry, Incident, Status
 from bot.flows.announce import announce_all
 from bot.flows.desk import Desk
 from bot.flows.investigation import look_all
+from bot.flows.linking import linked
 from bot.flows.noise import Quiet, release_at
 from bot.flows.settling import settle_later
 from bot.incidents.bundles import Joined, arrival
@@ -66,6 +67,7 @@ def on_tidied(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     desk.alerts.seen(tx, _sightings(news.values(), owners, quiet))
     quiet.keep(owners)
     _write(tx, touched.values(), now, desk)
+    linked(tx, batch, desk)
 
 
 async def release(args: Mapping[str, Scalar], desk: Desk) -> None:

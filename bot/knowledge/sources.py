@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 from bot.domain.copy import Copy, Mark, SourceState
 from bot.domain.document import Document, DocumentKind
 from bot.errors import BadPayload, BotError, NotAllowed, NotFound, Unavailable
+from bot.knowledge.links import Links
 from bot.knowledge.reading import VERSION, Unreadable, read
 from bot.ports import Clock, CopyStore, Database, DocumentSource, RawDocument, Renames, Transaction
 
@@ -28,6 +29,8 @@ AT_ONCE = 4  # pages that are fetched at a time
 PATIENCE = 90.0  # seconds that a vendor may ask us to wait between two pages
 TRIES = 4
 RETRY = timedelta(minutes=10)  # a source in trouble is tried again after so long
+MOST_LINKED = 2_000  # pages that alerts link to
+NO_LINKS = Links(())
 LONGEST_SLUG = 200  # characters
 
 LINKED = "(linked)"  # the pages that alerts link to, under a name that no source has
@@ -60,6 +63,21 @@ class Origin:
     def repository(self) -> str:
         """The repository that it is, as webhooks name it, or ""."""
         return self.source.repository if isinstance(self.source, Renames) else ""
+
+
+class _Nothing:
+    """The pages that alerts link to are listed nowhere."""
+
+    async def listing(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    async def fetch(self, ref: str) -> RawDocument | None:  # noqa: ARG002  the port's
+        """None."""
+        return None
+
+
+_LINKED = Origin(LINKED, _Nothing(), kind="linked", trusted=False)  # anybody may have written there
 
 
 @dataclass(slots=True)
@@ -96,11 +114,13 @@ class Sources:
         db: ReadsNow | None = None,
         store: CopyStore | None = None,
         clock: Clock | None = None,
+        links: Links = NO_LINKS,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.origins: Mapping[str, Origin] = {origin.name: origin for origin in origins}
         self._db, self._store, self._clock, self._sleep = db, store, clock, sleep
+        self.links = links
         self._troubles: dict[str, str] = {}
 
     @property
@@ -113,7 +133,7 @@ class Sources:
         if self._db is None or self._store is None:
             return
         store = self._store
-        for origin in self.origins.values():
+        for origin in (*self.origins.values(), *([_LINKED] if self.links else [])):
             name = origin.name
             for document in self._db.read_now(lambda tx, name=name: store.documents(tx, name)):  # type: ignore[misc]  # mypy cannot infer a lambda with a default
                 if document.text or document.title:
@@ -123,6 +143,34 @@ class Sources:
     def known(self) -> frozenset[str]:
         """The names under which copies are kept."""
         return frozenset((*self.origins, LINKED))
+
+    async def copy_page(self, url: str) -> bool:
+        """Copy a page that an alert links to; whether it is news. Raises Unavailable; what may not be had is logged, or forgotten."""
+        if self._db is None or self._store is None:
+            return False
+        store = self._store
+        kept = await self._db.read(lambda tx: store.marks(tx, LINKED))
+        if url not in kept and len(kept) >= MOST_LINKED:
+            log.warning("%d linked pages are kept already; %s is not copied.", len(kept), url.partition("?")[0])
+            return False
+        known = kept.get(url)
+        try:
+            found = await self.links.fetch(url, known.version.removeprefix(f"{VERSION}:") if known else "")
+            slug = f"linked/{hashlib.sha256(url.encode()).hexdigest()[:24]}"
+            document = await read(found.page, DocumentKind.RUNBOOK, slug) if found else None
+        except (NotFound, NotAllowed) as error:
+            log.info("a linked page is not copied: %s", error)
+            if known is not None:
+                await self._db.write(lambda tx: store.drop(tx, LINKED, [url]))
+            return known is not None
+        except (Unreadable, BadPayload) as error:
+            log.info("a linked page cannot be read: %s", error)
+            return False
+        if found is None or document is None or (known and known.version == _stamp(found.tag)):
+            return False
+        copy = Copy(LINKED, url, _stamp(found.tag), slug, document)
+        await self._db.write(lambda tx: store.put(tx, [copy]))
+        return True
 
     def due(self, states: Mapping[str, SourceState], now: datetime) -> tuple[str, ...]:
         """The sources whose turn it is."""

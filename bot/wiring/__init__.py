@@ -24,6 +24,7 @@ from bot.incidents.noise.rules import noise_file
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.web import Door
 from bot.investigation.model.telemetry import Telemetry
+from bot.knowledge.sources import Sources
 from bot.ports import Channel, Connector, Handler, Watcher
 from bot.settings import Settings
 from bot.slack.app import App, build_app
@@ -31,8 +32,9 @@ from bot.slack.socket import SocketMode
 from bot.storage.database import SqlDatabase
 from bot.topology.catalogue import catalogue_file
 from bot.topology.rulefile import RuleFile
-from bot.wiring.knowledge import confirmed_incidents, embedder_of, library_of, vector_store
+from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
+from bot.wiring.sources import links, origins
 from bot.wiring.stores import Stores, ask, beside
 from bot.wiring.vendors import Vendors, heard_channels, vendors
 from bot.wiring.work import handlers, jobs, queues, stories, told
@@ -102,11 +104,13 @@ def build(settings: Settings, channel: Channel) -> Bot:
     noise = noise_file(settings.path("noise.yaml"), settings.zone)
     able = vendors(settings)
     model, telemetry = model_of(settings), telemetry_of(settings)
+    named, pages = origins(settings), links(settings)
     stores = Stores()
     work = DurableWork(queues(settings))
     db = SqlDatabase(settings.database)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds raw bodies: nobody else reads them
     db.open()
+    sources = Sources(named, db, stores.copies, utc_now, pages)
     desk = Desk(
         db=db,
         work=work,
@@ -119,6 +123,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         incidents=stores.incidents,
         timeline=stores.timeline,
         changes=stores.changes,
+        copies=stores.copies,
         diagnoses=stores.diagnoses,
         actions=stores.actions,
         ledger=stores.ledger,
@@ -135,8 +140,12 @@ def build(settings: Settings, channel: Channel) -> Bot:
         routing=lambda: routing.current,
         policies=lambda: policies.current,
         library=library_of(
-            settings, lambda: db.read_now(partial(confirmed_incidents, stores=stores, catalogue=lambda: catalogue.current))
+            settings,
+            lambda: db.read_now(partial(confirmed_incidents, stores=stores, catalogue=lambda: catalogue.current)),
+            DatabaseTurn(db, utc_now) if db.postgres else None,
+            sources.documents,
         ),
+        sources=sources,
         evidence_sources=able.evidence,
         change_sources=able.changes,
         deployers=able.deployers,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot.domain.document import DocumentKind
 from bot.errors import BadSettings
+from bot.knowledge.links import Links
 from bot.knowledge.sources import Origin
 from bot.ports import Room
 from bot.settings import Settings, SourceSettings
@@ -16,6 +17,11 @@ _ALIASES: Mapping[str, tuple[str, Mapping[str, object]]] = {"github-wiki": ("git
 def origins(settings: Settings) -> tuple[Origin, ...]:
     """Every source. Raises BadSettings naming the source, the value and what would do."""
     return tuple(_origin(name, source, settings) for name, source in settings.knowledge.sources.items())
+
+
+def links(settings: Settings) -> Links:
+    """The pages that may be copied because an alert links to them. Raises BadSettings."""
+    return Links(settings.knowledge.link_hosts, timedelta(hours=settings.knowledge.link_hours))
 
 
 def _origin(name: str, source: SourceSettings, settings: Settings) -> Origin:

@@ -1,5 +1,6 @@
 """Pages of Confluence: listed with their versions, fetched with body and labels."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -130,7 +131,7 @@ class Cloud:
         if page["status"].text("current") != "current":
             raise NotFound(f"The page {id} is {page['status'].text()[:20]}.")
         labels = tuple(label["name"].text() for label in page["labels"]["results"].optional_items())
-        return _document(page, self._site, page["version"]["createdAt"].time()), labels
+        return await asyncio.to_thread(_document, page, self._site, page["version"]["createdAt"].time()), labels
 
 
 class DataCenter:
@@ -166,7 +167,7 @@ class DataCenter:
         if page["status"].text("current") != "current":
             raise NotFound(f"The page {id} is {page['status'].text()[:20]}.")
         labels = tuple(label["name"].text() for label in page["metadata"]["labels"]["results"].optional_items())
-        return _document(page, self._site, page["version"]["when"].time()), labels
+        return await asyncio.to_thread(_document, page, self._site, page["version"]["when"].time()), labels
 
 
 async def _labelled(rest: Rest, label: str, space: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 
-MOST_MACROS = 5_000
+MOST_MACROS = 1_000
 _CDATA = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _KEYS = {
     **dict.fromkeys(("owner", "team", "owned by"), "owner"),
