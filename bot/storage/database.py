@@ -26,6 +26,7 @@ from bot.ports import Transaction, fence
 from bot.storage.box import address, box_of, connect, number_on, prepare
 from bot.storage.listener import listen
 from bot.storage.lockfile import Lockfile
+from bot.storage.straight import Straight
 
 T = TypeVar("T")
 
@@ -99,6 +100,7 @@ class SqlDatabase:
         self._lock: Lockfile | None = None
         self._engines: tuple[Engine, Engine, Engine] | None = None  # that write, read, keep
         self._threads: tuple[Executor, Executor, Executor] | None = None
+        self._straight: Straight | None = None  # on SQLite, made when something is kept for the first time
         self._closing = threading.Lock()
 
     def __str__(self) -> str:
@@ -128,6 +130,9 @@ class SqlDatabase:
             threads, self._threads = self._threads, None
             for executor in threads or ():
                 executor.shutdown(wait=True)
+            straight, self._straight = self._straight, None
+            if straight is not None:
+                straight.close()
             engines, self._engines = self._engines, None
             for engine in engines or ():
                 engine.dispose()
@@ -144,7 +149,10 @@ class SqlDatabase:
 
     async def keep(self, work: Callable[[Transaction], T]) -> T:
         """`write` into the inbox: on SQLite a file of its own, where no other writer is waited for."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor(2), self._run, 2, work)
+        executor = self._executor(2)
+        if self.postgres:
+            return await asyncio.get_running_loop().run_in_executor(executor, self._run, 2, work)
+        return await asyncio.get_running_loop().run_in_executor(executor, self._keep, work)
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
         """Run it in a read transaction."""
@@ -155,7 +163,7 @@ class SqlDatabase:
         return self._executor(0).submit(self._run, 0, work).result()
 
     def keep_now(self, work: Callable[[Transaction], T]) -> T:
-        """`keep` for code without an event loop; blocks."""
+        """`keep` for code without an event loop; blocks. Here the transaction is SQLAlchemy's in any case."""
         return self._executor(2).submit(self._run, 2, work).result()
 
     def read_now(self, work: Callable[[Transaction], T]) -> T:
@@ -181,6 +189,23 @@ class SqlDatabase:
         """
         url = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         await listen(url, POSTGRES_NETWORK, wakes, heard)
+
+    def _keep(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            if self._straight is None:
+                assert self._url.database is not None  # noqa: S101  it was opened
+                self._straight = Straight(box_of(Path(self._url.database)), _PRAGMAS)
+            return self._straight.run(work)
+        except sqlite3.OperationalError as error:
+            if _passes(error):
+                raise self._away(error) from error
+            raise
+
+    def _away(self, why: object) -> Unavailable:
+        return Unavailable(
+            f"The database {self} did not answer ({why}). Tocsin tries again by itself.",
+            for_people="My database does not answer right now. Please try again in a minute.",
+        )
 
     def _executor(self, which: int) -> Executor:
         if self._threads is None:
@@ -209,12 +234,8 @@ class SqlDatabase:
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in _COLLISIONS:
                 raise Outrun("Somebody else changed the same things at this moment. Please try again.") from error
-            if error.connection_invalidated or (isinstance(error, OperationalError) and (self.postgres or _passes(error))):
-                why = type(error.orig).__name__ if self.postgres else error.orig
-                raise Unavailable(
-                    f"The database {self} did not answer ({why}). Tocsin tries again by itself.",
-                    for_people="My database does not answer right now. Please try again in a minute.",
-                ) from error
+            if error.connection_invalidated or (isinstance(error, OperationalError) and (self.postgres or _passes(error.orig))):
+                raise self._away(type(error.orig).__name__ if self.postgres else error.orig) from error
             raise
 
     def _open_sqlite(self, *, beside: bool) -> None:
@@ -267,9 +288,9 @@ def _guarded(guard: Callable[[Transaction], None], work: Callable[[Transaction],
     return work(tx)
 
 
-def _passes(error: OperationalError) -> bool:
+def _passes(error: BaseException | None) -> bool:
     """SQLite could not, for now: somebody else writes, the disk is full or does not answer."""
-    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _PASSING
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
 
 
 _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)

@@ -6,7 +6,7 @@ Numbers are given in the order of commits, and the line is worked on in order: a
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import (
@@ -37,6 +37,7 @@ from bot.storage.bulk import execute_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Key, Prose
 from bot.storage.database import UtcDateTime, alone, metadata, sql
+from bot.storage.straight import DIALECT
 from bot.storage.upsert import upsert
 
 SAME_BODY = timedelta(seconds=60)  # without a vendor's id: later the same body is a repeat, not a second delivery
@@ -92,28 +93,30 @@ settled = Table(
 )
 
 
+Named = tuple[Delivery, str, str]  # with its vendor's id, if any, and the digest of its body
+
+
 class SqlInboxStore:
     """ports.InboxStore. On PostgreSQL both ends lock, so that replicas neither keep nor take a thing twice."""
 
     def add(self, tx: Transaction, deliveries: Sequence[tuple[Delivery, str]]) -> list[bool]:
         """Keep deliveries with their vendor's delivery ids; False for one that is known already."""
         alone(tx, INBOX_LOCK)
-        digests = [hashlib.sha256(d.body).hexdigest()[:32] for d, _ in deliveries]
-        ids = _known_ids(tx, deliveries)
-        bodies = _known_bodies(tx, deliveries, digests)
+        named = [(d, _as_kept(id) if id else "", hashlib.sha256(d.body).hexdigest()[:32]) for d, id in deliveries]
+        ids, bodies = _known_ids(tx, named), _known_bodies(tx, named)
         verdicts, rows = [], []
-        for (delivery, vendor_id), digest in zip(deliveries, digests, strict=True):
-            vendor_id, body = vendor_id[:200], (delivery.connector, digest)
-            if vendor_id:
-                new = (delivery.connector, vendor_id) not in ids
-                ids.add((delivery.connector, vendor_id))
+        for delivery, id, digest in named:
+            if id:
+                new = (delivery.connector, id) not in ids
+                ids.add((delivery.connector, id))
             else:
+                body = (delivery.connector, digest)
                 before = bodies.get(body)
                 new = before is None or abs(delivery.received_at - before) > SAME_BODY
                 bodies[body] = delivery.received_at if new or before is None else before
             verdicts.append(new)
             if new:
-                rows.append(_row(delivery, vendor_id or None, digest))
+                rows.append(_row(delivery, id or None, digest))
         execute_many(tx, _INSERT, rows)
         return verdicts
 
@@ -205,6 +208,8 @@ _KNOWN_BODIES = (
     .where(inbox.c.digest.in_(bindparam("digests", expanding=True)), inbox.c.received_at >= bindparam("since"))
     .group_by(inbox.c.connector, inbox.c.digest)
 )
+# In SQLite's own words, for `Database.keep`.
+_KNOWN_IDS_HERE = "SELECT connector, delivery_id FROM inbox WHERE delivery_id IN (SELECT value FROM json_each(?))"
 _KNOWN_HERE = """SELECT connector, digest, max(received_at) FROM inbox
     WHERE digest IN (SELECT value FROM json_each(?)) AND received_at >= ? GROUP BY connector, digest"""
 _WHOLE: Select[tuple[object, ...]] = select(
@@ -252,18 +257,26 @@ def _settle(tx: Transaction, done: set[int]) -> None:
     upsert(tx, settled, [{"id": 1, "through": until}])
 
 
-def _known_ids(tx: Transaction, deliveries: Iterable[tuple[Delivery, str]]) -> set[tuple[str, str]]:
-    wanted = {vendor_id[:200] for _, vendor_id in deliveries if vendor_id}
+def _as_kept(id: str) -> str:
+    """A vendor's id as its column holds it."""
+    return _ID.process_bind_param(id[:200], DIALECT) or ""
+
+
+_ID = Key(200)
+
+
+def _known_ids(tx: Transaction, named: Sequence[Named]) -> set[tuple[str, str]]:
+    wanted = sorted({id for _, id, _ in named if id})
     if not wanted:
         return set()
-    return {(connector, found) for connector, found in sql(tx).execute(_KNOWN_IDS, {"ids": sorted(wanted)})}
+    if sql(tx).dialect.name == "postgresql":
+        return {(connector, found) for connector, found in sql(tx).execute(_KNOWN_IDS, {"ids": wanted})}
+    return {(connector, found) for connector, found in sql(tx).exec_driver_sql(_KNOWN_IDS_HERE, (dump(wanted),))}
 
 
-def _known_bodies(
-    tx: Transaction, deliveries: Sequence[tuple[Delivery, str]], digests: Sequence[str]
-) -> dict[tuple[str, str], datetime]:
+def _known_bodies(tx: Transaction, named: Sequence[Named]) -> dict[tuple[str, str], datetime]:
     """When each body last came in, for the deliveries that carry no id."""
-    bare = [(d.received_at, digest) for (d, vendor_id), digest in zip(deliveries, digests, strict=True) if not vendor_id]
+    bare = [(d.received_at, digest) for d, id, digest in named if not id]
     if not bare:
         return {}
     since = min(at for at, _ in bare) - SAME_BODY
@@ -271,7 +284,6 @@ def _known_bodies(
     if sql(tx).dialect.name == "postgresql":
         found = sql(tx).execute(_KNOWN_BODIES, {"digests": wanted, "since": since})
         return {(connector, digest): at for connector, digest, at in found}
-    # Once a commit, at the door: SQLAlchemy would take ten times as long to say it as SQLite takes to do it.
     rows = sql(tx).exec_driver_sql(_KNOWN_HERE, (dump(wanted), f"{since.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"))
     return {(connector, digest): datetime.fromisoformat(at).replace(tzinfo=UTC) for connector, digest, at in rows}
 
