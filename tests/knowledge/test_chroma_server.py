@@ -6,13 +6,13 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from sysconfig import get_path
 
 import pytest
 
-from bot.domain.document import DocumentKind, Inquiry
+from bot.domain.document import Document, DocumentKind, Inquiry
 from bot.errors import BadSettings, Unavailable
 from bot.knowledge.chroma import ChromaServer
 from bot.knowledge.documents import markdown_folder
@@ -21,6 +21,7 @@ from bot.knowledge.library import Library
 from bot.knowledge.pieces import Part
 from tests.knowledge.embedding import FakeEmbedder
 from tests.knowledge.test_index_real import many
+from tests.knowledge.test_library import page
 
 RUNBOOK = DocumentKind.RUNBOOK
 
@@ -97,6 +98,50 @@ async def test_search_goes_by_words_while_the_server_is_away_and_by_meaning_once
     with a_server(tmp_path, port):
         await shelf.sync()
         assert shelf.meaning, shelf.state
+
+
+def many_pages() -> list[Document]:
+    return [page(f"Page {chr(97 + n // 26)}{chr(97 + n % 26)}", f"Words about thing {n} and more words") for n in range(80)]
+
+
+@pytest.mark.slow
+async def test_a_server_that_dies_in_the_midst_of_a_sync_leaves_words_and_is_filled_on_by_the_next(tmp_path: Path) -> None:
+    port = free_port()
+
+    class Fatal(FakeEmbedder):
+        """The server dies while the hundredth text is embedded."""
+
+        def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            if len(self.texts) < 100 <= len(self.texts) + len(texts):
+                server.kill()
+            return super().embed(texts)
+
+    embedder = Fatal()
+    shelf = Library([many_pages], VectorIndex(ChromaServer(f"http://127.0.0.1:{port}"), lambda: embedder, cool_down=0))
+    with a_server(tmp_path, port) as server:
+        await shelf.sync()
+    assert shelf.trouble == "The vector store does not work; search goes by words only"
+    found = await shelf.find(Inquiry(text="page bc words about"), RUNBOOK)
+    assert found.found[0].document.title == "Page bc"
+    with a_server(tmp_path, port):
+        before = len(embedder.texts)
+        await shelf.sync()
+        assert shelf.meaning, shelf.state
+        assert len(embedder.texts) - before <= 240 - 64  # what was written before it died is not embedded again
+
+
+@pytest.mark.slow
+async def test_a_server_that_dies_between_two_questions_is_back_without_a_sync(tmp_path: Path) -> None:
+    port = free_port()
+    shelf = Library([many_pages], an_index(port))
+    with a_server(tmp_path, port):
+        await shelf.sync()
+        assert (await shelf.find(Inquiry(text="page bc words about"), RUNBOOK)).note == ""
+    findings = await shelf.find(Inquiry(text="page bc words about"), RUNBOOK)
+    assert findings.note == "searched by words only: The vector store does not work; search goes by words only"
+    assert findings.found[0].document.title == "Page bc"
+    with a_server(tmp_path, port):
+        assert (await shelf.find(Inquiry(text="page bc words about"), RUNBOOK)).note == ""
 
 
 @pytest.mark.slow
