@@ -1,4 +1,4 @@
-"""Transactions on one SQLite file without SQLAlchemy between, for the door: of its small commits that would be most of the time."""
+"""Transactions on one SQLite file without SQLAlchemy between: of the small commits of the door that would be most of the time."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
