@@ -125,7 +125,8 @@ async def patient(
         try:
             return await api.send("GET", path, params=params)
         except Unavailable as error:
-            await pause(min(error.retry_after or 2.0**number, MOST_PATIENCE))
+            wanted = 2.0**number if error.retry_after is None else error.retry_after
+            await pause(min(wanted, MOST_PATIENCE))
     return await api.send("GET", path, params=params)
 
 
