@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bot.ports import Transaction
+from bot.storage.inbox import received
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ class OneThread:
         self._engine = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
         event.listen(self._engine, "connect", _connected)
         event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        received.create_all(self._engine)  # the inbox, which elsewhere is a file of its own
         self._connection = self._engine.connect()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
