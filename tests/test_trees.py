@@ -1,6 +1,7 @@
 """Trees of files: folders and real repositories over real HTTP, of which nothing is ever run or checked out."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 
 from bot.errors import BadPayload, BadSettings, NotAllowed, NotFound, Unavailable
 from bot.filetree import Files
-from bot.knowledge.sources import Origin, Sources
+from bot.knowledge.copying import Origin
+from bot.knowledge.sources import Sources
 from bot.ports import Room
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
@@ -117,7 +119,7 @@ async def test_a_branch_that_is_not_there_and_a_server_in_trouble_are_told_apart
     with pytest.raises(NotFound, match="no repository"):
         await a_tree(forge, tmp_path, name="absent").listing()
     forge.status = 500
-    with pytest.raises(Unavailable, match="git fetch of 127.0.0.1/acme/ops failed"):
+    with pytest.raises(Unavailable, match=r"git fetch of 127\.0\.0\.1/acme/ops failed"):
         await a_tree(forge, tmp_path).listing()
 
 
@@ -126,14 +128,12 @@ async def test_a_repository_that_is_too_large_is_not_copied(forge: Forge, tmp_pa
     (folder / "big.bin").write_bytes(os.urandom(3_000_000))
     forge.commit(folder, {"a.md": "Alpha."})
     tree = GitTree(Remote(f"{forge.url}/acme/ops.git", "", TOKEN), tmp_path / "clone", most_bytes=1_000_000)
-    try:
+    with contextlib.suppress(BadPayload):  # unless it came faster than the look at its size
         await tree.listing()
-    except BadPayload as error:
-        assert "larger than" in str(error)
-    else:  # it came faster than the look at its size: then the next one begins anew
-        (tmp_path / "clone" / "mark").write_text("old")
+    (tmp_path / "clone" / "mark").write_text("old" * 1_000_000)
+    with contextlib.suppress(BadPayload):  # as above
         await tree.listing()
-        assert not (tmp_path / "clone" / "mark").exists()
+    assert not (tmp_path / "clone" / "mark").exists()  # what had grown too large was begun anew
 
 
 @pytest.mark.parametrize(

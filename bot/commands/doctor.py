@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands import Commands, journal_care, runs
+from bot.commands import Commands, journal_care, runs, sources
 from bot.commands import examination as judge
 from bot.commands.examination import Finding
 from bot.errors import BotError
@@ -51,6 +51,7 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
         yield Finding("settings", True, f"{settings.folder}, data in {settings.data}")
         catalogue, routing, policies = rules(settings)
         able = vendors(settings)
+        sources.check(settings)
     except BotError as error:
         yield Finding("settings", False, str(error))
         return
@@ -131,10 +132,12 @@ def _kept(
 
 async def _knowledge(settings: "Settings") -> AsyncIterator[Finding]:
     from bot.knowledge.embedder import NONE  # slow, as above
-    from bot.wiring import library_of
+    from bot.wiring import library_beside
 
-    library = library_of(settings)
-    await library.sync()
+    with library_beside(settings) as (library, copies, db):
+        async for finding in sources.examine(copies, db):
+            yield finding
+        await library.sync()
     yield Finding("knowledge", bool(library.documents), library.state)
     if settings.knowledge.embedder == NONE:
         yield Finding("vectors", True, 'no embedder ([knowledge] embedder = "none"): runbooks are searched by words')

@@ -3,9 +3,13 @@
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
-from bot.commands import Commands, runs
-from bot.domain.document import DocumentKind, Inquiry
+from bot.commands import Commands, runs, sources
+from bot.domain.document import Audience, DocumentKind, Inquiry
+
+if TYPE_CHECKING:
+    from bot.knowledge.library import Library
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -26,25 +30,38 @@ def progress(done: int, of: int) -> None:
 
 async def _index(args: argparse.Namespace) -> int:
     from bot.settings import load_settings  # slow: only commands that need the bot pay for it
-    from bot.wiring import library_of  # as above
+    from bot.wiring import library_beside  # as above
 
-    library = library_of(load_settings(args.config))
-    await library.sync(progress)
-    print(library.state)
-    return 0
+    settings = load_settings(args.config)
+    with library_beside(settings, make=bool(settings.knowledge.sources)) as (library, copies, db):
+        well = await sources.sync(copies, db) if db else True
+        await library.sync(progress)
+        print(library.state)
+    return 0 if well else 1
 
 
 async def _search(args: argparse.Namespace) -> int:
     from bot.settings import load_settings  # slow: only commands that need the bot pay for it
-    from bot.wiring import library_of  # as above
+    from bot.wiring import library_beside  # as above
 
-    library = library_of(load_settings(args.config))
+    with library_beside(load_settings(args.config)) as (library, _, _):
+        return await _found(args, library)
+
+
+async def _found(args: argparse.Namespace, library: "Library") -> int:
     await library.sync(progress)
     kind = DocumentKind.INCIDENT if args.incidents else DocumentKind.RUNBOOK
-    found = await library.find(Inquiry(text=" ".join(args.words)), kind)
+    found = await library.find(Inquiry(text=" ".join(args.words), audience=Audience(whole=True)), kind)
     if args.json:
         rows = [
-            {"id": f.document.id, "title": f.document.title, "section": f.section, "tier": f.tier.value, "score": f.score}
+            {
+                "id": f.document.id,
+                "title": f.document.title,
+                "section": f.section,
+                "tier": f.tier.value,
+                "score": f.score,
+                "source": f.document.source,
+            }
             for f in found.found
         ]
         print(json.dumps({"found": rows, "note": found.note}))

@@ -179,7 +179,7 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", w
         return f"{len(late)} messages could not be posted for two minutes" if late else ""
 
     async def knowledge() -> str:
-        return bot.desk.library.trouble
+        return bot.desk.library.trouble or bot.desk.sources.trouble
 
     health = bot.settings.health
     return SelfCheck(

@@ -251,7 +251,7 @@ async def status(desk: Desk) -> str:
     return "\n".join(
         (
             f"Tocsin {desk.code_version}: {incidents} open incidents, {actions} actions under way, {waiting} deliveries waiting.",
-            f"Knowledge: {desk.library.state}",
+            " ".join(part for part in (f"Knowledge: {desk.library.state}", desk.sources.trouble) if part),
             f"Catalogue: {len(desk.catalogue().services)} services. {model}",
         )
     )

@@ -32,6 +32,7 @@ from bot.slack.socket import SocketMode
 from bot.storage.database import SqlDatabase
 from bot.topology.catalogue import catalogue_file
 from bot.topology.rulefile import RuleFile
+from bot.wiring.beside import library_beside
 from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.sources import links, origins
@@ -50,6 +51,7 @@ __all__ = [
     "embedder_of",
     "handlers",
     "jobs",
+    "library_beside",
     "library_of",
     "model_of",
     "queues",

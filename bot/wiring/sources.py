@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from bot.domain.document import DocumentKind
 from bot.errors import BadSettings
+from bot.knowledge.copying import Origin
 from bot.knowledge.links import Links
-from bot.knowledge.sources import Origin
 from bot.ports import Room
 from bot.settings import Settings, SourceSettings
 from connectors import CONNECTORS

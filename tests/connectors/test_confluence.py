@@ -22,9 +22,11 @@ STORAGE = """<ac:structured-macro ac:name="toc" /><ac:structured-macro ac:name="
 <ac:structured-macro ac:name="code"><ac:parameter ac:name="language">bash</ac:parameter>
 <ac:plain-text-body><![CDATA[kubectl get pods | grep "<none>" && echo ok]]></ac:plain-text-body></ac:structured-macro>
 <ac:structured-macro ac:name="warning"><ac:parameter ac:name="title">Careful</ac:parameter>
-<ac:rich-text-body><p>Never drop the table.</p><ac:structured-macro ac:name="expand"><ac:parameter ac:name="title">Why</ac:parameter>
+<ac:rich-text-body><p>Never drop the table.</p><ac:structured-macro ac:name="expand">
+<ac:parameter ac:name="title">Why</ac:parameter>
 <ac:rich-text-body><p>It holds money.</p></ac:rich-text-body></ac:structured-macro></ac:rich-text-body></ac:structured-macro>
-<ac:task-list><ac:task><ac:task-id>1</ac:task-id><ac:task-status>complete</ac:task-status><ac:task-body>Page somebody</ac:task-body>
+<ac:task-list><ac:task><ac:task-id>1</ac:task-id>
+<ac:task-status>complete</ac:task-status><ac:task-body>Page somebody</ac:task-body>
 </ac:task><ac:task><ac:task-status>incomplete</ac:task-status><ac:task-body>Roll back</ac:task-body></ac:task></ac:task-list>
 <ac:image><ri:attachment ri:filename="x.png" /></ac:image>
 <ac:structured-macro ac:name="status"><ac:parameter ac:name="title">LIVE</ac:parameter></ac:structured-macro>

@@ -10,8 +10,9 @@ from bot.flows import sourcing
 from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
 from bot.flows.keeping_up import MARK
+from bot.knowledge.copying import Origin
 from bot.knowledge.library import Library
-from bot.knowledge.sources import Origin, Sources
+from bot.knowledge.sources import Sources
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk

@@ -127,7 +127,7 @@ async def test_redirects_stay_within_the_list(site: Site) -> None:
     site.says("/ok", status=307, location="/page")
     site.says("/page", PAGE)
     links = Links((site.url,))
-    with pytest.raises(NotAllowed, match="evil.example/c is not among"):
+    with pytest.raises(NotAllowed, match=r"evil\.example/c is not among"):
         await links.fetch(f"{site.url}/a")
     with pytest.raises(NotAllowed, match="on and on"):
         await links.fetch(f"{site.url}/loop")

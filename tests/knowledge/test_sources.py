@@ -8,8 +8,9 @@ import pytest
 
 from bot.domain.document import DocumentKind
 from bot.errors import BadPayload, BotError, NotAllowed, NotFound, Unavailable
-from bot.knowledge import sources as subject
-from bot.knowledge.sources import Origin, Sources
+from bot.knowledge import copying as subject
+from bot.knowledge.copying import Origin
+from bot.knowledge.sources import Sources
 from bot.ports import RawDocument
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
