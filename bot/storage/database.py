@@ -24,7 +24,6 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bot.errors import BadSettings, Outrun, Unavailable
 from bot.ports import Transaction, fence
 from bot.storage.box import address, box_of, connect, number_on, prepare
-from bot.storage.listener import listen
 from bot.storage.lockfile import Lockfile
 from bot.storage.straight import Straight
 
@@ -187,6 +186,8 @@ class SqlDatabase:
         `heard` is told when that begins and when it is interrupted; at each beginning everything is woken once, for what
         was missed.
         """
+        from bot.storage.listener import listen  # nine megabytes that only PostgreSQL needs
+
         url = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         await listen(url, POSTGRES_NETWORK, wakes, heard)
 
