@@ -114,6 +114,7 @@ class NoiseSettings(Section):
     flap_changes: float = Field(6, ge=2)
     storm_window_minutes: float = Field(5, gt=0)
     storm_problems: int = Field(30, ge=2)
+    alone_seconds: float = Field(120, ge=0)
 
 
 class IntakeSettings(Section):
@@ -263,6 +264,7 @@ class Settings(Section):
             flap_changes=n.flap_changes,
             storm_window=60 * n.storm_window_minutes,
             storm_problems=n.storm_problems,
+            alone=n.alone_seconds,
         )
 
     @property

@@ -33,7 +33,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     explain.set_defaults(run=_explain)
     for word, about in (("arm", "have holds of a kind act for a team"), ("disarm", "have them only tell what they would do")):
         arm = verbs.add_parser(word, help=about)
-        arm.add_argument("kind", help="transients, flapping, upstream or storms")
+        arm.add_argument("kind", help="transients, flapping, upstream, storms, alone or notices")
         arm.add_argument("--team", required=True, help="a service's owner in services.yaml, `unowned`, or `all`")
         arm.set_defaults(run=_arm, armed=word == "arm")
     silence = verbs.add_parser("silence", help="keep alerts that match from people for a while")

@@ -39,7 +39,7 @@ class Member:
     joined_at: datetime
     severity: Severity
     firing: int = 0  # instances that fire now
-    events: int = 0  # alert events seen, repeats included
+    events: int = 0  # alerts seen that said that it fires, repeats included
     summary: str = ""
     cleared_at: datetime | None = None
     hooks: tuple[str, ...] = ()  # what else it can be matched by: "node=n1", "alert=targetdown"
@@ -105,7 +105,7 @@ class Incident:
 
     @property
     def events(self) -> int:
-        """How many alert events were folded into it."""
+        """How many alerts were folded into it; those that told of an end are not counted."""
         return sum(m.events for m in self.members)
 
     def move(self, to: Status, now: datetime, by: str = "") -> "Incident":

@@ -21,10 +21,16 @@ class Kind(StrEnum):
     TRANSIENTS = "transients"
     UPSTREAM = "upstream"  # what it depends on fails
     STORMS = "storms"
+    ALONE = "alone"  # a warning that is alone, or may be part of an incident: it waits a moment whether it stays
+    NOTICES = "notices"  # a notice (SEV4) that is no part of anything
 
 
 EXPLICIT = (Kind.SILENCE, Kind.MAINTENANCE, Kind.INHIBITION, Kind.OCCURRENCES)  # people wrote it: it acts at once
-ARMABLE = (Kind.FLAPPING, Kind.TRANSIENTS, Kind.UPSTREAM, Kind.STORMS)  # Tocsin's own idea: in shadow until armed
+ARMABLE = (  # Tocsin's own idea: in shadow until armed
+    *(Kind.FLAPPING, Kind.TRANSIENTS, Kind.UPSTREAM, Kind.STORMS),
+    *(Kind.ALONE, Kind.NOTICES),
+)
+WAITING = (Kind.ALONE, Kind.NOTICES)  # what is held by these joins others as soon as they come
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +168,6 @@ class NoiseLimits:
     flap_changes: float = 6
     storm_window: float = 300
     storm_problems: int = 30
+    alone: float = 120  # a warning that is alone waits so long for company, or for its end
     look_again: float = 60  # an open-ended hold (silence, inhibition) is looked at so often
     armed: bool = False  # everything is armed for every team, whatever the switches say

@@ -7,7 +7,7 @@ import json
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,6 +65,7 @@ class Seen:
     incidents: int = 0
     unreadable: int = 0
     skipped_work: Mapping[str, int] = field(default_factory=dict)
+    merged: Mapping[str, str] = field(default_factory=dict)  # incident: the one that has its problems now
 
 
 def read_stream(path: Path) -> list[Sent]:
@@ -136,7 +137,8 @@ def check(sent: Iterable[Sent], truth: Collection[str], stream: Path) -> None:
 def score(seen: Seen, truth: Mapping[str, Truth]) -> dict[str, object]:
     """The figures of a replay."""
     fates = {id: fate for id, fate in seen.fates.items() if id in truth}
-    precision, recall = pairwise(fates, truth)
+    ended = {id: replace(fate, incident=_last(fate.incident, seen.merged)) for id, fate in fates.items()}
+    precision, recall = pairwise(ended, truth)
     groups = _by_group(fates, truth)
     heard = {group: _heard(ids, fates, seen.told) for group, ids in groups.items()}
     delays = sorted(
@@ -148,7 +150,7 @@ def score(seen: Seen, truth: Mapping[str, Truth]) -> dict[str, object]:
         "precision": precision,
         "recall": recall,
         "f1": 2 * precision * recall / (precision + recall) if precision + recall else 0.0,
-        "ari": adjusted_rand({id: truth[id].group for id in fates if truth[id].group}, _clusters(fates, truth)),
+        "ari": adjusted_rand({id: truth[id].group for id in fates if truth[id].group}, _clusters(ended, truth)),
         "notifications": seen.notifications,
         "compression": 1 - seen.notifications / seen.firings if seen.firings else 0.0,
         "missed_incidents": sum(at is None for at in heard.values()),
@@ -164,6 +166,13 @@ def score(seen: Seen, truth: Mapping[str, Truth]) -> dict[str, object]:
         "thread_replies": seen.thread_replies,
         "unreadable": seen.unreadable,
     }
+
+
+def _last(incident: str, merged: Mapping[str, str]) -> str:
+    """The incident that has the problems of this one in the end."""
+    while incident in merged:
+        incident = merged[incident]
+    return incident
 
 
 def pairwise(fates: Mapping[str, Fate], truth: Mapping[str, Truth]) -> tuple[float, float]:

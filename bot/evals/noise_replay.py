@@ -167,6 +167,8 @@ class Register:
         self.home: dict[str, str] = {}  # incident of each problem that had news since this was last cleared
         self.firing: dict[str, str] = {}  # incident of each problem that fires in it
         self.ids: set[str] = set()
+        self.merged: dict[str, str] = {}  # id of an incident whose problems another took: the other's id
+        self._keys: dict[str, str] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -184,6 +186,11 @@ class Register:
 
     def _note(self, kept: Incident) -> None:
         self.ids.add(kept.id)
+        self._keys[kept.key] = kept.id
+        if kept.merged_into:
+            self.merged[kept.id] = self._keys[kept.merged_into]
+        else:
+            self.merged.pop(kept.id, None)
         for member in kept.members:
             key = (kept.id, member.fingerprint)
             if member.firing and kept.live:
@@ -239,6 +246,7 @@ class Replay:
             incidents=len(self._register.ids),
             unreadable=self._unreadable,
             skipped_work=dict(self._work.skipped),
+            merged=self._register.merged,
         )
 
     async def decided(self) -> tuple[Decision, ...]:

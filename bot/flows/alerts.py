@@ -1,7 +1,7 @@
 """Alerts came in: judged, placed into incidents, written once; people hear of what changed and is no noise."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -14,6 +14,7 @@ from bot.flows.desk import Desk
 from bot.flows.investigation import look_all
 from bot.flows.linking import linked
 from bot.flows.noise import Quiet, release_at
+from bot.flows.regroup import fold
 from bot.flows.settling import settle_later
 from bot.incidents.bundles import Joined, arrival
 from bot.incidents.correlate import place
@@ -65,9 +66,11 @@ def on_tidied(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     owners = _owners(touched)
     desk.alerts.save(tx, (one.problem(now, owners.get(fp) or quiet.home(one)) for fp, one in news.items()))
     desk.alerts.seen(tx, _sightings(news.values(), owners, quiet))
+    _told_now(tx, quiet.company, owners, desk)
     quiet.keep(owners)
     _write(tx, touched.values(), now, desk)
     linked(tx, batch, desk)
+    _fold(tx, quiet, desk)
 
 
 async def release(args: Mapping[str, Scalar], desk: Desk) -> None:
@@ -91,15 +94,35 @@ def _release(tx: Transaction, at: datetime, desk: Desk) -> None:
     quiet.again(due)
     freed = {fp: one for fp, one in news.items() if fp not in quiet.held}
     owners = _owners(touched := _gathered(tx, freed, incidents, now, desk, quiet))
-    desk.alerts.save(tx, (replace(known[fp], incident_id=owners[fp], firing={}, cleared={}) for fp in freed))
-    desk.alerts.seen(
-        tx, [Sighting(e.alert, fp, e.instance, "released", owners[fp]) for fp, n in freed.items() for e, _ in n.events]
-    )
+    _told_now(tx, freed | quiet.company, owners, desk)
     quiet.keep(owners)
     _write(tx, touched.values(), now, desk)
+    _fold(tx, quiet, desk)
     if len(due) == MOST_RELEASED:
         release_at(tx, now, desk, f":{desk.new_id()}")
     return None
+
+
+def _fold(tx: Transaction, quiet: Quiet, desk: Desk) -> None:
+    for storm, early in quiet.swallowed.items():
+        fold(tx, early, storm, desk)
+
+
+def _told_now(tx: Transaction, news: Mapping[str, News], owners: Mapping[str, str], desk: Desk) -> None:
+    """Those of them that were held and have an incident now are kept with it; their instances stay as they are kept."""
+    mine = {fp: one for fp, one in news.items() if fp in owners}
+    befores = ((owners[fp], one.before, one) for fp, one in mine.items())
+    desk.alerts.save(
+        tx,
+        (
+            replace(before, incident_id=id, count=one.firing, events=before.events + 1, firing={}, cleared={})
+            for id, before, one in befores
+            if before is not None
+        ),
+    )
+    desk.alerts.seen(
+        tx, [Sighting(e.alert, fp, e.instance, "released", owners[fp]) for fp, one in mine.items() for e, _ in one.events]
+    )
 
 
 def _fires(known: Mapping[str, Problem], fingerprint: str) -> bool:
@@ -173,18 +196,22 @@ def _place(
     quiet: Quiet,
 ) -> None:
     """Those without a home join an incident or open one, unless all that would open it is held, or a storm takes them."""
-    news = {one.fingerprint: one for one in homeless}
+    news = {one.fingerprint: one for one in homeless} | dict(quiet.meet())
     shipped = touching(desk.changes.between(tx, now - desk.limits.window, now))
-    arrivals = [arrival(one.fingerprint, one.begins[0], desk.catalogue(), now, shipped) for one in homeless]
+    arrivals = [arrival(one.fingerprint, one.begins[0], desk.catalogue(), now, shipped) for one in news.values()]
     said = belongings(desk.belongings.said(tx, list(news)))
     present = [touched[i.id].start if i.id in touched else i for i in incidents.values()]
     placing = place(arrivals, present, desk.catalogue(), desk.limits.correlate, said)
-    for id, joined in placing.joins.items():
-        mine = touched.setdefault(id, Touched(incidents[id], incidents[id]))
-        mine.joined = joined
-        mine.news += [news[j.arrival.fingerprint] for j in joined]
-    opens = [group for group in placing.opens if quiet.passes(group)]
-    begins = Counter(one.arrival.alert.environment for some in (*placing.joins.values(), *opens) for one in some)
+    joins = {id: _sure(joined, placing.unsure, incidents[id].key, quiet) for id, joined in placing.joins.items()}
+    for id, joined in joins.items():
+        if joined:
+            mine = touched.setdefault(id, Touched(incidents[id], incidents[id]))
+            mine.joined = joined
+            mine.news += [news[j.arrival.fingerprint] for j in joined]
+    opens = [g for g in placing.opens if not _waits_already(g, quiet) and quiet.passes(g) and not quiet.alone(g)]
+    came = [one for some in (*joins.values(), *opens) for one in some]
+    quiet.let_go(one.arrival.fingerprint for one in came if one.arrival.fingerprint in quiet.company)
+    begins = Counter(one.arrival.alert.environment for one in came)
     weather = {environment: quiet.storm(environment, count) for environment, count in begins.items()}
     folded: dict[str, list[Joined]] = {}
     number = desk.incidents.next_number(tx) if opens else 0
@@ -200,13 +227,24 @@ def _place(
         home = incidents.get(weather[environment].incident_id)
         if home is not None and home.status is not Status.CLOSED:
             mine = touched.setdefault(home.id, Touched(home, home if home.live else reopened(home, now)))
+            quiet.stormed(environment, home.id, new=False)
         else:
             fresh = replace(opened(desk.new_id(), number, taken, now), storm=True)
             number += 1
             mine = touched[fresh.id] = Touched(None, fresh)
+            quiet.stormed(environment, fresh.id, new=True)
         mine.joined = (*mine.joined, *taken)
         mine.news += [news[j.arrival.fingerprint] for j in taken]
-        quiet.stormed(environment, mine.start.id)
+
+
+def _sure(joined: Sequence[Joined], unsure: Collection[str], key: str, quiet: Quiet) -> tuple[Joined, ...]:
+    """Those that join at once; of the others those that do not wait."""
+    return tuple(one for one in joined if one.arrival.fingerprint not in unsure or not quiet.waits(one, key))
+
+
+def _waits_already(group: Sequence[Joined], quiet: Quiet) -> bool:
+    """All of them wait already."""
+    return all(one.arrival.fingerprint in quiet.company for one in group)
 
 
 def _sightings(news: Iterable[News], owners: Mapping[str, str], quiet: Quiet) -> list[Sighting]:

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.incident import Incident
+from bot.domain.alert import Severity
+from bot.domain.incident import Incident, Status
 from bot.domain.noise import EXPLICIT, Decision, Hold, Kind, NoiseState, Outcome, Source, Storm
 from bot.flows.arming import SWITCH, Armed
 from bot.flows.desk import Desk
 from bot.incidents.bundles import Joined
-from bot.incidents.dedup import BEGINS, News, Verdict
+from bot.incidents.dedup import BEGINS, News, Verdict, released
 from bot.incidents.kinship import Kinship
 from bot.incidents.membership import home_of
 from bot.incidents.noise import storm as storms
@@ -52,6 +53,8 @@ class Quiet:
         self._teams: dict[str, str] = {}
         self._known_failing: Failing | None = None
         self.held: dict[str, Hold] = {}  # by fingerprint: what is kept from people now
+        self.swallowed: dict[str, list[str]] = {}  # by the storm's incident: those that opened before it and are part of it
+        self.company: dict[str, News] = {}  # problems that are held for being alone, as the news that they would be
 
     # --- what came in ---------------------------------------------------------------------------------------------
 
@@ -87,6 +90,7 @@ class Quiet:
             return
         home = home_of(one, self._incidents, self._desk.limits.reopen)
         if home is not None and home.live:
+            self._flutters(one, state)
             return
         ruling = by_people(one.begins, state, self._written, self._now, self._desk.quiet)
         hold = state.hold
@@ -104,6 +108,15 @@ class Quiet:
                 self._hold(one, armed)
             else:
                 self._shadow.setdefault(one.fingerprint, []).extend(past)
+
+    def _flutters(self, one: News, state: NoiseState) -> None:
+        """What flaps within an open incident tells nobody anything: only what stays up is news of it."""
+        if state.hold is not None and critical(one.begins):
+            self._finish(one.fingerprint, Outcome.TOLD)
+        elif state.hold is not None:
+            self.held[one.fingerprint] = state.hold
+        elif state.flapping and not critical(one.begins) and self._armed(Kind.FLAPPING, self._team_of(one)):
+            self._hold(one, by_past(state, None, self._now, self._desk.quiet)[0])
 
     def _by_itself(self, one: News) -> bool:
         home = self._incidents.get(one.incident_id)
@@ -164,6 +177,8 @@ class Quiet:
                 ruling = None  # it fired for the whole span
             if ruling is None and hold.kind is Kind.UPSTREAM:
                 ruling = self._still_above(hold)
+            if ruling is None and hold.kind is Kind.NOTICES:
+                ruling = Ruling(Kind.NOTICES, hold.reason, self._now + FORGOTTEN)
             if ruling is None:
                 self._finish(fingerprint, Outcome.OUTLASTED)
             elif ruling.kind is hold.kind:
@@ -183,6 +198,67 @@ class Quiet:
         self._states[fingerprint] = replace(self._states[fingerprint], hold=hold)
         self._changed.add(fingerprint)
 
+    # --- what is alone ----------------------------------------------------------------------------------------------
+
+    def meet(self) -> Mapping[str, News]:
+        """Problems that began within the window and are held for being alone: they are placed together with what comes now."""
+        limits = self._desk.limits
+        holds: dict[str, tuple[NoiseState, Hold]] = {}
+        for state in self._desk.noise.waiting(self._tx, self._now + limits.correlate):
+            hold = state.hold
+            if hold is not None and state.fingerprint not in self._news and self._now - hold.since <= limits.correlate:
+                holds[state.fingerprint] = (state, hold)
+        known = self._desk.alerts.known(self._tx, {(fp, hold.instance) for fp, (_, hold) in holds.items()}) if holds else {}
+        for fingerprint, (state, hold) in holds.items():
+            if fingerprint in known and known[fingerprint].count > 0:
+                self.company[fingerprint] = released(known[fingerprint], hold, self._now)
+                self._states[fingerprint] = current(state)
+        return self.company
+
+    def let_go(self, fingerprints: Iterable[str]) -> None:
+        """These found company: they are held no longer."""
+        for fingerprint in fingerprints:
+            self._finish(fingerprint, Outcome.TOLD)
+
+    def waits(self, one: Joined, key: str) -> bool:
+        """It may well belong to this incident, but not surely: it waits a moment whether it stays."""
+        fingerprint = one.arrival.fingerprint
+        if fingerprint in self.company:
+            return True
+        news = self._news[fingerprint]
+        if fingerprint in self._released or critical(news.begins) or not self._armed(Kind.ALONE, self._team_of(news)):
+            return False
+        self._hold(news, Ruling(Kind.ALONE, f"it may belong to {key} ({one.reason}), if it stays", self._patience()))
+        return True
+
+    def alone(self, group: Sequence[Joined]) -> bool:
+        """These arrivals would open an incident with one warning, or with nothing but notices, and do not yet."""
+        fingerprints = [one.arrival.fingerprint for one in group]
+        every = [self._about(fp) for fp in fingerprints]
+        if any(critical(one.begins) for one in every):
+            return False
+        if all(one.severity is Severity.SEV4 for one in every):
+            until = self._now + self._desk.limits.correlate
+            ruling = Ruling(Kind.NOTICES, "a notice that is no part of an incident", until)
+        elif len(every) > 1 or fingerprints[0] in self._released:
+            return False
+        else:
+            ruling = Ruling(Kind.ALONE, "a warning that is alone, if it stays", self._patience())
+        fresh = [one for fp, one in zip(fingerprints, every, strict=True) if fp not in self.company]
+        if all(self._armed(ruling.kind, self._team_of(one)) for one in fresh):
+            for one in fresh:
+                self._hold(one, ruling)
+            return True
+        for one in fresh:
+            self._shadow.setdefault(one.fingerprint, [ruling])  # another rule would have held it for longer
+        return False
+
+    def _patience(self) -> datetime:
+        return self._now + timedelta(seconds=min(self._desk.quiet.alone, self._desk.quiet.longest_hold))
+
+    def _team_of(self, one: News) -> str:
+        return self._team(one.begins[0].service)
+
     # --- what would be told ---------------------------------------------------------------------------------------
 
     def keeps_closed(self, news: Sequence[News]) -> bool:
@@ -191,9 +267,14 @@ class Quiet:
 
     def passes(self, group: Sequence[Joined]) -> bool:
         """These arrivals may open an incident; if all of them are held, they do not."""
-        return not self._all_held([self._news[one.arrival.fingerprint] for one in group])
+        return not self._all_held([self._about(one.arrival.fingerprint) for one in group])
+
+    def _about(self, fingerprint: str) -> News:
+        return self.company.get(fingerprint) or self._news[fingerprint]
 
     def _all_held(self, news: Sequence[News]) -> bool:
+        if any(one.fingerprint in self.company for one in news):
+            return False
         rulings = [self._own_idea(one) for one in news]
         if not rulings or any(ruling is None for ruling in rulings):
             return False
@@ -230,15 +311,24 @@ class Quiet:
         ruling = Ruling(Kind.STORMS, storms.joined(group[:1], storm, self._desk.quiet)[0].reason, self._now)
         if all(self._armed(Kind.STORMS, self._team(one.arrival.alert.service)) for one in group):
             for one in group:
-                self._decide(self._news[one.arrival.fingerprint], ruling, acted=True)
+                self._decide(self._about(one.arrival.fingerprint), ruling, acted=True)
             return True
         for one in group:
             self._shadow.setdefault(one.arrival.fingerprint, []).append(ruling)
         return False
 
-    def stormed(self, environment: str, incident_id: str) -> None:
-        """This incident takes what the storm brings."""
+    def stormed(self, environment: str, incident_id: str, *, new: bool) -> None:
+        """This incident takes what the storm brings; a new one also what opened while the storm was brewing."""
         self._storms[environment] = replace(self._storms[environment], incident_id=incident_id)
+        if new:
+            since = self._now - timedelta(seconds=self._desk.quiet.storm_window)
+            self.swallowed[incident_id] = [i.id for i in self._incidents.values() if self._early(i, environment, since)]
+
+    def _early(self, incident: Incident, environment: str, since: datetime) -> bool:
+        """It opened then, and nobody has taken it; a person's own incident stays one."""
+        untouched = incident.status is Status.OPEN and not incident.storm and not incident.opened_by
+        mine = incident.environment == environment and incident.opened_at >= since
+        return mine and untouched and self._armed(Kind.STORMS, self._team(incident.service))
 
     # --- what is kept ---------------------------------------------------------------------------------------------
 
@@ -297,7 +387,7 @@ class Quiet:
         for fingerprint, rulings in self._shadow.items():
             for ruling in rulings:
                 told = replace(ruling, incident_id="")
-                made = self._decide(self._news[fingerprint], told, acted=False, incident_id=owners.get(fingerprint, ""))
+                made = self._decide(self._about(fingerprint), told, acted=False, incident_id=owners.get(fingerprint, ""))
                 self._await_outcome(fingerprint, made)
         noise = self._desk.noise
         noise.decide(self._tx, self._decided)
@@ -314,10 +404,10 @@ class Quiet:
     def _await_outcome(self, fingerprint: str, decision: Decision) -> None:
         if decision.kind is Kind.STORMS:  # what became of a storm is told by its incident
             return
-        if not self._news[fingerprint].firing:
+        if not self._about(fingerprint).firing:
             self._ended.setdefault(None, []).append(decision.id)
             return
-        state = self._state(self._news[fingerprint])
+        state = self._state(self._about(fingerprint))
         self._states[fingerprint] = replace(state, pending=(*state.pending, decision.id))
         self._changed.add(fingerprint)
 

@@ -19,8 +19,10 @@ from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.settling import settle_later
+from bot.incidents.noise.storm import titled
 from bot.ports import Transaction
 
+TOCSIN = Person("tocsin")
 UNDO = timedelta(minutes=15)
 MOST_WORDS = 400  # pairs remembered of one deed: the worst and first problems of each side
 
@@ -37,6 +39,32 @@ def merge(tx: Transaction, source: Incident, target: Incident, person: Person, d
     for one in (source, target):
         if not one.live:
             raise IllegalMove(f"{one.key} is {one.status.value}; only open incidents can be merged.")
+    gone, kept, deed = _into(tx, source, target, person, desk)
+    desk.belongings.say(tx, _words(source.members, target.members, deed, related=True))
+    _show(tx, (gone, kept), desk)
+    return NoteView(f"{gone.key} is merged into {kept.key}. {_undo_hint(gone)}")
+
+
+def fold(tx: Transaction, sources: Iterable[str], storm_id: str, desk: Desk) -> None:
+    """What opened shortly before a storm was one belongs to the storm's incident; can be taken back like a merge by hand.
+
+    Nothing is remembered of it for later: in a storm problems meet by chance.
+    """
+    gone: list[Incident] = []
+    for id in sources:
+        source, target = desk.incidents.get(tx, id), desk.incidents.get(tx, storm_id)
+        if source is None or target is None or not source.live or not target.live:
+            continue
+        gone.append(_into(tx, source, target, TOCSIN, desk)[0])
+    target = desk.incidents.get(tx, storm_id)
+    if gone and target is not None:
+        _show(tx, (*gone, desk.incidents.save(tx, titled(target))), desk)
+
+
+def _into(
+    tx: Transaction, source: Incident, target: Incident, person: Person, desk: Desk
+) -> tuple[Incident, Incident, Regrouping]:
+    """Both as they are once all problems of `source` belong to `target`, and the deed by which that can be taken back."""
     now, own = desk.clock(), {m.fingerprint for m in target.members}
     came = tuple(_told(m, f"merged from {source.key}") for m in source.members if m.fingerprint not in own)
     deed = Regrouping(desk.new_id(), False, now, person.id, source, target.id, target, tuple(m.fingerprint for m in came))
@@ -52,12 +80,10 @@ def merge(tx: Transaction, source: Incident, target: Incident, person: Person, d
         ),
     )
     desk.belongings.rehome(tx, [m.fingerprint for m in source.members], source.id, target.id)
-    desk.belongings.say(tx, _words(source.members, target.members, deed, related=True))
     desk.belongings.keep(tx, deed)
     _log(tx, gone, person, "merged", f"merged into {kept.key}", desk)
     _log(tx, kept, person, "merged", f"took over {_count(source.members)} of {gone.key}", desk)
-    _show(tx, (gone, kept), desk)
-    return NoteView(f"{gone.key} is merged into {kept.key}. {_undo_hint(gone)}")
+    return gone, kept, deed
 
 
 def split(tx: Transaction, incident: Incident, named: str, person: Person, desk: Desk) -> Shown:

@@ -10,6 +10,7 @@ from bot.domain.service import Catalogue
 
 NAMELESS = frozenset({"", "unknown"})
 MACHINES = ("node", "nodename", "kubernetes_node", "host", "hostname")  # as different senders call the same thing
+ZONES = ("zone", "availability_zone", "topology_kubernetes_io_zone", "availability-zone", "az", "cell")
 PLACES = (
     *("rack", "volume", "persistentvolume", "database", "datname", "db_instance", "dbinstance_identifier"),
     *("queue", "topic", "bucket", "load_balancer"),
@@ -83,6 +84,10 @@ def hooks_of(alert: Alert, catalogue: Catalogue, changes: Iterable[str] = ()) ->
     found += [f"at={machine} {alert.name}" for machine in dict.fromkeys(machines)]
     found += [f"{key}={alert.labels[key]}" for key in PLACES if alert.labels.get(key)]
     found += [f"change={change}" for change in changes]
+    zones = dict.fromkeys(alert.labels[key] for key in ZONES if alert.labels.get(key))
+    found += [f"zone={zone}" for zone in zones]
+    found += [f"in={zone} {alert.name}" for zone in zones]
+    found.append(f"every={alert.name}")
     if catalogue.resolve(alert.service) is None:
         found.append(f"alert={alert.name}")
         group = {k: v for k, v in alert.group.items() if k not in GENERIC and v}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.alert import Alert, Severity, fingerprint, instance_key
-from bot.domain.noise import Hold
+from bot.domain.noise import CRITICAL, Hold
 from bot.ports import Problem
 
 LATE = timedelta(minutes=2)  # redundant senders deliver copies of an alert for about this long after its end
@@ -90,8 +90,16 @@ class News:
             self._count -= 1 if verdict is Verdict.CLEARED else 0
             self._firing.pop(key, None)
             self._cleared[key] = alert.ended_at or now
+        elif self._untold(event, verdict):
+            verdict = Verdict.NEW
         self.events.append((event, verdict))
         return verdict
+
+    def _untold(self, event: Event, verdict: Verdict) -> bool:
+        """Its end came before its beginning, and it is too grave for nobody to have heard of it: it is over, but told."""
+        alert, problem = event.alert, self._problem
+        late = verdict is Verdict.REPEAT and not alert.resolved and event.instance not in self._firing
+        return late and alert.severity in CRITICAL and not problem.incident_id and not self.begins
 
     @property
     def fingerprint(self) -> str:

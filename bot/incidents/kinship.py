@@ -12,21 +12,21 @@ CALLS, THROUGH, SHARED = weights.CALLS.weight, weights.THROUGH.weight, weights.S
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """One service related to another: weight in (0, 1), the sentence, and the share of the time window that it earns.
+    """One service related to another: weight in (0, 1), the sentence, and the minutes after which it counts half.
 
     `needed`: the service asked about depends on this one. `directed`: one of them depends on the other.
     """
 
     weight: float
     sentence: str
-    share: float = 1.0
+    half: float
     needed: bool = False
     directed: bool = False
 
 
 def kin(tie: Tie, sentence: str, *, needed: bool = False, directed: bool = False, among: int = 1) -> Kin:
     """A relation with the weight and the time of its kind; `among` so many of that kind, which each says less about."""
-    return Kin(tie.weight, sentence, tie.share * min(1.0, weights.MANY / among), needed, directed or needed)
+    return Kin(tie.weight, sentence, tie.half * min(1.0, weights.MANY / among), needed, directed or needed)
 
 
 class Kinship:

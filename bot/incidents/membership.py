@@ -10,6 +10,7 @@ from bot.domain.service import Catalogue
 from bot.incidents.bundles import Joined, hooks_of
 from bot.incidents.dedup import News
 from bot.incidents.severity import severity_of
+from bot.incidents.weights import BRIEFLY, REFIRED
 
 LONGEST_TITLE = 150
 REOPEN = timedelta(minutes=30)
@@ -72,7 +73,7 @@ def _joining(news: News, joined: Joined | None, now: datetime, catalogue: Catalo
         joined_at=min(first.started_at, now),
         severity=news.severity,
         firing=news.firing,
-        events=len(news.events),
+        events=_fires(news),
         summary=(first.summary or first.description)[:300],
         cleared_at=_cleared(news, now) if not news.firing else None,
         hooks=joined.arrival.hooks if joined else hooks_of(first, catalogue),
@@ -90,10 +91,15 @@ def _updated(member: Member, news: News, now: datetime) -> Member:
         joined_at=began,
         severity=Severity.worst(member.severity, *(a.severity for a in news.begins)),
         firing=news.firing,
-        events=member.events + len(news.events),
+        events=member.events + _fires(news),
         cleared_at=None if news.firing else _cleared(news, now) if news.cleared_now else member.cleared_at,
         ref=_ref(news) or member.ref,
     )
+
+
+def _fires(news: News) -> int:
+    """How many of its alerts told that it fires; those that tell of an end are not counted."""
+    return sum(1 for event, _ in news.events if not event.alert.resolved)
 
 
 def _ref(news: News) -> str:
@@ -144,11 +150,15 @@ def home_of(news: News, incidents: Mapping[str, Incident], reopen: timedelta = R
     """The incident that the problem belongs to, if it can still take it: live, or resolved and not closed.
 
     A problem that was quiet for longer than `reopen` and begins again is new trouble, even while others of its incident
-    went on: it is placed anew.
+    went on: it is placed anew. One of an incident about several services is placed anew sooner, by all that speaks for it.
     """
     found = incidents.get(news.incident_id)
     if found is None or found.status is Status.CLOSED:
         return None
     ended = news.before.resolved_at if news.before else None
-    anew = ended is not None and bool(news.begins) and news.begins[0].started_at - ended > reopen
-    return None if anew else found
+    if ended is None or not news.begins:
+        return found
+    quiet = news.begins[0].started_at - ended
+    several = len({member.service for member in found.members}) > 1
+    longest = timedelta(minutes=BRIEFLY if found.live else REFIRED) if several else reopen
+    return None if quiet > min(reopen, longest) else found

@@ -50,10 +50,10 @@ def bottom(services: set[str], kinship: Kinship) -> set[str]:
     return lowest or services
 
 
-def fits(a: Ground, at_a: str, b: Ground, at_b: str, kinship: Kinship, window: timedelta) -> bool:
+def fits(a: Ground, at_a: str, b: Ground, at_b: str, kinship: Kinship) -> bool:
     """A call between service `at_a` of one group and `at_b` of the other makes them one: their roots explain each other."""
     pairs = [(one, two) for one in _under(a, at_a, kinship) for two in _under(b, at_b, kinship)]
-    return any(kinship.in_line(one, two) or _siblings(a, one, b, two, kinship, window) for one, two in pairs)
+    return any(kinship.in_line(one, two) or _siblings(a, one, b, two, kinship) for one, two in pairs)
 
 
 def _under(group: Ground, service: str, kinship: Kinship) -> list[str]:
@@ -63,8 +63,8 @@ def _under(group: Ground, service: str, kinship: Kinship) -> list[str]:
     return sorted(mine or group.roots)
 
 
-def _siblings(a: Ground, one: str, b: Ground, two: str, kinship: Kinship, window: timedelta) -> bool:
+def _siblings(a: Ground, one: str, b: Ground, two: str, kinship: Kinship) -> bool:
     relation = kinship.of(one).get(two)
     if relation is None or relation.weight != SHARED.weight or one not in a.services or two not in b.services:
         return False
-    return a.services[one].gap(b.services[two]) <= window * SHARED.share
+    return a.services[one].gap(b.services[two]) <= timedelta(minutes=SHARED.half)

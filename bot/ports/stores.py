@@ -410,6 +410,9 @@ class NoiseStore(Protocol):
     def held(self, tx: Transaction, limit: int = 500) -> tuple[NoiseState, ...]:
         """Problems that fire and that people are not told of now."""
 
+    def waiting(self, tx: Transaction, until: datetime, limit: int = 500) -> tuple[NoiseState, ...]:
+        """Problems that are held for being alone, and that are looked at by then."""
+
     def look_now(self, tx: Transaction, kinds: Collection[Kind], at: datetime) -> int:
         """Have holds of these kinds looked at again at once; how many there are."""
 

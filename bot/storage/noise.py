@@ -10,7 +10,7 @@ from sqlalchemy import Boolean, Column, Integer, String, Table, Text, case, dele
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
 
-from bot.domain.noise import Decision, Kind, NoiseState, Outcome, Silence, Source, Storm
+from bot.domain.noise import WAITING, Decision, Kind, NoiseState, Outcome, Silence, Source, Storm
 from bot.errors import Outrun
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
@@ -97,6 +97,12 @@ class SqlNoiseStore:
     def held(self, tx: Transaction, limit: int = 500) -> tuple[NoiseState, ...]:
         """Problems that fire and that people are not told of now."""
         query = select(states.c.body).where(states.c.held_until.is_not(None)).order_by(states.c.held_until).limit(limit)
+        return tuple(load(NoiseState, body) for body in sql(tx).execute(query).scalars())
+
+    def waiting(self, tx: Transaction, until: datetime, limit: int = 500) -> tuple[NoiseState, ...]:
+        """Problems that are held for being alone, and that are looked at by then."""
+        mine = states.c.held.in_([kind.value for kind in WAITING]) & (states.c.held_until <= until)
+        query = select(states.c.body).where(mine).order_by(states.c.held_until).limit(limit)
         return tuple(load(NoiseState, body) for body in sql(tx).execute(query).scalars())
 
     def look_now(self, tx: Transaction, kinds: Collection[Kind], at: datetime) -> int:

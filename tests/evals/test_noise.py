@@ -9,7 +9,7 @@ import pytest
 from bot.commands.replaying import run_noise
 from bot.errors import BadSettings
 from bot.evals.noise import Fate, Seen, Truth, adjusted_rand, check, pairwise, read_stream, read_truth, score
-from tests.evals import noise_tiers
+from tests.evals import noise_cells, noise_tiers
 from tests.evals.noise_stream import a_day, write
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -180,3 +180,17 @@ async def test_two_hours_of_a_made_up_day_come_out_well(tmp_path: Path) -> None:
     assert (found["missed_incidents"], found["held_critical"]) == (0, 0)
     assert isinstance(found["f1"], float)
     assert found["f1"] >= 0.8, found
+
+
+@pytest.mark.slow
+async def test_of_a_day_with_cells_and_a_wrong_catalogue_nothing_that_matters_is_kept_from_people(tmp_path: Path) -> None:
+    found = await run_noise(*noise_cells.write(tmp_path, seed=14, hours=5), lambda _: None)
+    assert (found["missed_incidents"], found["held_critical"]) == (0, 0)
+    assert isinstance(found["f1"], float) and isinstance(found["compression"], float)  # noqa: PT018  both are figures
+    assert found["f1"] >= 0.8, found
+    assert found["compression"] >= 0.88, found
+
+
+def test_what_was_merged_belongs_to_the_incident_that_took_it() -> None:
+    seen = Seen(fates(a="1", b="2"), {"1": at(1), "2": at(1)}, notifications=2, firings=2, merged={"1": "2"})
+    assert score(seen, truth(a="g", b="g"))["f1"] == 1.0

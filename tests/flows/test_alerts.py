@@ -174,8 +174,16 @@ def test_an_end_of_something_never_seen_is_kept_and_opens_nothing(story: Story) 
     assert not story.incidents()
     rows = story.database.read_now(lambda tx: sql(tx).execute(select(alert_rows.c.verdict)).scalars().all())
     assert rows == ["cleared, never seen firing"]
-    story.alerts(an_alert(started_at=NOON - timedelta(minutes=1)))
+    story.alerts(an_alert(severity=Severity.SEV3, started_at=NOON - timedelta(minutes=1)))
     assert not story.incidents()
+
+
+def test_a_critical_alert_whose_end_came_before_its_beginning_is_told_and_over(story: Story) -> None:
+    story.alerts(ended(story))
+    story.alerts(an_alert(severity=Severity.SEV1, started_at=NOON - timedelta(minutes=1)))
+    assert story.only().firing == 0
+    story.alerts(an_alert(severity=Severity.SEV1, started_at=NOON - timedelta(minutes=1)))  # once
+    assert story.only().members[0].firing == 0
 
 
 def test_an_alert_that_came_and_went_in_one_batch_is_still_an_incident(story: Story) -> None:

@@ -10,10 +10,10 @@ from sqlalchemy import event, select
 
 from bot.domain.alert import Alert, Severity, fingerprint
 from bot.domain.incident import Status
-from bot.domain.noise import Decision, Episode, Kind, NoiseLimits, NoiseState, Outcome
+from bot.domain.noise import WAITING, Decision, Episode, Kind, NoiseLimits, NoiseState, Outcome
 from bot.domain.request import Person
 from bot.errors import NotFound
-from bot.flows import quieting
+from bot.flows import quieting, regroup
 from bot.flows.alerts import release
 from bot.flows.arming import switch_name
 from bot.flows.noise import release_overdue
@@ -70,9 +70,10 @@ def armed(story: Story, *kinds: Kind) -> None:
         story.write(lambda tx, k=kind: story.desk.switches.turn(tx, switch_name(k, "*"), "armed", "U0ANN", NOON))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
 
 
-def decisions(story: Story) -> Sequence[Decision]:
-    """All decisions, the oldest first."""
-    return story.database.read_now(lambda tx: story.desk.noise.decided(tx))[::-1]
+def decisions(story: Story, *kinds: Kind) -> Sequence[Decision]:
+    """The decisions of these kinds, the oldest first; without any, all but those on what is alone: nearly everything is."""
+    made = story.database.read_now(lambda tx: story.desk.noise.decided(tx))[::-1]
+    return [one for one in made if (one.kind in kinds if kinds else one.kind not in WAITING)]
 
 
 def verdicts(story: Story) -> list[str]:
@@ -425,6 +426,98 @@ def test_in_shadow_a_storm_only_says_what_it_would_have_folded(story: Story) -> 
     story.alerts(*a_storm(story, 40))
     assert len(story.incidents()) == 40
     assert [(d.kind, d.acted) for d in decisions(story)] == [(Kind.STORMS, False)] * 40
+
+
+# --- what is alone ------------------------------------------------------------------------------------------------
+
+
+async def test_a_warning_that_is_alone_waits_and_is_told_if_it_stays(story: Story) -> None:
+    armed(story, Kind.ALONE)
+    story.alerts(disk(story))
+    assert not story.incidents()
+    await time_passes(story, seconds=NoiseLimits().alone - 5)
+    assert not story.incidents()
+    await time_passes(story, seconds=10)
+    assert story.only().firing == 1
+    assert [(d.acted, d.outcome) for d in decisions(story, Kind.ALONE)] == [(True, Outcome.OUTLASTED)]
+
+
+async def test_a_warning_that_clears_while_it_is_alone_is_told_to_nobody_and_kept(story: Story) -> None:
+    armed(story, Kind.ALONE)
+    alert = disk(story)
+    story.alerts(alert)
+    await time_passes(story, seconds=60)
+    story.alerts(over(story, alert))
+    await time_passes(story, minutes=5)
+    assert not story.incidents()
+    assert verdicts(story) == ["new, held: alone", "cleared"]
+
+
+def test_company_ends_the_wait_and_both_are_one_incident(story: Story) -> None:
+    armed(story, Kind.ALONE)
+    story.alerts(disk(story, name="Slow", service="checkout"))
+    assert not story.incidents()
+    story.clock.advance(seconds=20)
+    story.alerts(disk(story, name="Failing", service="payments"))
+    assert {m.service for m in story.only().members} == {"checkout", "payments"}
+    assert [d.outcome for d in decisions(story, Kind.ALONE)] == [Outcome.TOLD]
+
+
+def test_a_critical_alert_never_waits_for_company(story: Story) -> None:
+    armed(story, *Kind)
+    story.alerts(disk(story, severity=Severity.SEV2))
+    assert story.only().firing == 1
+
+
+async def test_what_may_belong_to_an_incident_waits_whether_it_stays(story: Story) -> None:
+    armed(story, Kind.ALONE)
+    story.alerts(disk(story, name="Down", service="payments", severity=Severity.SEV2))
+    story.clock.advance(seconds=200)
+    late = disk(story, name="Slow", service="checkout")
+    story.alerts(late)
+    assert len(story.only().members) == 1
+    (made,) = decisions(story, Kind.ALONE)
+    assert made.reason == "it may belong to INC-1 (checkout calls payments, 3 min apart), if it stays"
+    await time_passes(story, seconds=NoiseLimits().alone + 1)
+    assert len(story.only().members) == 2
+
+
+async def test_a_notice_alone_is_told_to_nobody_and_stays_in_the_list(story: Story) -> None:
+    armed(story, Kind.NOTICES)
+    story.alerts(disk(story, severity=Severity.SEV4))
+    await time_passes(story, minutes=40)
+    assert not story.incidents()
+    (made,) = decisions(story, Kind.NOTICES)
+    assert made.reason == "a notice that is no part of an incident"
+
+
+def test_what_opened_before_a_storm_was_one_is_part_of_it_and_can_be_taken_out_again(story: Story) -> None:
+    armed(story, Kind.STORMS)
+    story.alerts(*a_storm(story, 3))
+    early = story.incidents()
+    assert len(early) == 3
+    story.clock.advance(seconds=30)
+    story.alerts(*a_storm(story, 40, start=100))
+    live = [i for i in story.incidents() if i.live]
+    assert [i.title for i in live] == ["Storm: 43 problems on 43 services in production (9 critical)"]
+    gone = next(i for i in story.incidents() if i.id == early[0].id)
+    assert gone.merged_into == live[0].key
+    story.write(lambda tx: regroup.undo(tx, gone, Person("U0ANN"), story.desk))
+    assert sum(1 for i in story.incidents() if i.live) == 2
+
+
+async def test_what_flaps_within_an_open_incident_joins_it_again_only_if_it_stays_up(story: Story) -> None:
+    armed(story, Kind.FLAPPING)
+    story.alerts(disk(story, name="Down", service="payments", severity=Severity.SEV2))
+    for _ in range(6):
+        alert = disk(story, name="Slow", service="payments")
+        story.alerts(alert)
+        story.clock.advance(seconds=40)
+        story.alerts(over(story, alert))
+        story.clock.advance(seconds=40)
+    slow = next(m for m in story.only().members if m.name == "Slow")
+    assert slow.events < 6
+    assert decisions(story, Kind.FLAPPING)
 
 
 # --- arming, figures, looking up ----------------------------------------------------------------------------------

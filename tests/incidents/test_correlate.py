@@ -226,8 +226,8 @@ def test_two_that_fail_on_their_own_stay_two_although_somebody_calls_both() -> N
 
 def test_what_is_over_reaches_less_far() -> None:
     over = an_incident(service="payments", members=(a_member(service="payments", firing=0),))
-    assert placed([at("checkout", 400)], [over]).joins == {}
-    assert placed([at("checkout", 400)], [an_incident_of("payments")]).joins != {}
+    assert placed([at("checkout", 300)], [over]).joins == {}
+    assert placed([at("checkout", 300)], [an_incident_of("payments")]).joins != {}
 
 
 def said(a: Alert, b: Alert, *, related: bool) -> Belongings:
