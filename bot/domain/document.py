@@ -98,6 +98,7 @@ class Found:
     score: float
     why: tuple[str, ...] = ()  # of a past incident: what it has in common with this one, for people
     likeness: str = ""  # of a past incident: "same as", "like", "possibly like"
+    steps: tuple[str, ...] = ()  # of a runbook: the list items and commands of the section that fit, as Markdown lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """How sure a search is: enough to push a page to people, to offer it as possible, or to say that there is none.
 
-Two figures decide that do not depend on a document's rivals: the share of the question's weight in words that the document
-covers, and the cosine of its nearest piece. For runbooks the numbers are a logistic fit over real alerts with and without a
-runbook, chosen by cross-validation (docs/benchmarks.md). Past incidents are told in prose that shares few words with an
-alert; there is no labelled set for them, so their numbers are set by judgement: the same services count like much text.
+Three figures decide that do not depend on a document's rivals: the share of the question's weight in words that the document
+covers, the share of its pairs of neighbouring words, and the cosine of the document's nearest piece. For runbooks the numbers
+are a logistic fit over real alerts with and without a runbook, chosen by cross-validation (docs/benchmarks.md). Past incidents
+are told in prose that shares few words with an alert; there is no labelled set of alerts for them, so their numbers are set by
+judgement: the same services count like much text.
 """
 
 from dataclasses import dataclass
@@ -17,15 +18,17 @@ class Confidence:
     """The odds as a straight line, and from where on something is shown or offered."""
 
     coverage: float
+    pairs: float
     cosine: float
     intercept: float
     shown: float
+    beside: float  # shown beside a first one that is
     possible: float
     asked: float  # like `possible`, for a person who asks: a wrong page costs them a glance, silence more
 
-    def odds(self, coverage: Scores, cosine: Scores) -> Scores:
+    def odds(self, coverage: Scores, pairs: Scores, cosine: Scores) -> Scores:
         """The logarithm of the odds that each document is about this."""
-        return self.coverage * coverage + self.cosine * cosine + self.intercept
+        return self.coverage * coverage + self.pairs * pairs + self.cosine * cosine + self.intercept
 
     def offered(self, inquiry: Inquiry) -> float:
         """At least this sure: offered as a possible match."""
@@ -33,10 +36,10 @@ class Confidence:
 
 
 _JUDGES = {
-    (DocumentKind.RUNBOOK, True): Confidence(10.0, 15.8, -12.9, shown=0.45, possible=0.10, asked=0.01),
-    (DocumentKind.RUNBOOK, False): Confidence(17.0, 0.0, -5.7, shown=0.60, possible=0.20, asked=0.05),
-    (DocumentKind.INCIDENT, True): Confidence(8.0, 10.0, -5.5, shown=0.50, possible=0.15, asked=0.15),
-    (DocumentKind.INCIDENT, False): Confidence(14.0, 0.0, -3.4, shown=0.50, possible=0.15, asked=0.15),
+    (DocumentKind.RUNBOOK, True): Confidence(8.2, 6.0, 14.2, -12.0, shown=0.30, beside=0.01, possible=0.10, asked=0.01),
+    (DocumentKind.RUNBOOK, False): Confidence(11.0, 9.2, 0.0, -4.7, shown=0.40, beside=0.02, possible=0.20, asked=0.05),
+    (DocumentKind.INCIDENT, True): Confidence(8.0, 0.0, 10.0, -5.5, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
+    (DocumentKind.INCIDENT, False): Confidence(14.0, 0.0, 0.0, -3.4, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
 }
 
 

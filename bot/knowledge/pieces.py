@@ -15,6 +15,7 @@ from enum import StrEnum
 
 from bot.domain.document import Document
 from bot.knowledge.documents import sections
+from bot.knowledge.marks import Marks, letter_marks, pair_marks, word_marks
 from bot.knowledge.query import split_name, words
 
 LONGEST = 1_000  # characters; the default model reads about 256 tokens
@@ -72,13 +73,28 @@ class Indexed:
     document: Document
     fields: Mapping[str, Tally]
     pieces: tuple[Piece, ...]
+    title: Marks
+    pairs: Marks
+    letters: Marks
 
 
 def indexed(documents: Iterable[Document], before: Iterable[Indexed] = ()) -> tuple[Indexed, ...]:
     """Every document with what it is searched by; that of unchanged ones is taken from `before`."""
     known = {one.document.id: one for one in before}
-    return tuple(
-        known[d.id] if d.id in known and known[d.id].document == d else Indexed(d, fields(d), tuple(pieces(d))) for d in documents
+    return tuple(known[d.id] if d.id in known and known[d.id].document == d else index(d) for d in documents)
+
+
+def index(document: Document) -> Indexed:
+    """The document with what it is searched by."""
+    body = words("\n".join((document.text[:MOST_TEXT], *document.facts.values())))
+    names = (document.title, *document.alerts, *stem(document))
+    return Indexed(
+        document=document,
+        fields=_fields(document, body),
+        pieces=tuple(pieces(document)),
+        title=word_marks(word for name in names for word in words(name)),
+        pairs=pair_marks([*words(document.title), *body]),
+        letters=letter_marks(" ".join(dict.fromkeys(names))),
     )
 
 
@@ -117,18 +133,20 @@ def stem(document: Document) -> tuple[str, ...]:
     return (name,) if name and name.lower() not in _TELLS_NOTHING else ()
 
 
-def fields(document: Document) -> dict[str, Tally]:
+def _fields(document: Document, body: list[str]) -> dict[str, Tally]:
     """The words of each field of a document, counted, for the word index."""
-    text = document.text[:MOST_TEXT]
-    headings = " \n ".join(s.heading for s in sections(text))
-    facts = " \n ".join(document.facts.values())
-    folder = document.path.rpartition("/")[0].rpartition("/")[2]
+    headings = " \n ".join(s.heading for s in sections(document.text[:MOST_TEXT]))
     return {
         "name": Tally(words(" \n ".join((*document.alerts, *stem(document))))),
         "title": Tally(words(document.title)),
-        "headings": Tally(words(" \n ".join((headings, *document.services, folder)))),
-        "body": Tally(words(f"{text}\n{facts}")),
+        "headings": Tally(words(" \n ".join((headings, *document.services, folder(document))))),
+        "body": Tally(body),
     }
+
+
+def folder(document: Document) -> str:
+    """The name of the folder that the document lies in, which often is a service or a technology; "" if it lies in none."""
+    return document.path.rpartition("/")[0].rpartition("/")[2]
 
 
 def _plain(text: str) -> str:

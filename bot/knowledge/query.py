@@ -8,8 +8,10 @@ from functools import lru_cache
 from bot.domain.document import Inquiry
 
 LONGEST = 4_000  # characters of text that are looked at
+MOST_LABELS = 50
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+_CJK_CHARACTER = re.compile(f"[{_CJK}]")
 _TOKEN = re.compile(rf"[{_CJK}]+|[^\W\d_{_CJK}]+(?:\d+(?=[^\W\d_]|\b|_))?|\d+")
 _CAMEL = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|[^\W\d_]+|\d+")
 _NAME_CHARS = re.compile(r"[^a-z0-9\u0080-\uffff]")
@@ -38,11 +40,16 @@ _STOP = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
-    """An inquiry ready for search: `name` and `text` as words, `sentence` for the embedding model."""
+    """An inquiry ready for search: `name` and `text` as words, `sentence` for the embedding model.
+
+    `labels` are the words of the labels' keys and values that are not among these: what a label says is particular to one
+    occurrence (a pod, a customer) or names a technology (a job, a component), and nothing tells which; so they count little.
+    """
 
     name: tuple[str, ...]
     text: tuple[str, ...]
     sentence: str
+    labels: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -54,11 +61,26 @@ def shape(inquiry: Inquiry) -> Shaped:
     """The words of the problem, without label values, numbers, addresses and hashes."""
     plain = without_noise(inquiry.text[:LONGEST], inquiry.labels)
     title = " ".join(split_name(inquiry.name[:300]))
+    name, text = tuple(words(inquiry.name[:300])), tuple(words(plain))
+    labels = [(key, value) for key, value in inquiry.labels.items() if key not in _COMMON_LABELS][:MOST_LABELS]
+    told = (word for key, value in labels for word in words(f"{key} {_NOISE.sub(' ', _URL.sub(' ', value[:200]))}"))
     return Shaped(
-        name=tuple(words(inquiry.name[:300])),
-        text=tuple(words(plain)),
+        name=name,
+        text=text,
         sentence=". ".join(part for part in (title, plain) if part)[:1_000],
+        labels=tuple(dict.fromkeys(word for word in told if word not in text and word not in name)),
     )
+
+
+def mostly_cjk(text: str) -> bool:
+    """More Chinese, Japanese or Korean characters than other letters."""
+    letters = sum(c.isalpha() for c in text)
+    return 2 * len(_CJK_CHARACTER.findall(text)) > letters > 0
+
+
+def label_names(labels: Mapping[str, str]) -> set[str]:
+    """The values of the labels as names, for what may be called the same: a service, a folder."""
+    return {normal(v) for k, v in list(labels.items())[:MOST_LABELS] if k not in _COMMON_LABELS and len(v) < 100} - {""}
 
 
 def without_noise(text: str, labels: Mapping[str, str]) -> str:

@@ -1,37 +1,30 @@
 """Search in tiers: what the alert links to, what carries its name, what reads like it, and an honest "none".
 
-Words and vectors are fused by min-max over the best hundred of each; the shares were measured (docs/benchmarks.md). The fused
-score orders documents but cannot tell whether even the first fits: that is `confidence`.
+The score that orders documents is a sum of parts (`likeness`). It cannot tell whether even the first fits: that is `confidence`.
 """
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry, Tier
 from bot.knowledge.confidence import judge
 from bot.knowledge.documents import Section, sections
 from bot.knowledge.kinship import Kinship
+from bot.knowledge.likeness import Likeness, Mask, weights
 from bot.knowledge.pieces import Indexed, Part, Piece, indexed, stem
-from bot.knowledge.query import Shaped, normal, shape, words
-from bot.knowledge.words import Scores, WordIndex
+from bot.knowledge.query import normal, shape, words
+from bot.knowledge.steps import steps
+from bot.knowledge.words import Scores
 
-Mask = NDArray[np.bool_]
 Vectors = Mapping[Part, Mapping[str, float]]  # the cosine of the nearest pieces by key
 
-BEST = 100  # how many of each list take part in the fusion
 NEAREST = 300  # pieces asked of the vector store: several belong to one document
-WORDS_SHARE = 0.60
-VECTOR_SHARE = {Part.SECTION: 0.25, Part.HEAD: 0.10, Part.TITLE: 0.05}
-NAME_COUNTS = 2.0  # a word of the alert's name counts so many times
-REPEATED_COUNTS = 0.3  # each repetition of a word in the text
 SAME_SERVICE = 0.15  # added to the fused score of a document about one of the services
 OTHER_SERVICE = -0.10  # a document about other services only
 KIN_COUNTS = 0.1  # of a past incident's kinship (`kinship`), in which all but words is counted
@@ -61,7 +54,7 @@ class Corpus:
         self.kind = kind
         self.documents = tuple(documents)
         self._indexed: tuple[Indexed, ...] = indexed(self.documents, before._indexed if before else ())
-        self._words = WordIndex([one.fields for one in self._indexed])
+        self._likeness = Likeness(kind, self._indexed)
         self._kinship = Kinship(self.documents)
         self._places = {document.id: number for number, document in enumerate(self.documents)}
         self._restricted = tuple(n for n, d in enumerate(self.documents) if d.channels or d.groups)
@@ -91,21 +84,22 @@ class Corpus:
 
         `most` bounds how many of those that were searched for are looked at; None means all.
         """
-        query = _weights(shape(inquiry))
+        shaped = shape(inquiry)
         visible = self._visible(inquiry.audience)
-        coverage = visible * self._words.scores(query) / max(self._words.most(query), 1e-9)
+        coverage, pairs = visible * self._likeness.coverage(shaped), visible * self._likeness.pairs(shaped)
         cosine = {part: visible * c for part, c in self._cosines(vectors).items()} if vectors is not None else None
         nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
         confidence = judge(self.kind, by_meaning=vectors is not None)
         kin = self._kinship.odds(inquiry)
-        sure = 1 / (1 + np.exp(-confidence.odds(coverage, nearest) - kin))
-        fused = self._fuse(coverage, cosine, visible) + self._service_bonus(inquiry.services) + KIN_COUNTS * kin
-        fused = np.where(visible, fused, -np.inf)
+        sure = 1 / (1 + np.exp(-confidence.odds(coverage, pairs, nearest) - kin))
+        parts = self._likeness.parts(shaped, inquiry, coverage, pairs, cosine, visible)
+        parts |= {"services": self._service_bonus(inquiry.services), "kin": KIN_COUNTS * kin}
+        fused = np.where(visible, np.sum(list(parts.values()), axis=0), -np.inf)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
-        # the first decides whether anything is shown; those below it only have to be possible
+        # the first decides whether anything is shown
         shown = bool(order) and sure[order[0]] >= confidence.shown
-        enough = (confidence.possible if self.kind is DocumentKind.RUNBOOK else confidence.shown) if shown else math.inf
+        enough = confidence.beside if shown else math.inf
         tier = Tier.SEARCH if cosine is not None else Tier.WORDS
         searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
         certain = self._certain(inquiry, fused, visible)
@@ -123,6 +117,7 @@ class Corpus:
             passage=section.text[:PASSAGE],
             tier=ranked.tier,
             score=round(ranked.sure, 4),
+            steps=steps(section.text, weights(shape(inquiry))) if self.kind is DocumentKind.RUNBOOK else (),
         )
 
     def _visible(self, audience: Audience) -> Mask:
@@ -155,14 +150,6 @@ class Corpus:
             *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(set(linked) - set(said), key=order)),
             *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked) - set(said), key=order)),
         ]
-
-    def _fuse(self, coverage: Scores, cosine: Mapping[Part, Scores] | None, visible: Mask) -> Scores:
-        if cosine is None:
-            return _min_max(coverage, visible)
-        fused = WORDS_SHARE * _min_max(coverage, visible)
-        for part, share in VECTOR_SHARE.items():
-            fused += share * _min_max(cosine[part], visible)
-        return fused
 
     def _cosines(self, vectors: Vectors) -> dict[Part, Scores]:
         found = {part: np.zeros(len(self.documents)) for part in Part}
@@ -197,33 +184,13 @@ class Corpus:
         written = [place for place, part in enumerate(parts) if part.text] or [0]
         if near and (nearest := max(written, key=lambda place: near.get(place, 0.0))) in near:
             return parts[nearest]
-        query = _weights(shape(inquiry))
+        query = weights(shape(inquiry))
 
         def fits(place: int) -> float:
             mine = set(words(f"{parts[place].heading} {parts[place].text}"))
             return sum(weight for word, weight in query.items() if word in mine)
 
         return parts[max(written, key=fits)]
-
-
-def _weights(shaped: Shaped) -> dict[str, float]:
-    weights = {word: 1 + REPEATED_COUNTS * (n - 1) for word, n in Counter(shaped.text).items()}
-    for word in set(shaped.name):
-        weights[word] = weights.get(word, 0.0) + NAME_COUNTS
-    return weights
-
-
-def _min_max(scores: Scores, among: Mask) -> Scores:
-    """The best hundred of some scaled to [0, 1], everything else 0."""
-    scaled = np.zeros(len(scores))
-    mine = np.flatnonzero(among)
-    if not len(mine):
-        return scaled
-    best = mine[np.argsort(-scores[mine], kind="stable")[:BEST]]
-    low, high = float(scores[best[-1]]), float(scores[best[0]])
-    if high > low:
-        scaled[best] = np.maximum(0.0, (scores[best] - low) / (high - low))
-    return scaled
 
 
 def _links(document: Document) -> set[str]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from bot.knowledge.pieces import Tally
 
 FIELDS = ("name", "title", "headings", "body")
+UNKNOWN_PAIR = 0.3  # what a pair of Chinese, Japanese or Korean characters that no document has counts of an unknown word
+FIRST_CJK = "\u3040"
 Scores = NDArray[np.float64]
 Fields = Mapping[str, Tally]
 
@@ -46,7 +48,7 @@ class WordIndex:
     def __init__(self, documents: Sequence[Fields], tuning: Tuning = TUNING) -> None:
         self.size = len(documents)
         self._postings = _postings(documents, tuning)
-        self._unknown = math.log(1 + (self.size + 0.5) / 0.5) if self.size else 1.0
+        self.unknown = math.log(1 + (self.size + 0.5) / 0.5) if self.size else 1.0
 
     def scores(self, query: Mapping[str, float]) -> Scores:
         """One score per document in their order; `query` maps words to how much they count."""
@@ -58,10 +60,15 @@ class WordIndex:
         return total
 
     def most(self, query: Mapping[str, float]) -> float:
-        """The score of an imaginary document that is all about this query; words nobody uses count in full."""
-        return sum(
-            counts * (self._postings[word].weight if word in self._postings else self._unknown) for word, counts in query.items()
-        )
+        """The score of an imaginary document that is all about this query; words that nobody uses count in full."""
+        return sum(counts * self._weight(word) for word, counts in query.items())
+
+    def _weight(self, word: str) -> float:
+        posting = self._postings.get(word)
+        if posting is not None:
+            return posting.weight
+        # most pairs of characters reach over the border of two words, so one that nobody uses says little
+        return self.unknown * (UNKNOWN_PAIR if word >= FIRST_CJK else 1.0)
 
 
 def _postings(documents: Sequence[Fields], tuning: Tuning) -> dict[str, _Posting]:

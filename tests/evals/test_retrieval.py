@@ -1,6 +1,7 @@
 """`eval retrieval`: the figures are what they say, on data small enough to count by hand."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ KEYS = [
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "runbooks"
 
 
-def write(path: Path, rows: list[dict[str, object]]) -> Path:
+def write(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -54,8 +55,15 @@ def data(tmp_path: Path) -> dict[str, Path]:
         query("DiskFull", "no space left on the disk", ["a/DiskFull", "a/CertOld"]),
         query("Hidden", "x", ["a/CertOld"], short=True),
     ]
-    negative = {"labels": {"severity": "info"}, "annotations": {"summary": "Printer burns paper"}, "alert_name": "PrinterOnFire"}
-    negatives = [negative | {"safe_negative": True}, negative | {"safe_negative": False, "alert_name": "KafkaLag"}]
+    negative: dict[str, object] = {
+        "labels": {"severity": "info"},
+        "annotations": {"summary": "Printer burns paper"},
+        "alert_name": "PrinterOnFire",
+    }
+    negatives: list[dict[str, object]] = [
+        negative | {"safe_negative": True},
+        negative | {"safe_negative": False, "alert_name": "KafkaLag"},
+    ]
     return {
         "docs": write(tmp_path / "docs.jsonl", docs),
         "queries": write(tmp_path / "queries.jsonl", queries),

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.document import Inquiry
-from bot.knowledge.query import normal, shape, words
+from bot.knowledge.query import MOST_LABELS, label_names, normal, shape, words
 
 
 def test_names_are_split_in_every_spelling() -> None:
@@ -47,3 +47,16 @@ def test_chinese_japanese_and_korean_text_is_searched_by_pairs_of_characters() -
 def test_a_long_hostile_text_is_shaped_quickly() -> None:
     for text in ("a-" * 500_000, "1." * 500_000, "http://" * 100_000, "A" * 1_000_000):
         assert len(shape(Inquiry(text=text)).sentence) <= 1_000
+
+
+def test_words_of_labels_are_kept_apart_without_numbers_and_without_what_is_said_already() -> None:
+    labels = {"severity": "critical", "job": "mysqld-exporter", "instance": "10.2.7.19:9093", "disk": "sda1"}
+    shaped = shape(Inquiry("DiskFull", "mysqld-exporter reports sda1", labels=labels))
+    assert set(shaped.labels) == {"job", "mysqld", "exporter", "instance", "sda1"}
+    assert "mysqld" not in shaped.text
+
+
+def test_labels_without_end_are_cut() -> None:
+    shaped = shape(Inquiry("A", "", labels={f"key{chr(97 + n % 26)}{chr(97 + n // 26)}": "x" * 10_000 for n in range(500)}))
+    assert len(shaped.labels) <= 2 * MOST_LABELS
+    assert label_names({"type": "Kube-Proxy", "severity": "critical", "long": "x" * 500}) == {"kubeproxy"}

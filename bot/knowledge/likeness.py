@@ -1,0 +1,105 @@
+"""How like a question every document is: a sum of parts, each of which can be shown to people who ask why.
+
+The shares were fitted so as to place the right page first as often as possible; they were chosen on real alerts and reports
+that took no part in the fit (docs/benchmarks.md). Neighbouring words in the same order tell most: they are what an alert's
+text and a page about it have in common when both were written by the same people.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.domain.document import DocumentKind, Inquiry
+from bot.knowledge.marks import MarkIndex, Marks, letter_marks, pair_marks, word_marks
+from bot.knowledge.pieces import Indexed, Part, folder
+from bot.knowledge.query import Shaped, label_names, normal
+from bot.knowledge.words import Scores, WordIndex
+
+Mask = NDArray[np.bool_]
+
+BEST = 100  # how many of a list take part in its scaling
+NAME_COUNTS = 2.0  # a word of the alert's name counts so many times
+REPEATED_COUNTS = 0.3  # each repetition of a word in the text
+_ALERT = {"words": 0.18, "title": 0.48, "pairs": 0.70, "letters": 0.43, "section": 0.14, "head": 0.14, "labels": 0.25}
+_REPORT = {"words": 0.28, "pairs": 0.96, "letters": 0.42, "section": 0.14, "head": 0.20}
+SHARES = {
+    (DocumentKind.RUNBOOK, True): _ALERT,
+    (DocumentKind.RUNBOOK, False): {"words": 0.32, "title": 0.35, "pairs": 0.67, "letters": 0.71, "labels": 0.16},
+    (DocumentKind.INCIDENT, True): _REPORT,
+    (DocumentKind.INCIDENT, False): {"words": 0.60, "pairs": 1.00},
+}
+FOLDER = 0.35  # added to the documents of a folder that a label names
+
+
+class Likeness:
+    """Compares all documents of a snapshot with a question."""
+
+    def __init__(self, kind: DocumentKind, documents: Sequence[Indexed]) -> None:
+        self._kind = kind
+        self.size = len(documents)
+        self._words = WordIndex([one.fields for one in documents])
+        self._titles = MarkIndex([one.title for one in documents])
+        self._pairs = MarkIndex([one.pairs for one in documents])
+        self._letters = MarkIndex([one.letters for one in documents])
+        self._folders: dict[str, list[int]] = {}
+        for number, one in enumerate(documents):
+            if name := normal(folder(one.document)):
+                self._folders.setdefault(name, []).append(number)
+
+    def coverage(self, shaped: Shaped) -> Scores:
+        """The share of the question's weight in words that each document covers, in [0, 1]."""
+        query = weights(shaped)
+        return self._words.scores(query) / max(self._words.most(query), 1e-9)
+
+    def pairs(self, shaped: Shaped) -> Scores:
+        """The share of the question's pairs of neighbouring words that each document has, in [0, 1]."""
+        return self._pairs.asked(np.union1d(pair_marks(shaped.text), pair_marks(shaped.name)))
+
+    def parts(
+        self, shaped: Shaped, inquiry: Inquiry, coverage: Scores, pairs: Scores, cosine: Mapping[Part, Scores] | None, among: Mask
+    ) -> dict[str, Scores]:
+        """What each part adds to the likeness of each document; `among` are those that scores are scaled against."""
+        found = {
+            "words": _min_max(coverage, among),
+            "title": self._titles.told(word_marks((*shaped.text, *shaped.name))),
+            "pairs": pairs,
+            "letters": self._letters.alike(_letters_of(shaped, inquiry)),
+            "labels": self._words.scores(dict.fromkeys(shaped.labels, 1.0)) / self._words.unknown,
+        }
+        if cosine is not None:
+            found |= {part.value: _min_max(cosine[part], among) for part in (Part.SECTION, Part.HEAD)}
+        shares = SHARES[self._kind, cosine is not None]
+        return {name: share * found[name] for name, share in shares.items()} | {"folder": FOLDER * self._named(inquiry)}
+
+    def _named(self, inquiry: Inquiry) -> Scores:
+        named = np.zeros(self.size)
+        for name in label_names(inquiry.labels):
+            named[self._folders.get(name, [])] = 1.0
+        return named
+
+
+def weights(shaped: Shaped) -> dict[str, float]:
+    """How much each word of a question counts."""
+    found = {word: 1 + REPEATED_COUNTS * (n - 1) for word, n in Counter(shaped.text).items()}
+    for word in set(shaped.name):
+        found[word] = found.get(word, 0.0) + NAME_COUNTS
+    return found
+
+
+def _letters_of(shaped: Shaped, inquiry: Inquiry) -> Marks:
+    return letter_marks(" ".join((inquiry.name[:300], *shaped.text)))
+
+
+def _min_max(scores: Scores, among: Mask) -> Scores:
+    """The best hundred of some scaled to [0, 1], everything else 0."""
+    scaled = np.zeros(len(scores))
+    mine = np.flatnonzero(among)
+    if not len(mine):
+        return scaled
+    best = mine[np.argsort(-scores[mine], kind="stable")[:BEST]]
+    low, high = float(scores[best[-1]]), float(scores[best[0]])
+    if high > low:
+        scaled[best] = np.maximum(0.0, (scores[best] - low) / (high - low))
+    return scaled
