@@ -13,8 +13,9 @@ from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
 from bot.knowledge.embedder import NONE, Backend, open_embedder
 from bot.knowledge.endpoint import Endpoint
-from bot.knowledge.index import Turn, VectorIndex
+from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
+from bot.knowledge.making import Turn
 from bot.ports import Clock, Embedder, Transaction
 from bot.settings import Settings
 from bot.storage.database import SqlDatabase

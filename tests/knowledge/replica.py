@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bot.domain.document import DocumentKind
 from bot.flows.keeping_up import keep_up
-from bot.knowledge import index as rules
+from bot.knowledge import making as rules
 from bot.knowledge.chroma import ChromaServer
 from bot.knowledge.documents import markdown_folder
 from bot.knowledge.index import VectorIndex

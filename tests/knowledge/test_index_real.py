@@ -63,6 +63,45 @@ def test_a_sync_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert many()[5].key in index.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
 
 
+FULL = """
+import asyncio, resource, sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from bot.domain.document import DocumentKind, Inquiry
+from bot.knowledge.chroma import ChromaFolder
+from bot.knowledge.index import VectorIndex
+from bot.knowledge.library import Library
+from tests.knowledge.embedding import FakeEmbedder
+from tests.knowledge.test_library import page
+
+def pages():
+    return [page(f"Page {{chr(97 + n // 26)}}{{chr(97 + n % 26)}}", f"Words about thing {{n}}") for n in range(150)]
+
+async def main():
+    shelf = Library([pages], VectorIndex(ChromaFolder(Path({folder!r})), lambda: FakeEmbedder(dimensions=384), cool_down=0))
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, usual[1]))  # as a full disk: no file may grow past this
+    await shelf.sync()
+    found = await shelf.find(Inquiry(text="page bc words"), DocumentKind.RUNBOOK)
+    print(shelf.meaning, shelf.trouble, "|", found.note, "|", found.found[0].document.title)
+    resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    await shelf.sync()
+    print(shelf.meaning, shelf.state)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_words_and_once_there_is_room_the_vectors_are_made(tmp_path: Path) -> None:
+    script = FULL.format(root=str(ROOT), folder=str(tmp_path))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    full, room = done.stdout.splitlines()
+    sentence = "The vector store does not work; search goes by words only"
+    assert full == f"False {sentence} | searched by words only: {sentence} | Page bc", done.stderr[-2000:]
+    assert room == "True 150 runbooks, 0 past incidents; words and vectors (fake)", done.stderr[-2000:]
+
+
 @pytest.mark.slow
 async def test_the_real_model_finds_what_is_said_in_other_words(tmp_path: Path) -> None:
     sources = [markdown_folder(ROOT / "runbooks", RUNBOOK)]

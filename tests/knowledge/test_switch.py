@@ -10,9 +10,11 @@ import pytest
 from bot.domain.document import Audience, Document, DocumentKind, Inquiry
 from bot.errors import BadSettings
 from bot.knowledge import index as rules
+from bot.knowledge import making
 from bot.knowledge.chroma import ChromaFolder
-from bot.knowledge.index import Turn, VectorIndex
+from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
+from bot.knowledge.making import Turn
 from bot.knowledge.pieces import Part, Piece
 from bot.ports import Embedder
 from tests.knowledge.embedding import FakeEmbedder
@@ -181,7 +183,7 @@ class Taken(Turn):
 
 
 def test_only_the_replica_whose_turn_it_is_embeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "WAIT", 0.0)
+    monkeypatch.setattr(making, "WAIT", 0.0)
     store, theirs, mine = ChromaFolder(tmp_path), FakeEmbedder(), FakeEmbedder()
     other = VectorIndex(store, lambda: theirs)
     other.open()
@@ -194,7 +196,7 @@ def test_only_the_replica_whose_turn_it_is_embeds(tmp_path: Path, monkeypatch: p
 
 
 def test_a_replica_that_died_in_its_turn_is_followed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "WAIT", 0.0)
+    monkeypatch.setattr(making, "WAIT", 0.0)
     store, mine = ChromaFolder(tmp_path), FakeEmbedder()
     other = VectorIndex(store, FakeEmbedder)
     other.open()
