@@ -99,6 +99,12 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
             "decision",
             lambda: dict(bot.desk.decided),
         )
+        meters.watch(
+            "tocsin_knowledge_vectors",
+            "Vectors of runbooks and past incidents that are being made: how many are, of how many; 0 while none are.",
+            "state",
+            lambda: dict(zip(("made", "wanted"), map(float, bot.desk.library.making), strict=True)),
+        )
         drain = Drain(bot.desk, bot.readers, told(), meters=meters)
         worker = Worker(bot.db, bot.work, bot.handlers)
         web = Server(_pages(bot, drain, worker, meters), str(house))
