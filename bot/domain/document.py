@@ -100,6 +100,11 @@ class Found:
     likeness: str = ""  # of a past incident: "same as", "like", "possibly like"
     steps: tuple[str, ...] = ()  # of a runbook: the list items and commands of the section that fit, as Markdown lines
 
+    def steps_beyond(self, shown: str) -> tuple[str, ...]:
+        """The steps that are not to be read in what is shown of the passage already."""
+        told = " ".join(shown.split())
+        return tuple(step for step in self.steps if step.strip("`…") not in told)
+
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:

@@ -127,7 +127,7 @@ def what_next(incident: Incident | None, diagnosis: Diagnosis | None, runbooks: 
         lines += [f"- Most useful missing source: {quote(m)}" for m in diagnosis.missing[:1]]
     for f in runbooks[:2]:
         mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)
-        lines.append(f"\n**Runbook: {quote(f.document.title)}** › {quote(f.section)} {mark}\n{_steps(f.passage)}")
+        lines.append(f"\n**Runbook: {quote(f.document.title)}** › {quote(f.section)} {mark}\n{_told(f)}")
     if not lines:
         return notes.answer(["I have no open incident and no runbook that fits this. Name a service or an alert."])
     return notes.answer([*lines, *([note] if note else [])])
@@ -177,7 +177,7 @@ def from_runbooks(runbooks: Sequence[Found], note: str) -> Answer:
     lines = []
     for f in runbooks[:2]:
         mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)
-        lines.append(f"**{quote(f.document.title)}** › {quote(f.section)} {mark}\n{_steps(f.passage)}")
+        lines.append(f"**{quote(f.document.title)}** › {quote(f.section)} {mark}\n{_told(f)}")
     return notes.answer([*lines, *([note] if note else [])])
 
 
@@ -186,9 +186,9 @@ def handover(entries: Sequence[Entry], most: int = 12) -> tuple[Entry, ...]:
     return tuple(entries) if len(entries) <= most else (entries[0], *entries[-(most - 1) :])
 
 
-def _steps(passage: str, most: int = 900) -> str:
-    """The passage as it stands, cut at a line's end."""
-    if len(passage) <= most:
-        return passage
-    cut = passage[:most]
-    return cut[: max(cut.rfind("\n"), most // 2)] + "\n…"
+def _told(found: Found, most: int = 900) -> str:
+    """The passage as it stands, cut at a line's end, and the steps that fit and stand further down."""
+    cut = found.passage if len(found.passage) <= most else found.passage[:most]
+    shown = cut if cut == found.passage else cut[: max(cut.rfind("\n"), most // 2)] + "\n…"
+    further = "".join(f"\n- {step}" for step in found.steps_beyond(shown))
+    return f"{shown}\n\nFurther down:{further}" if further else shown

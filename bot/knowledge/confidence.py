@@ -36,11 +36,13 @@ class Confidence:
 
 
 _JUDGES = {
-    (DocumentKind.RUNBOOK, True): Confidence(8.2, 6.0, 14.2, -12.0, shown=0.30, beside=0.01, possible=0.10, asked=0.01),
-    (DocumentKind.RUNBOOK, False): Confidence(11.0, 9.2, 0.0, -4.7, shown=0.40, beside=0.02, possible=0.20, asked=0.05),
+    (DocumentKind.RUNBOOK, True): Confidence(8.2, 6.0, 14.2, -12.0, shown=0.50, beside=0.01, possible=0.10, asked=0.01),
+    (DocumentKind.RUNBOOK, False): Confidence(11.0, 9.2, 0.0, -4.7, shown=0.45, beside=0.02, possible=0.20, asked=0.05),
     (DocumentKind.INCIDENT, True): Confidence(8.0, 0.0, 10.0, -5.5, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
     (DocumentKind.INCIDENT, False): Confidence(14.0, 0.0, 0.0, -3.4, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
 }
+
+FOLDER_ODDS = 2.0  # added to the odds of a document whose folder a label names, by judgement
 
 
 def judge(kind: DocumentKind, *, by_meaning: bool) -> Confidence:

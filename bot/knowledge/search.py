@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry, Tier
-from bot.knowledge.confidence import judge
+from bot.knowledge.confidence import FOLDER_ODDS, judge
 from bot.knowledge.documents import Section, sections
 from bot.knowledge.kinship import Kinship
 from bot.knowledge.likeness import Likeness, Mask, weights
@@ -89,11 +89,11 @@ class Corpus:
         coverage, pairs = visible * self._likeness.coverage(shaped), visible * self._likeness.pairs(shaped)
         cosine = {part: visible * c for part, c in self._cosines(vectors).items()} if vectors is not None else None
         nearest = np.max(list(cosine.values()), axis=0) if cosine else np.zeros(len(self.documents))
-        confidence = judge(self.kind, by_meaning=vectors is not None)
-        kin = self._kinship.odds(inquiry)
-        sure = 1 / (1 + np.exp(-confidence.odds(coverage, pairs, nearest) - kin))
         parts = self._likeness.parts(shaped, inquiry, coverage, pairs, cosine, visible)
+        kin = self._kinship.odds(inquiry)
         parts |= {"services": self._service_bonus(inquiry.services), "kin": KIN_COUNTS * kin}
+        confidence = judge(self.kind, by_meaning=vectors is not None)
+        sure = 1 / (1 + np.exp(-confidence.odds(coverage, pairs, nearest) - kin - FOLDER_ODDS * (parts["folder"] > 0)))
         fused = np.where(visible, np.sum(list(parts.values()), axis=0), -np.inf)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]

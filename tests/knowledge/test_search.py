@@ -124,3 +124,35 @@ def test_searching_a_thousand_pages_by_words_takes_milliseconds() -> None:
     for _ in range(20):
         pages.rank(inquiry, most=20)
     assert (time.process_time() - start) / 20 < 0.02
+
+
+def test_a_section_is_quoted_with_the_steps_that_fit() -> None:
+    filler = "\n\n".join(f"Paragraph {n} about something else entirely, to fill the page." for n in range(12))
+    page = ("Broker lags", f"{filler}\n\n1. Restart the lagging broker.\n2. Buy cake.", ("BrokerLag",), ())
+    pages = corpus(page)
+    inquiry = Inquiry("BrokerLag", "broker lags, restart it")
+    found = pages.found(pages.rank(inquiry)[0], inquiry)
+    assert found.steps == ("Restart the lagging broker.", "Buy cake.")
+    assert found.steps_beyond(found.passage) == found.steps
+    assert found.steps_beyond(page[1]) == ()
+
+
+def test_an_alert_labelled_with_the_name_of_a_folder_means_the_pages_in_it() -> None:
+    pages = [
+        Document(id=f, kind=DocumentKind.RUNBOOK, title="Restarts", text="Restarts.", path=f"{f}/a.md") for f in ("web", "db")
+    ]
+    ranked = Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "restarts", labels={"type": "DB"}))
+    assert ranked[0].number == 1
+    assert Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "restarts", labels={"type": "Web"}))[0].number == 0
+
+
+def test_neighbouring_words_tell_pages_of_the_same_words_apart() -> None:
+    pages = [
+        Document(id=n, kind=DocumentKind.RUNBOOK, title=f"Page {n}", text=text)
+        for n, text in (
+            ("a", "the queue is full of disk errors and slow writes"),
+            ("b", "slow disk writes, errors; the queue is full"),
+        )
+    ]
+    assert Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "errors because of slow disk writes"))[0].number == 1
+    assert Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "full of disk errors"))[0].number == 0

@@ -332,6 +332,10 @@ VIEWS: Mapping[str, Shown] = {
     "timeline": TimelineView(INCIDENT, ENTRIES),
     "catchup": CatchupView(replace(CARD, action=ACTION), ENTRIES, (CHANGE,)),
     "runbooks": RunbookView("payments retries", (FOUND,), "found by words only: the vectors are not ready yet"),
+    "runbooks_steps": RunbookView(
+        "payments retries",
+        (replace(FOUND, steps=("Lower the retries", "`kubectl rollout undo deployment/payments`", "Tell <!here> *everybody*.")),),
+    ),
     "runbooks_none": RunbookView("the printer is on fire", ()),
     "confirm": ConfirmView(RESOLVED, CONVICTED),
     "confirm_unknown": ConfirmView(RESOLVED, None),
