@@ -12,6 +12,7 @@ from bot.errors import BotError
 from bot.knowledge.confidence import judge
 from bot.knowledge.documents import Source
 from bot.knowledge.index import VectorIndex
+from bot.knowledge.memory import give_back
 from bot.knowledge.pieces import audience_of, pieces
 from bot.knowledge.query import shape
 from bot.knowledge.search import NEAREST, Corpus, Ranked, Vectors
@@ -185,7 +186,11 @@ class Library:
                 why = self._trouble or self._waiting_for
             else:
                 try:
-                    vectors = self._index.nearest(corpus.kind, sentence, NEAREST, self._seen_by(corpus.kind, inquiry.audience))
+                    if self._index.reads(corpus.kind, sentence):
+                        seen = self._seen_by(corpus.kind, inquiry.audience)
+                        vectors = self._index.nearest(corpus.kind, sentence, NEAREST, seen)
+                    else:
+                        why = "the embedding model does not read this language"
                 except BotError as error:
                     log.warning("Searched by words only: %s", error)
                     why = error.for_people.rstrip(".")
@@ -255,6 +260,7 @@ class Library:
             self._trouble = error.for_people.rstrip(".")
         finally:
             self._made = (0, 0)
+            give_back()
 
     def _forget(self, id: str) -> None:
         with self._write:
