@@ -191,7 +191,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled_by_twenty_kills(tmp_path:
 @pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_or_doubled_by_twenty_kills_on_postgresql(postgres: Postgres) -> None:
     with postgres.a_database() as url:
-        await killed_again_and_again(url, 20, random.Random(3))
+        await killed_again_and_again(url, 20, random.Random(3), apart=False)
 
 
 async def test_a_process_told_to_stop_finishes_what_it_holds(tmp_path: Path) -> None:
