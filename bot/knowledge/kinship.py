@@ -60,15 +60,19 @@ class Kinship:
         self._numbers = {documents[n].id: n for n in self._sides}
         self._placed = np.array([n in self._sides and bool(d.services) for n, d in enumerate(documents)], dtype=bool)
         self._with: dict[str, set[int]] = {}
+        self._alerts: dict[str, set[int]] = {}
         for number, sides in self._sides.items():
             for mark in _marks(sides):
                 self._with.setdefault(mark, set()).add(number)
+            for name in sides.alerts.values():
+                self._alerts.setdefault(name, set()).add(number)
 
     def odds(self, inquiry: Inquiry) -> Scores:
         """What is added to the logarithm of the odds that each document is like the inquiry; minus infinity for those unmeant."""
         odds = np.where(self._placed & bool(inquiry.services), STRANGERS, 0.0)
         asked = _Sides.asked(inquiry)
-        for number in set().union(*(self._with.get(mark, ()) for mark in _marks(asked))):
+        akin = (there for name, there in self._alerts.items() if any(_alike(name, a) for a in asked.alerts.values()))
+        for number in set().union(*akin, *(self._with.get(mark, ()) for mark in _marks(asked))):
             odds[number] = _kin(self._sides[number], asked).odds or odds[number]
         for id in inquiry.without:
             if id in self._numbers:
@@ -99,10 +103,10 @@ class _Sides:
 
 
 def _marks(sides: "_Sides") -> set[str]:
-    """By which two sides find each other: without one in common they have nothing in common."""
+    """By which two sides find each other, besides alerts: without one in common their services have nothing in common."""
     services = {f"at {s}" for s in (*sides.services, *sides.near)}
     kinds = {f"role {kind}" for s in sides.services if (kind := role(s))}
-    return services | kinds | {f"word {w}" for name in sides.alerts.values() for w in _said(name)}
+    return services | kinds
 
 
 def kin(document: Document, inquiry: Inquiry) -> Kin:
@@ -114,6 +118,10 @@ def family(one: str, other: str) -> bool:
     """Two alert names are of one family: half of their words, or more, are the same."""
     a, b = _said(one), _said(other)
     return bool(a and b) and len(a & b) / len(a | b) >= OF_ONE_FAMILY
+
+
+def _alike(one: str, other: str) -> bool:
+    return normal(one) == normal(other) or family(one, other)
 
 
 @lru_cache(maxsize=16_384)
