@@ -38,7 +38,7 @@ def a_server(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     words = [f"{get_path('scripts')}/chroma", "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as server:
         try:
-            for _ in range(100):
+            for _ in range(300):
                 with contextlib.suppress(OSError):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/heartbeat", timeout=1).read()
                     break
