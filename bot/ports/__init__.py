@@ -15,8 +15,12 @@ from bot.ports.chat import (
     Telling,
 )
 from bot.ports.knowledge import (
+    CheckStore,
+    DraftStore,
     IncidentHistory,
     PastStore,
+    Proposals,
+    QueryProbe,
     SuggestionStore,
 )
 from bot.ports.models import (
@@ -108,6 +112,7 @@ __all__ = [
     "ChangeSource",
     "ChangeStore",
     "Channel",
+    "CheckStore",
     "Claimed",
     "Clock",
     "Connector",
@@ -117,6 +122,7 @@ __all__ = [
     "Deployer",
     "DiagnosisStore",
     "DocumentSource",
+    "DraftStore",
     "Embedder",
     "Event",
     "EvidenceSource",
@@ -143,6 +149,8 @@ __all__ = [
     "Parsed",
     "PastStore",
     "Problem",
+    "Proposals",
+    "QueryProbe",
     "RawDocument",
     "ReachStore",
     "Reached",

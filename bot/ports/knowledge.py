@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.care import Check, Draft, Health, Proposal
 from bot.domain.past import PastIncident, Surroundings
 from bot.domain.suggestion import Judgement, Subject
 from bot.ports.work import Transaction
@@ -52,3 +53,55 @@ class IncidentHistory(Protocol):
 
     def incidents(self, since: datetime) -> AsyncIterator[PastIncident]:
         """Those that began since a time, the oldest first, each once. Raises Unavailable, NotAllowed, BadPayload."""
+
+
+class CheckStore(Protocol):
+    """What of the runbooks was tried and how it went, and since when each of them is known."""
+
+    def all(self, tx: Transaction) -> tuple[Check, ...]:
+        """Every check."""
+
+    def put(self, tx: Transaction, checks: Sequence[Check]) -> None:
+        """Insert or replace by document, kind and text."""
+
+    def drop(self, tx: Transaction, checks: Sequence[Check]) -> None:
+        """Forget these."""
+
+    def since(self, tx: Transaction) -> Mapping[str, datetime]:
+        """Since when each runbook is known, by its id."""
+
+    def meet(self, tx: Transaction, documents: Collection[str], at: datetime) -> None:
+        """These are all the runbooks there are; those that are new are known since now, the others are forgotten."""
+
+
+class DraftStore(Protocol):
+    """Drafted runbooks."""
+
+    def get(self, tx: Transaction, id: str) -> Draft | None:
+        """One draft."""
+
+    def put(self, tx: Transaction, draft: Draft) -> None:
+        """Insert or replace."""
+
+    def of_incident(self, tx: Transaction, incident_id: str) -> tuple[Draft, ...]:
+        """The drafts of one incident, the newest first."""
+
+    def waiting(self, tx: Transaction) -> tuple[Draft, ...]:
+        """Those that nobody has decided on, the oldest first."""
+
+
+class QueryProbe(Protocol):
+    """Where queries of runbooks can be tried without changing anything. Both methods raise Unavailable."""
+
+    async def health(self, query: str, metrics: Collection[str]) -> tuple[Health, str]:
+        """How the query fares now, and why for people; `metrics` are the names in it."""
+
+    async def alerts(self) -> frozenset[str] | None:
+        """The names of the alerts that rules can fire; None where it does not tell."""
+
+
+class Proposals(Protocol):
+    """A forge that a file can be proposed to. Raises Unavailable, NotAllowed, NotFound, BadPayload."""
+
+    async def propose(self, proposal: Proposal) -> str:
+        """The address of the pull request with this file; the same proposal again is the same pull request."""

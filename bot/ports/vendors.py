@@ -14,7 +14,7 @@ from bot.domain.change import Change, Commit, Version
 from bot.domain.handling import Deed, Handling
 from bot.domain.telemetry import Readings, Window
 from bot.domain.ticket import Ticket, TicketStatus
-from bot.ports.knowledge import IncidentHistory
+from bot.ports.knowledge import IncidentHistory, Proposals, QueryProbe
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,3 +378,5 @@ class Connector:
     tracker: Callable[[BaseModel], Tracker | None] | None = None
     watcher: Callable[[BaseModel], Watcher | None] | None = None
     history: Callable[[BaseModel, str], IncidentHistory | None] | None = None  # also gets a query: JQL, a label
+    probe: Callable[[BaseModel], QueryProbe | None] | None = None
+    proposals: Callable[[BaseModel], Proposals | None] | None = None

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.errors import BadPayload
-from bot.ports import Connector, EvidenceSource
+from bot.ports import Connector, EvidenceSource, QueryProbe
+from connectors.prometheus.probe import PrometheusProbe
 
 NAME = "prometheus"
 MOST_POINTS = 720
@@ -167,10 +168,17 @@ def _source(settings: BaseModel) -> EvidenceSource | None:
     return Prometheus(settings) if isinstance(settings, PrometheusSettings) and settings.url else None
 
 
+def _probe(settings: BaseModel) -> QueryProbe | None:
+    if not isinstance(settings, PrometheusSettings) or not settings.url:
+        return None
+    return PrometheusProbe(settings.url, settings.token.get_secret_value() if settings.token else "")
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="Prometheus",
     settings=PrometheusSettings,
     help='url of the HTTP API; token if it asks for one; selector says how a service is found, such as {{app="{service}"}}',
     evidence=_source,
+    probe=_probe,
 )
