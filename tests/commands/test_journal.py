@@ -15,7 +15,7 @@ from bot.domain.alert import Alert, Severity
 from bot.domain.conversation import Role, Said
 from bot.domain.document import DocumentKind, Inquiry
 from bot.domain.evidence import Confidence, Diagnosis, Verdict
-from bot.domain.incident import Entry, EntryKind
+from bot.domain.incident import Entry, EntryKind, Status
 from bot.domain.interaction import Feature, Feedback, Interaction, Opinion
 from bot.domain.view import Place
 from bot.durable.work import DurableWork
@@ -282,8 +282,15 @@ def test_what_is_left_of_an_erased_person_is_still_whole(running: SqlDatabase, t
     assert (audit[3].deed, audit[3].subject) == ("erased a person", alias)
 
 
+def _over(tx: Transaction) -> None:
+    incident = STORES.incidents.get(tx, "i1")
+    assert incident is not None
+    STORES.incidents.save(tx, replace(incident, status=Status.RESOLVED, resolved_at=NOON))
+
+
 async def test_past_incidents_are_found_without_the_name_after_the_next_sync(running: SqlDatabase, tmp_path: Path) -> None:
     leave_traces(running)
+    running.write_now(_over)
     library = Library([lambda: running.read_now(lambda tx: confirmed_incidents(tx, STORES))], None)
     await library.sync()
     assert NAME in library.documents[0].text
