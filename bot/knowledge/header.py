@@ -17,7 +17,7 @@ _MEANS = {
 _LINE = re.compile(r"^(?:[-*+]\s+)?\**([A-Za-z][A-Za-z ]{2,24}?)\**\s*:\s*\**\s*(\S.{0,500})$")
 _RULE = re.compile(r"^\|?(?:\s*:?-{2,}:?\s*\|)+(?:\s*:?-{2,}:?\s*)?\|?$")
 _LINK = re.compile(r"\[([^\]\[]{1,300})\]\([^()\s]{0,500}\)")
-_BETWEEN = re.compile(r"\s*(?:,|;|<br ?/?>)\s*")
+_BETWEEN = re.compile(r"\s*(?:,|;|<br ?/?>|\bor\b)\s*")
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y")
 
 
@@ -31,7 +31,7 @@ def header(text: str) -> Mapping[str, object]:
         word = _MEANS.get(" ".join(key.lower().split()))
         if word is None or word in found:
             continue
-        values = [v for part in _BETWEEN.split(value)[:MOST_VALUES] if (v := _plain(part))]
+        values = [v for part in _BETWEEN.split(value)[:MOST_VALUES] if (v := _plain(part)) and "://" not in v]
         if word == "reviewed":
             found |= {word: day} if (day := _date(_plain(value))) else {}
         elif word == "owner":

@@ -108,6 +108,8 @@ async def test_a_large_page_is_read_by_a_process_of_its_own() -> None:
         ("# T\n\nText.\n\n## More\n\nOwner: late\n", {}),
         ("# T\nService: the one that takes all the payments\n", {}),
         ("# T\nLast reviewed: never\n", {}),
+        ("# T\n- **Alerts**: https://alerts.example/#/alerts\n", {}),
+        ("# T\nAlert: `TooMany` or `TooFew`\n", {"alerts": ["TooMany", "TooFew"]}),
     ],
 )
 def test_the_lines_below_the_first_heading_say_whose_it_is(top: str, found: dict[str, object]) -> None:
