@@ -9,6 +9,8 @@ import pytest
 from bot.errors import BadSettings
 from bot.evals.metrics import hit_at, ndcg_at, percentile, reciprocal_rank
 from bot.evals.retrieval import run_retrieval
+from bot.knowledge import likeness
+from tests.evals import ablation
 from tests.knowledge.embedding import FakeEmbedder
 
 KEYS = [
@@ -100,6 +102,16 @@ async def test_the_corpus_is_embedded_once(data: dict[str, Path]) -> None:
     again = FakeEmbedder()
     await run(data, "q_text", again)
     assert not any("Certificate" in text for text in again.texts)
+
+
+async def test_what_an_ablation_leaves_out_is_back_afterwards(data: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    before = dict(likeness.SHARES)
+    files = ["--docs", str(data["docs"]), "--queries", str(data["queries"]), "--cache", str(data["cache"])]
+    await ablation.main(files, FakeEmbedder())
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("| everything | 1.000 / 1.000 / 1.000 |")
+    assert len(lines) == 2 + len(ablation.LEFT_OUT) + 2
+    assert before == likeness.SHARES
 
 
 async def test_a_file_that_is_no_jsonl_is_refused_by_name(data: dict[str, Path]) -> None:
