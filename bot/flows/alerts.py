@@ -11,9 +11,10 @@ from bot.domain.belonging import belongings
 from bot.domain.incident import Entry, Incident, Status
 from bot.flows.announce import announce_all
 from bot.flows.desk import Desk
+from bot.flows.holds import release_at
 from bot.flows.investigation import look_all
 from bot.flows.linking import linked
-from bot.flows.noise import Quiet, release_at
+from bot.flows.noise import Quiet
 from bot.flows.regroup import fold
 from bot.flows.settling import settle_later
 from bot.incidents.bundles import Joined, arrival
@@ -66,7 +67,7 @@ def on_tidied(tx: Transaction, batch: Sequence[Alert], desk: Desk) -> None:
     owners = _owners(touched)
     desk.alerts.save(tx, (one.problem(now, owners.get(fp) or quiet.home(one)) for fp, one in news.items()))
     desk.alerts.seen(tx, _sightings(news.values(), owners, quiet))
-    _told_now(tx, quiet.company, owners, desk)
+    _told_now(tx, quiet.holds.company, owners, desk)
     quiet.keep(owners)
     _write(tx, touched.values(), now, desk)
     linked(tx, batch, desk)
@@ -92,9 +93,9 @@ def _release(tx: Transaction, at: datetime, desk: Desk) -> None:
     incidents = {i.id: i for i in desk.incidents.live(tx, resolved_since=now - desk.limits.reopen, hold=True)}
     quiet = Quiet(tx, news, incidents, now, desk)
     quiet.again(due)
-    freed = {fp: one for fp, one in news.items() if fp not in quiet.held}
+    freed = {fp: one for fp, one in news.items() if fp not in quiet.holds.held}
     owners = _owners(touched := _gathered(tx, freed, incidents, now, desk, quiet))
-    _told_now(tx, freed | quiet.company, owners, desk)
+    _told_now(tx, freed | quiet.holds.company, owners, desk)
     quiet.keep(owners)
     _write(tx, touched.values(), now, desk)
     _fold(tx, quiet, desk)
@@ -104,7 +105,7 @@ def _release(tx: Transaction, at: datetime, desk: Desk) -> None:
 
 
 def _fold(tx: Transaction, quiet: Quiet, desk: Desk) -> None:
-    for storm, early in quiet.swallowed.items():
+    for storm, early in quiet.storms.swallowed.items():
         fold(tx, early, storm, desk)
 
 
@@ -168,7 +169,7 @@ def _gathered(
     homeless: list[News] = []
     for one in news.values():
         home = home_of(one, incidents, desk.limits.reopen)
-        if one.fingerprint in quiet.held:
+        if one.fingerprint in quiet.holds.held:
             continue
         if home is not None:
             touched.setdefault(home.id, Touched(home, home)).news.append(one)
@@ -196,7 +197,7 @@ def _place(
     quiet: Quiet,
 ) -> None:
     """Those without a home join an incident or open one, unless all that would open it is held, or a storm takes them."""
-    news = {one.fingerprint: one for one in homeless} | dict(quiet.meet())
+    news = {one.fingerprint: one for one in homeless} | dict(quiet.company.meet())
     shipped = touching(desk.changes.between(tx, now - desk.limits.window, now))
     arrivals = [arrival(one.fingerprint, one.begins[0], desk.catalogue(), now, shipped) for one in news.values()]
     said = belongings(desk.belongings.said(tx, list(news)))
@@ -208,16 +209,16 @@ def _place(
             mine = touched.setdefault(id, Touched(incidents[id], incidents[id]))
             mine.joined = joined
             mine.news += [news[j.arrival.fingerprint] for j in joined]
-    opens = [g for g in placing.opens if not _waits_already(g, quiet) and quiet.passes(g) and not quiet.alone(g)]
+    opens = [g for g in placing.opens if not quiet.company.wait_already(g) and quiet.passes(g) and not quiet.company.alone(g)]
     came = [one for some in (*joins.values(), *opens) for one in some]
-    quiet.let_go(one.arrival.fingerprint for one in came if one.arrival.fingerprint in quiet.company)
+    quiet.company.let_go(one.arrival.fingerprint for one in came)
     begins = Counter(one.arrival.alert.environment for one in came)
-    weather = {environment: quiet.storm(environment, count) for environment, count in begins.items()}
+    weather = {environment: quiet.storms.weather(environment, count) for environment, count in begins.items()}
     folded: dict[str, list[Joined]] = {}
     number = desk.incidents.next_number(tx) if opens else 0
     for group in opens:
         environment = group[0].arrival.alert.environment
-        if quiet.folds(group, weather[environment]):
+        if quiet.storms.folds(group, weather[environment]):
             folded.setdefault(environment, []).extend(joined_by(group, weather[environment], desk.quiet))
             continue
         fresh = opened(desk.new_id(), number, group, now)
@@ -227,24 +228,19 @@ def _place(
         home = incidents.get(weather[environment].incident_id)
         if home is not None and home.status is not Status.CLOSED:
             mine = touched.setdefault(home.id, Touched(home, home if home.live else reopened(home, now)))
-            quiet.stormed(environment, home.id, new=False)
+            quiet.storms.stormed(environment, home.id, new=False)
         else:
             fresh = replace(opened(desk.new_id(), number, taken, now), storm=True)
             number += 1
             mine = touched[fresh.id] = Touched(None, fresh)
-            quiet.stormed(environment, fresh.id, new=True)
+            quiet.storms.stormed(environment, fresh.id, new=True)
         mine.joined = (*mine.joined, *taken)
         mine.news += [news[j.arrival.fingerprint] for j in taken]
 
 
 def _sure(joined: Sequence[Joined], unsure: Collection[str], key: str, quiet: Quiet) -> tuple[Joined, ...]:
     """Those that join at once; of the others those that do not wait."""
-    return tuple(one for one in joined if one.arrival.fingerprint not in unsure or not quiet.waits(one, key))
-
-
-def _waits_already(group: Sequence[Joined], quiet: Quiet) -> bool:
-    """All of them wait already."""
-    return all(one.arrival.fingerprint in quiet.company for one in group)
+    return tuple(one for one in joined if one.arrival.fingerprint not in unsure or not quiet.company.waits(one, key))
 
 
 def _sightings(news: Iterable[News], owners: Mapping[str, str], quiet: Quiet) -> list[Sighting]:
@@ -253,8 +249,8 @@ def _sightings(news: Iterable[News], owners: Mapping[str, str], quiet: Quiet) ->
             event.alert,
             event.fingerprint,
             event.instance,
-            quiet.verdict(event.fingerprint, verdict),
-            owners.get(one.fingerprint) or quiet.owner(one.fingerprint),
+            quiet.holds.verdict(event.fingerprint, verdict),
+            owners.get(one.fingerprint) or quiet.holds.owner(one.fingerprint),
         )
         for one in news
         for event, verdict in one.events

@@ -16,7 +16,7 @@ from bot.errors import NotFound
 from bot.flows import quieting, regroup
 from bot.flows.alerts import release
 from bot.flows.arming import switch_name
-from bot.flows.noise import release_overdue
+from bot.flows.holds import release_overdue
 from bot.incidents.noise.matchers import BadMatcher
 from bot.incidents.noise.rules import read_noise
 from bot.storage.alerts import alerts as alert_rows
