@@ -22,6 +22,7 @@ from bot.commands import (
     manifest,
     noise,
     route,
+    runbooks,
     serve,
     standin,
     work,
@@ -47,6 +48,7 @@ GROUPS = (
     change,
     incidents,
     links,
+    runbooks,
     work,
 )
 

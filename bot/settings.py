@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from bot.domain.alert import Severity
+from bot.domain.care import CareLimits
 from bot.domain.noise import NoiseLimits
 from bot.errors import BadSettings
 from bot.flows.desk import Budgets, Limits, Ticketing
@@ -87,6 +88,14 @@ class KnowledgeSettings(Section):
     embedder_key: SecretStr | None = None
     vector_url: str = ""  # a Chroma server; without one the vectors lie in data_dir
     vector_token: SecretStr | None = None
+    review_days: int = Field(180, gt=0)  # a runbook that was reviewed longer ago is stale
+    unused_days: int = Field(90, gt=0)  # one that nobody was shown, linked or found useful for so long is unused
+    check_at: str = Field("03:30", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")  # when queries and links of runbooks are tried
+    check_most: int = Field(300, ge=0)  # in one night; 0 is never
+    drafts: str = ""  # "github" or "gitlab": approved drafts become pull requests; "": files of the first runbook folder
+    drafts_repository: str = Field("", pattern=r"^([\w.-]+(/[\w.-]+)+)?$")
+    drafts_path: str = Field("", pattern=r"^([\w.-]+(/[\w.-]+)*)?$")  # where runbooks lie in it
+    drafts_branch: str = Field("", pattern=r"^[\w./-]{0,200}$")  # "" is its default branch
 
 
 class IncidentSettings(Section):
@@ -250,6 +259,12 @@ class Settings(Section):
         """What becomes a ticket, in the form that the stories use."""
         t = self.tickets
         return Ticketing(t.tracker, t.open_at, t.reports, timedelta(minutes=t.window_minutes))
+
+    @property
+    def care(self) -> CareLimits:
+        """When a runbook needs its owner, in the form that the stories use."""
+        k = self.knowledge
+        return CareLimits(k.review_days, k.unused_days, k.check_most)
 
     @property
     def quiet(self) -> NoiseLimits:

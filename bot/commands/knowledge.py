@@ -48,6 +48,11 @@ async def _search(args: argparse.Namespace) -> int:
         return await _found(args, library)
 
 
+def linked(link: str, anchor: str) -> str:
+    """The address of a section, as far as its document has one."""
+    return f"{link.partition('#')[0]}#{anchor}" if link and anchor else link
+
+
 async def _found(args: argparse.Namespace, library: "Library") -> int:
     await library.sync(progress)
     kind = DocumentKind.INCIDENT if args.incidents else DocumentKind.RUNBOOK
@@ -61,6 +66,11 @@ async def _found(args: argparse.Namespace, library: "Library") -> int:
                 "tier": f.tier.value,
                 "score": f.score,
                 "source": f.document.source,
+                "anchor": f.anchor,
+                "link": linked(f.document.link, f.anchor),
+                "path": f.document.path,
+                "passage": f.passage,
+                "steps": list(f.steps),
             }
             for f in found.found
         ]

@@ -33,6 +33,9 @@ class Deed(StrEnum):
     SERVICE_UNMAP = "service_unmap"
     SUGGESTION_JUDGE = "suggestion_judge"
     SUGGESTION_LINK = "suggestion_link"
+    DRAFT_RUNBOOK = "draft_runbook"
+    DRAFT_APPROVE = "draft_approve"
+    DRAFT_DISCARD = "draft_discard"
 
 
 class More(StrEnum):

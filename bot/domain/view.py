@@ -8,6 +8,7 @@ from datetime import datetime
 
 from bot.domain.action import Action, ActionKind
 from bot.domain.attribution import ServiceMapping, Unmatched
+from bot.domain.care import Draft
 from bot.domain.change import Change
 from bot.domain.document import Found
 from bot.domain.evidence import Diagnosis, Thought
@@ -139,6 +140,7 @@ class ConfirmView:
     incident: Incident
     diagnosis: Diagnosis | None
     quiet: bool = False
+    may_draft: bool = False  # no runbook is there for it, and one can be drafted from what people did
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,37 @@ class UnmatchedView:
     mappings: tuple[ServiceMapping, ...]
     services: tuple[str, ...]
     as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CareRow:
+    """A runbook, or an alert without one, and what is to be said of it."""
+
+    title: str
+    owner: str
+    lines: tuple[str, ...]
+    link: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CareView:
+    """What of the runbooks needs somebody, the worst first; `count` are all there are, `empty` what is said of none."""
+
+    title: str
+    rows: tuple[CareRow, ...]
+    count: int
+    note: str
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftView:
+    """A drafted runbook, for the thread of its incident; `to` says where it goes once somebody approves it."""
+
+    draft: Draft
+    key: str  # "INC-42"
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,4 +279,6 @@ Shown = (
     | EvidenceView
     | ThoughtView
     | UnmatchedView
+    | CareView
+    | DraftView
 )

@@ -15,7 +15,7 @@ from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
-from bot.flows import noise_command, regrouping, ticketing
+from bot.flows import care, noise_command, regrouping, ticketing
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
 from bot.flows.carrying import tell_vendors
@@ -40,7 +40,7 @@ USAGE = {
     "| merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
     "deploy": "/deploy <service> <version> [environment]",
     "rollback": "/rollback <service> [version] [environment]",
-    "runbook": "/runbook <question>",
+    "runbook": "/runbook <question> | stale | missing | unused",
     "tocsin": "/tocsin help | status | route <service> [SEVn] | model on|off|status | budget [INC-n] "
     "| noise status|list|explain|arm|disarm "
     "| listen here on|off",
@@ -199,6 +199,8 @@ async def _order(request: CommandRequest, desk: Desk) -> Shown:
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
     if not request.text.strip():
         return _usage("runbook")
+    if len(request.words) == 1 and request.words[0] in care.WHICH:
+        return await care.on_care(request, desk)
     began = time.perf_counter()
     text = redact(request.text)
     reader = Reader(desk, channel=request.channel, person=request.person.id)

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from bot.actions.policy import Policies
 from bot.domain.alert import Severity
+from bot.domain.care import CareLimits
 from bot.domain.noise import NoiseLimits
 from bot.domain.service import Catalogue
 from bot.flows.vitals import Vitals
@@ -22,12 +24,14 @@ from bot.ports import (
     CardStore,
     ChangeSource,
     ChangeStore,
-    CopyStore,
     Channel,
+    CheckStore,
     Clock,
+    CopyStore,
     Database,
     Deployer,
     DiagnosisStore,
+    DraftStore,
     EvidenceSource,
     InboxStore,
     IncidentStore,
@@ -37,6 +41,8 @@ from bot.ports import (
     NoiseStore,
     Pager,
     PastStore,
+    Proposals,
+    QueryProbe,
     ReachStore,
     Responder,
     Schedules,
@@ -87,6 +93,17 @@ class Ticketing:
 
 
 @dataclass(frozen=True, slots=True)
+class Drafting:
+    """Where an approved draft of a runbook goes: to a repository that a forge takes proposals for, else into a folder."""
+
+    folder: Path | None = None
+    proposals: Proposals | None = None
+    repository: str = ""
+    path: str = ""  # below which runbooks lie in the repository
+    branch: str = ""  # "" is the repository's default one
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """Stores, chat, clock and rules, picked in `bot.wiring`; tests pass their own."""
 
@@ -114,6 +131,8 @@ class Desk:
     reach: ReachStore
     suggestions: SuggestionStore
     past: PastStore
+    checks: CheckStore
+    drafts: DraftStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]
@@ -127,11 +146,14 @@ class Desk:
     responders: Mapping[str, Responder] = field(default_factory=dict)
     silence_sources: Mapping[str, SilenceSource] = field(default_factory=dict)
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
+    probes: tuple[QueryProbe, ...] = ()
     model: Model | None = None
     vitals: Vitals = field(default_factory=Vitals)
     budgets: Budgets = Budgets()
     ticketing: Ticketing = Ticketing()
     limits: Limits = Limits()
+    care: CareLimits = field(default_factory=CareLimits)
+    drafting: Drafting = Drafting()
     quiet: NoiseLimits = field(default_factory=NoiseLimits)
     noise_rules: Callable[[], NoiseRules] = NoiseRules
     decided: Counter[str] = field(

@@ -11,6 +11,7 @@ from bot.domain.incident import Incident, Status
 from bot.domain.view import (
     ActionView,
     ConfirmView,
+    DraftView,
     EvidenceView,
     HomeView,
     IncidentView,
@@ -20,6 +21,7 @@ from bot.domain.view import (
     ThoughtView,
 )
 from bot.flows.desk import Desk
+from bot.flows.needs import lacks_runbook
 from bot.flows.quieting import noise_notices
 from bot.flows.spending import notice
 from bot.incidents.routing import Quiet, Route
@@ -58,6 +60,8 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
     kind, id, *rest = key.split(":", 2)
     if kind == "action":
         return _build_action(tx, id, desk)
+    if kind == "draft":
+        return _build_draft(tx, id, desk)
     incident = desk.incidents.get(tx, id)
     if incident is None:
         return None
@@ -75,7 +79,7 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
         stands = desk.cards.get(tx, key)
         return _build_thought(incident, diagnosis, stands is not None and bool(stands.place.ts), thread)
     if kind == "confirm":
-        return ConfirmView(incident, diagnosis, quiet=quiet_for(incident, desk) is not None), thread
+        return ConfirmView(incident, diagnosis, quiet_for(incident, desk) is not None, lacks_runbook(tx, incident, desk)), thread
     return PointerView(incident, why=_why(incident, diagnosis, rest[0], desk), card=card.place), Place(rest[0])
 
 
@@ -105,6 +109,24 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     default = desk.routing().default.channel
     channel = default if incident is None else route_of(incident, service.name, desk).channel
     return view, Place(channel)
+
+
+def _build_draft(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] | None:
+    """A drafted runbook stands in the thread of its incident."""
+    draft = desk.drafts.get(tx, id)
+    incident = desk.incidents.get(tx, draft.incident_id) if draft else None
+    card = desk.cards.get(tx, f"card:{incident.id}") if incident else None
+    if draft is None or incident is None or card is None or not card.place.ts:
+        return None
+    return DraftView(draft, incident.key, goes_to(desk)), Place(card.place.channel, "", card.place.ts)
+
+
+def goes_to(desk: Desk) -> str:
+    """Where an approved draft goes, for people."""
+    goes = desk.drafting
+    if goes.proposals is not None:
+        return f"a pull request of {goes.repository}"
+    return f"the folder {goes.folder.name}" if goes.folder else "no folder: none is configured"
 
 
 def _at_home(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, desk: Desk) -> Incident:

@@ -97,6 +97,8 @@ def parse(raw: str, path: str, kind: DocumentKind, given: Mapping[str, object] =
     front, text = _front_matter(redact(clean(raw.replace("\r\n", "\n"))), path)
     if not text.strip() and not front:
         return None
+    if front.get("draft") is True:  # it is nobody's knowledge until a person takes the mark away
+        return None
     front = {**header(text), **_without_secrets(given), **front}
     stem = path.rsplit("/", 1)[-1].removesuffix(".md")
     title = _line(front.get("title")) or _first_heading(text) or stem

@@ -99,6 +99,27 @@ class Links:
             return self._read(url, answer)
         raise NotAllowed(f"{_name(url)} leads on and on.")
 
+    async def alive(self, url: str) -> bool:
+        """Whether a page is there, without reading it; a host that knows no HEAD is asked with GET.
+
+        Raises NotAllowed where it leads where we may not go, Unavailable for every answer that tells neither.
+        """
+        at = urldefrag(url.strip())[0]
+        for _ in range(MOST_HOPS):
+            if not self._listed(at):
+                raise NotAllowed(f"{_name(at)} is not among the link_hosts of [knowledge].")
+            answer = await self._ask(at, "", method="HEAD")
+            if answer.status_code in (400, 403, 404, 405, 410, 501):
+                answer = await self._ask(at, "")
+            status = answer.status_code
+            if status in (301, 302, 303, 307, 308):
+                at = urldefrag(urljoin(at, answer.headers.get("location", "")))[0]
+                continue
+            if status < 300 or status in (404, 410):
+                return status < 300
+            raise Unavailable(f"{_name(at)} answered {status}.")
+        raise NotAllowed(f"{_name(url)} leads on and on.")
+
     def _listed(self, url: str) -> bool:
         if len(url) > LONGEST or not url.isprintable() or " " in url:
             return False
@@ -128,7 +149,7 @@ class Links:
             raise NotAllowed(f"{host} lies in a private network; list it by its full name in link_hosts of [knowledge].")
         return found[0]
 
-    async def _ask(self, url: str, tag: str) -> httpx.Response:
+    async def _ask(self, url: str, tag: str, method: str = "GET") -> httpx.Response:
         address = await self._address(url)
         parts = httpx.URL(url)
         headers = {"host": parts.netloc.decode(), "accept": "text/html, text/markdown, application/pdf, text/plain;q=0.8"}
@@ -137,7 +158,7 @@ class Links:
             async with asyncio.timeout(SECONDS):
                 async with httpx.AsyncClient(timeout=SECONDS, verify=_trusted(), trust_env=False) as client:
                     request = client.build_request(
-                        "GET", parts.copy_with(host=address), headers=headers, extensions={"sni_hostname": parts.host}
+                        method, parts.copy_with(host=address), headers=headers, extensions={"sni_hostname": parts.host}
                     )
                     answer = await client.send(request, stream=True)
                     return httpx.Response(answer.status_code, headers=_kept(answer), content=await _body(answer))

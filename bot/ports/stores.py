@@ -9,6 +9,7 @@ from bot.domain.action import Action
 from bot.domain.alert import Alert
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.belonging import Belonging, Regrouping
+from bot.domain.care import Fired
 from bot.domain.change import Change
 from bot.domain.copy import Copy, Mark, SourceState
 from bot.domain.document import Document
@@ -355,6 +356,9 @@ class AlertStore(Protocol):
 
     def events(self, tx: Transaction, incident_id: str, limit: int = 500) -> tuple[Alert, ...]:
         """The alert events of an incident, oldest first."""
+
+    def fired(self, tx: Transaction, since: datetime) -> tuple[Fired, ...]:
+        """How often each alert of each service began to fire since a time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ APPROVAL = frozenset(
     }
 )
 SUGGESTION = frozenset({Deed.SUGGESTION_JUDGE, Deed.SUGGESTION_LINK})
+DRAFT = frozenset({Deed.DRAFT_RUNBOOK, Deed.DRAFT_APPROVE, Deed.DRAFT_DISCARD})
 MAPPING = frozenset({Deed.SERVICE_MAP, Deed.SERVICE_UNMAP})
 FEEDBACK = frozenset({Deed.CAUSE_CONFIRM, Deed.CAUSE_OTHER, Deed.ANSWER_USEFUL, Deed.ANSWER_NOT_USEFUL})
 
@@ -55,6 +56,8 @@ def carry_out(pressed: Press, front: Front) -> Awaitable[Shown | None]:
         return stories.on_feedback(pressed, front.desk)
     if pressed.action_id in SUGGESTION:
         return stories.on_suggestion(pressed, front.desk)
+    if pressed.action_id in DRAFT:
+        return stories.on_draft(pressed, front.desk)
     if pressed.action_id in MAPPING:
         return stories.on_mapping(pressed, front.desk)
     return stories.on_card(pressed, front.desk)

@@ -44,6 +44,7 @@ class Stories:
     on_regroup: Callable[[Regroup, Desk], Awaitable[Shown]]
     on_pin: Callable[[Pin, Desk], Awaitable[Shown | None]]
     on_suggestion: Callable[[Press, Desk], Awaitable[Shown | None]]
+    on_draft: Callable[[Press, Desk], Awaitable[Shown | None]]
     offered: Callable[[str, str, str, Desk], Awaitable[tuple[tuple[str, str], ...]]]
 
 

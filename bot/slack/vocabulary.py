@@ -23,6 +23,9 @@ LABELS: Mapping[Deed, str] = {
     Deed.SERVICE_UNMAP: "Undo",
     Deed.SUGGESTION_JUDGE: "Was it useful?",
     Deed.SUGGESTION_LINK: "Link a runbook…",
+    Deed.DRAFT_RUNBOOK: "Draft a runbook",
+    Deed.DRAFT_APPROVE: "Approve",
+    Deed.DRAFT_DISCARD: "Discard",
 }
 MENU: Mapping[More, str] = {
     More.TIMELINE: "Timeline",

@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, delete, select
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text, delete, func, select
 
-from bot.domain.alert import Alert
+from bot.domain.alert import Alert, Severity
+from bot.domain.care import Fired
 from bot.ports import Problem, Sighting, Transaction
 from bot.storage.bulk import among, listed, put_many
 from bot.storage.codec import dump, load
@@ -50,6 +51,7 @@ alerts = Table(
     Column("body", Text, nullable=False),
 )
 Index("ix_alerts_incident_id_id", alerts.c.incident_id, alerts.c.id)
+_BEGINS = ("new", "fires again")  # the verdicts that tell of a beginning
 DIALECTS = ("sqlite", "postgresql")
 _INSTANCES = {dialect: select(instances).where(among("values", instances.c.key, dialect)) for dialect in DIALECTS}
 _PROBLEMS = {dialect: select(problems).where(among("values", problems.c.fingerprint, dialect)) for dialect in DIALECTS}
@@ -120,6 +122,24 @@ class SqlAlertStore:
         """The services that alerts were about since a time."""
         found = select(alerts.c.service).where(alerts.c.at >= since).distinct()
         return frozenset(sql(tx).execute(found).scalars())
+
+    def fired(self, tx: Transaction, since: datetime) -> tuple[Fired, ...]:
+        """How often each alert of each service began to fire since a time, the most frequent first."""
+        mine = (alerts.c.at >= since) & (alerts.c.resolved.is_(False)) & alerts.c.verdict.in_(_BEGINS)
+        which = (alerts.c.name, alerts.c.service, alerts.c.incident_id)
+        each = select(*which, func.count(), func.min(alerts.c.severity), func.max(alerts.c.at)).where(mine).group_by(*which)
+        found: dict[tuple[str, str], Fired] = {}
+        for name, service, incident, times, severity, last in sql(tx).execute(each):
+            had = found.get((name, service), Fired(name, service, 0, Severity.SEV4))
+            found[name, service] = Fired(
+                name,
+                service,
+                had.times + times,
+                Severity.worst(had.severity, Severity(severity)),
+                (*had.incidents, *([incident] if incident else [])),
+                max(filter(None, (had.last_at, last))),
+            )
+        return tuple(sorted(found.values(), key=lambda f: (-f.times, f.name, f.service)))
 
     def forget(self, tx: Transaction, before: datetime) -> int:
         """Delete alert events older than this, and instances that cleared and problems that ended before it; how many events."""

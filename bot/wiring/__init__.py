@@ -32,12 +32,12 @@ from bot.slack.socket import SocketMode
 from bot.storage.database import SqlDatabase
 from bot.topology.catalogue import catalogue_file
 from bot.topology.rulefile import RuleFile
-from bot.wiring.beside import library_beside
+from bot.wiring.beside import library_beside, records_beside
 from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.sources import links, origins
 from bot.wiring.stores import Stores, ask, beside
-from bot.wiring.vendors import Vendors, heard_channels, vendors
+from bot.wiring.vendors import Vendors, drafting, heard_channels, vendors
 from bot.wiring.work import handlers, jobs, queues, stories, told
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "library_of",
     "model_of",
     "queues",
+    "records_beside",
     "rules",
     "slack_app",
     "stories",
@@ -106,7 +107,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
     noise = noise_file(settings.path("noise.yaml"), settings.zone)
     able = vendors(settings)
     model, telemetry = model_of(settings), telemetry_of(settings)
-    named, pages = origins(settings), links(settings)
+    named, pages, drafts_to = origins(settings), links(settings), drafting(settings)
     stores = Stores()
     work = DurableWork(queues(settings))
     db = SqlDatabase(settings.database)
@@ -138,6 +139,8 @@ def build(settings: Settings, channel: Channel) -> Bot:
         reach=stores.reach,
         suggestions=stores.suggestions,
         past=stores.past,
+        checks=stores.checks,
+        drafts=stores.drafts,
         catalogue=lambda: catalogue.current,
         routing=lambda: routing.current,
         policies=lambda: policies.current,
@@ -160,6 +163,9 @@ def build(settings: Settings, channel: Channel) -> Bot:
         budgets=settings.budgets,
         ticketing=settings.ticketing,
         limits=settings.limits,
+        care=settings.care,
+        drafting=drafts_to,
+        probes=able.probes,
         quiet=settings.quiet,
         noise_rules=lambda: noise.current,
         default_environment=settings.environment,

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from bot.errors import BadSettings
+from bot.flows.needs import Records
 from bot.knowledge.library import Library
 from bot.knowledge.sources import Sources
 from bot.settings import Settings
@@ -18,6 +19,7 @@ from bot.topology.catalogue import catalogue_file
 from bot.wiring.knowledge import confirmed_incidents, library_of
 from bot.wiring.sources import links, origins
 from bot.wiring.stores import Stores
+from bot.wiring.vendors import vendors
 
 
 def _now() -> datetime:
@@ -40,6 +42,33 @@ def library_beside(settings: Settings, *, make: bool = False) -> Iterator[tuple[
         yield library_of(settings, lambda: db.read_now(known), copies=sources.documents), sources, db
     finally:
         db.close()
+
+
+@contextmanager
+def records_beside(settings: Settings) -> Iterator[tuple[Library, Records]]:
+    """What tells of the use and the state of runbooks. Raises BadSettings where no bot has run yet."""
+    able = vendors(settings)
+    with library_beside(settings) as (library, sources, db):
+        if db is None:
+            raise BadSettings("There is no database yet: start the bot once, it keeps what is known of the use of runbooks.")
+        stores = Stores()
+        catalogue = catalogue_file(settings.path("services.yaml"), settings.backstage)
+        yield (
+            library,
+            Records(
+                db=db,
+                clock=_now,
+                alerts=stores.alerts,
+                journal=stores.journal,
+                suggestions=stores.suggestions,
+                checks=stores.checks,
+                catalogue=lambda: catalogue.current,
+                documents=lambda: library.documents,
+                probes=able.probes,
+                care=settings.care,
+                links=bool(sources.links),
+            ),
+        )
 
 
 def _opened(settings: Settings, *, make: bool) -> SqlDatabase | None:

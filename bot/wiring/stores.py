@@ -12,6 +12,7 @@ from bot.storage.alerts import SqlAlertStore
 from bot.storage.attribution import SqlAttributionStore
 from bot.storage.belongings import SqlBelongingStore
 from bot.storage.cards import SqlCardStore
+from bot.storage.care import SqlCheckStore, SqlDraftStore
 from bot.storage.changes import SqlChangeStore
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
@@ -53,6 +54,8 @@ class Stores:
     reach: SqlReachStore = field(default_factory=SqlReachStore)
     suggestions: SqlSuggestionStore = field(default_factory=SqlSuggestionStore)
     past: SqlPastStore = field(default_factory=SqlPastStore)
+    checks: SqlCheckStore = field(default_factory=SqlCheckStore)
+    drafts: SqlDraftStore = field(default_factory=SqlDraftStore)
 
 
 def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:

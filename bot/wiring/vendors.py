@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from bot.door.doors import configured, doors, own_settings
 from bot.errors import BadSettings
+from bot.flows.desk import Drafting
 from bot.intake.web import Door
 from bot.ports import (
     ChangeSource,
@@ -15,6 +16,7 @@ from bot.ports import (
     Deployer,
     EvidenceSource,
     Pager,
+    QueryProbe,
     Responder,
     Schedules,
     SilenceSource,
@@ -42,6 +44,7 @@ class Vendors:
     silences: Mapping[str, SilenceSource]
     trackers: Mapping[str, Tracker]
     watchers: Mapping[str, Watcher]
+    probes: tuple[QueryProbe, ...] = ()
 
 
 def vendors(settings: Settings) -> Vendors:
@@ -63,6 +66,7 @@ def vendors(settings: Settings) -> Vendors:
         silences=_made({n: c.silences for n, c in known.items()}, own, settings),
         trackers=trackers,
         watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
+        probes=tuple(_made({n: c.probe for n, c in known.items()}, own, settings).values()),
     )
 
 
@@ -82,6 +86,25 @@ def _keeps_tickets(name: str, trackers: Mapping[str, Tracker], known: Mapping[st
     if name not in kinds:
         raise BadSettings(f"[tickets] tracker is {name!r}; it has to be one of {', '.join(kinds)}.")
     raise BadSettings(f"[tickets] tracker is {name!r}, but [connectors.{name}] cannot open tickets yet. {known[name].help}.")
+
+
+def drafting(settings: Settings) -> Drafting:
+    """Where approved drafts of runbooks go. Raises BadSettings where they could not get there."""
+    own = settings.knowledge
+    folder = settings.path(own.runbooks[0]) if own.runbooks else None
+    if not own.drafts:
+        return Drafting(folder)
+    known, configs = configured(settings.connectors)
+    kinds = [n for n, c in known.items() if c.proposals]
+    if own.drafts not in kinds:
+        raise BadSettings(f"[knowledge] drafts is {own.drafts!r}; it has to be one of {', '.join(kinds)}.")
+    if not own.drafts_repository:
+        raise BadSettings('[knowledge] drafts needs the repository that runbooks lie in: drafts_repository = "acme/runbooks".')
+    make = known[own.drafts].proposals
+    forge = make(configs[own.drafts]) if make else None
+    if forge is None:
+        raise BadSettings(f"[knowledge] drafts: [connectors.{own.drafts}] needs a token that may write.")
+    return Drafting(folder, forge, own.drafts_repository, own.drafts_path, own.drafts_branch)
 
 
 def heard_channels(settings: Settings) -> tuple[str, ...]:

@@ -6,9 +6,11 @@ from typing import assert_never
 from bot.domain.view import (
     ActionView,
     AnswerView,
+    CareView,
     CatchupView,
     ConfirmView,
     DigestView,
+    DraftView,
     EvidenceView,
     IncidentView,
     ListView,
@@ -23,6 +25,7 @@ from bot.domain.view import (
 from bot.slack.blocks.action import render_action
 from bot.slack.blocks.answer import render_answer
 from bot.slack.blocks.card import render_card
+from bot.slack.blocks.care import render_care, render_draft
 from bot.slack.blocks.evidence import render_evidence
 from bot.slack.blocks.home import render_home
 from bot.slack.blocks.kit import Block, Message
@@ -65,5 +68,9 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_thought(view, hosts)
         case UnmatchedView():
             return render_unmatched(view)
+        case CareView():
+            return render_care(view, hosts)
+        case DraftView():
+            return render_draft(view)
         case _:
             assert_never(view)

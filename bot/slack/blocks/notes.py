@@ -67,7 +67,8 @@ def render_confirm(view: ConfirmView) -> Message:
     cause = cause_line(incident, view.diagnosis, near)
     head = f"{words.mark(incident)} {bold(incident.key)} is {incident.status.value}."
     if incident.confirmed_cause:
-        return message(f"{incident.key}: cause confirmed", [section(head, cause)])
+        drafted = [context("No runbook is there for this."), actions(button(Deed.DRAFT_RUNBOOK, incident.id))]
+        return message(f"{incident.key}: cause confirmed", [section(head, cause)], drafted if view.may_draft else [])
     ask = f"{to + ': ' if to else ''}what was the actual cause? Your answer is what the next incident is compared with."
     offered = [button(Deed.CAUSE_OTHER, incident.id)]
     if "not known" not in cause:

@@ -18,6 +18,7 @@ def upgrade() -> None:
     _suggestions()
     _past()
     _turns()
+    _care()
 
 
 def _suggestions() -> None:
@@ -92,3 +93,37 @@ def _turns() -> None:
         sa.Column("until", UtcDateTime, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_turns"),
     )
+
+
+def _care() -> None:
+    """What of the runbooks was tried, since when each is known, and drafts."""
+    op.create_table(
+        "runbook_checks",
+        sa.Column("document", sa.String(255), nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("health", sa.String(20), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("checked_at", UtcDateTime, nullable=True),
+        sa.Column("good_at", UtcDateTime, nullable=True),
+        sa.PrimaryKeyConstraint("document", "kind", "digest", name="pk_runbook_checks"),
+    )
+    op.create_table(
+        "runbooks_known",
+        sa.Column("document", sa.String(255), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("since", UtcDateTime, nullable=False),
+        sa.PrimaryKeyConstraint("document", name="pk_runbooks_known"),
+    )
+    op.create_table(
+        "runbook_drafts",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("incident_id", sa.String(64), nullable=False),
+        sa.Column("state", sa.String(20), nullable=False),
+        sa.Column("made_at", UtcDateTime, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_runbook_drafts"),
+    )
+    op.create_index("ix_runbook_drafts_incident_id", "runbook_drafts", ["incident_id"])
