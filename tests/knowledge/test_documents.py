@@ -1,14 +1,12 @@
 """Markdown becomes documents, whatever is in the file; a confirmed incident becomes one too."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from bot.domain.alert import Severity
 from bot.domain.document import Document, DocumentKind
-from bot.domain.incident import Incident, Member, Status
-from bot.knowledge.documents import incident_document, markdown_folder, parse, sections
+from bot.knowledge.documents import markdown_folder, parse, sections
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 PAGE = """\
@@ -104,20 +102,6 @@ def test_a_past_incident_keeps_its_id_and_its_facts() -> None:
     past = one(raw, DocumentKind.INCIDENT)
     assert past.id == "incident:INC-17"
     assert past.facts == {"cause": "v38", "started": "2026-11-01T10:02:00+00:00"}
-
-
-def test_a_confirmed_incident_becomes_knowledge() -> None:
-    at = datetime(2026, 11, 1, 10, 2, tzinfo=UTC)
-    member = Member("f", "HighErrorRatio", "payments", "first", at, Severity.SEV2, summary="34 % errors")
-    incident = Incident("x", 42, "Payments fail", "payments", "production", Severity.SEV2, Status.RESOLVED, at, at, (member,))
-    past = incident_document(incident, cause="v38 raised retries", change="payments v38", fix="rollback", confirmed_by="U1")
-    assert past.id == "incident:INC-42"
-    assert past.kind is DocumentKind.INCIDENT
-    assert past.services == ("payments",)
-    assert past.alerts == ("HighErrorRatio",)
-    assert "34 % errors" in past.text
-    assert past.facts["cause"] == "v38 raised retries"
-    assert past.facts["confirmed_by"] == "U1"
 
 
 def test_the_folder_is_read_without_its_readme_and_without_links_to_outside(tmp_path: Path) -> None:
