@@ -1,5 +1,6 @@
 """Care of the runbooks: what of them was tried and how it went, what is wrong with which, and what nobody has written yet."""
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -140,6 +141,11 @@ class Proposal:
     title: str
     body: str
     branch: str = ""  # that it is meant for; "" is the repository's default one
+
+    @property
+    def own_branch(self) -> str:
+        """The branch that holds it."""
+        return f"tocsin/runbook-{re.sub(r'[^A-Za-z0-9-]', '', self.key)[:40]}"
 
 
 @dataclass(frozen=True, slots=True)

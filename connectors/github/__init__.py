@@ -17,9 +17,10 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
-from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Tracker
+from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Proposals, Tracker
 from connectors.github.history import GitHubHistory
 from connectors.github.pages import github_documents
+from connectors.github.proposals import GitHubProposals
 from connectors.github.source import GitHubCommits, GitHubSettings
 from connectors.github.tickets import GitHubIssues, issue_events
 
@@ -276,6 +277,10 @@ def _source(settings: BaseModel) -> ChangeSource | None:
     return GitHubCommits(settings) if isinstance(settings, GitHubSettings) and settings.token else None
 
 
+def _proposals(settings: BaseModel) -> Proposals | None:
+    return GitHubProposals(settings) if isinstance(settings, GitHubSettings) and settings.token else None
+
+
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(?: |$)")
 
 
@@ -294,6 +299,7 @@ CONNECTOR = Connector(
     webhook=GitHubWebhook(),
     configured=_configured,
     changes=_source,
+    proposals=_proposals,
     tracker=_tracker,
     documents=github_documents,
     history=_history,

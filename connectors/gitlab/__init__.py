@@ -15,7 +15,8 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
-from bot.ports import ChangeSource, Connector, Delivery, Ignored, Parsed
+from bot.ports import ChangeSource, Connector, Delivery, Ignored, Parsed, Proposals
+from connectors.gitlab.proposals import GitLabProposals
 from connectors.gitlab.source import GitLabCommits, GitLabSettings
 
 NAME = "gitlab"
@@ -229,6 +230,10 @@ def _source(settings: BaseModel) -> ChangeSource | None:
     return GitLabCommits(settings) if isinstance(settings, GitLabSettings) and settings.token else None
 
 
+def _proposals(settings: BaseModel) -> Proposals | None:
+    return GitLabProposals(settings) if isinstance(settings, GitLabSettings) and settings.token else None
+
+
 CONNECTOR = Connector(
     name=NAME,
     title="GitLab",
@@ -237,4 +242,5 @@ CONNECTOR = Connector(
     "TOCSIN_GITLAB_TOKEN reads commits and diffs",
     webhook=GitLabWebhook(),
     changes=_source,
+    proposals=_proposals,
 )
