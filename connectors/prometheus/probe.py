@@ -36,7 +36,9 @@ class PrometheusProbe:
         if status != 200:
             raise Unavailable(f"Prometheus answered {status} to a query.")
         rows = answer["data"]["result"].value
-        empty = isinstance(rows, list) and not rows
+        if not isinstance(rows, list):
+            raise Unavailable("Prometheus answered a query with no result: something else lives at that address.")
+        empty = not rows
         if empty or _ANSWERS_WITHOUT.search(query):
             gone = await self._gone(metrics)
             if gone:
@@ -59,7 +61,7 @@ class PrometheusProbe:
         matching = '{__name__=~"' + "|".join(wanted) + '"}'
         since = (datetime.now(UTC) - OF_LATE).timestamp()
         status, answer = await self._ask("GET", "/api/v1/label/__name__/values", {"match[]": matching, "start": f"{since:.0f}"})
-        if status != 200:
+        if status != 200 or not isinstance(answer["data"].value, list):
             return []  # whoever does not tell which names there are is believed to have them
         there = {name.text() for name in answer["data"].optional_items()}
         return [name for name in wanted if name not in there]
