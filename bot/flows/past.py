@@ -58,7 +58,7 @@ def _fix(incident: Incident, actions: Sequence[Action]) -> str:
     done = next((a for a in actions if a.status is ActionStatus.SUCCEEDED), None)
     if done is not None:
         return f"{_DOING.get(done.kind, done.kind.value)} {done.service} to {done.target}"
-    return incident.resolved_by if " " in incident.resolved_by else ""  # a person's id or name says nothing of how
+    return ""  # who resolved it, or that its alerts cleared, says nothing of how
 
 
 def neighbours(services: Iterable[str], graph: ServiceGraph) -> tuple[str, ...]:

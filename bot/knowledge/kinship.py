@@ -187,7 +187,7 @@ def explained(found: Found, inquiry: Inquiry) -> Found:
         return found
     shared = kin(found.document, inquiry)
     told = reasons(shared, shared_words(found.document, inquiry))
-    return replace(found, why=told, likeness=_likeness(found, shared))
+    return replace(found, why=told, likeness=_likeness(found, shared, inquiry))
 
 
 def reasons(shared: Kin, said: Sequence[str] = ()) -> tuple[str, ...]:
@@ -221,10 +221,13 @@ def shared_words(document: Document, inquiry: Inquiry, most: int = 3) -> tuple[s
     return tuple(sorted(both, key=lambda w: (-len(w), w))[:most])
 
 
-def _likeness(found: Found, shared: Kin) -> str:
+def _likeness(found: Found, shared: Kin, inquiry: Inquiry) -> str:
+    """The same alerts on the same services are not the same problem if something had shipped only this time, or only then."""
     if found.tier is Tier.POSSIBLE:
         return "possibly like"
-    return "same as" if found.score >= SURE and shared.services and (shared.alerts or shared.family) else "like"
+    shipped = bool(inquiry.changes) or bool(found.document.facts.get("change_kind"))
+    akin = shared.services and (shared.alerts or shared.family) and (shared.change or not shipped)
+    return "same as" if found.score >= SURE and akin else "like"
 
 
 def _and(names: Sequence[str]) -> str:

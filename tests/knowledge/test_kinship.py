@@ -1,6 +1,6 @@
 """Past incidents are alike by services, neighbours, alerts and changes, and say why; a made-up estate holds the weights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -79,6 +79,8 @@ def test_what_matched_is_told_the_strongest_first_and_how_sure_that_is() -> None
     told = explained(found, asked)
     assert told.why == ("HighErrorRate fired then too", "payments was hit then too", "both speak of charges and card")
     assert told.likeness == "same as"
+    shipped = replace(asked, changes=("deploy",))
+    assert explained(found, shipped).likeness == "like", "nothing had shipped then"
     neighbour = explained(found, Inquiry("Slow", "", ("checkout",)))
     assert (neighbour.why, neighbour.likeness) == (("payments, next to checkout, was hit then",), "like")
     doubtful = Found(PAYMENTS, "", "", "", Tier.POSSIBLE, 0.9)

@@ -139,7 +139,7 @@ def seen_before(past: PastLink, as_of: datetime) -> str:
             f"fixed by {escape(past.fix, 120)}" if past.fix.startswith(DOING) else f"what helped: {escape(past.fix, 120)}"
         )
     else:
-        parts.append(escape(past.title, 120))
+        parts.append(f"it was: {escape(past.cause, 120)}" if past.cause else escape(past.title, 120))
     told = ", ".join(parts) + (f", because {escape(past.why, 200)}" if past.why else "")
     doubt = f"imported from {escape(past.origin, 40)}" if past.origin else "" if past.confirmed else "not confirmed"
     return told + (f" ({doubt})" if doubt else "") + cites((past.evidence,) if past.evidence else ())
