@@ -39,6 +39,9 @@ class Only:
         return not audience.channels.isdisjoint(self.channels) or not audience.groups.isdisjoint(self.groups)
 
 
+EVERYBODY = Only()
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One runbook or past incident. `id` is stable across edits; `text` is Markdown without front matter."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.document import Audience, Only
+from bot.domain.document import EVERYBODY, Audience, Only
 
 
 class EvidenceKind(StrEnum):
@@ -39,7 +39,7 @@ class Evidence:
     link: str = ""
     query: str = ""
     trusted: bool = False
-    only: Only = Only()  # who may see the document that it quotes
+    only: Only = EVERYBODY  # who may see the document that it quotes
 
 
 @dataclass(frozen=True, slots=True)

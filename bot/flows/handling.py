@@ -34,7 +34,7 @@ def on_handlings(tx: Transaction, handlings: Sequence[Handling], desk: Desk) -> 
 
 
 def not_ours(tx: Transaction, claims: Sequence[Claimed], desk: Desk) -> list[Alert]:
-    """The alerts that only look like pages of ours: anybody at the vendor can write our key there, and nothing may hide behind it.
+    """The alerts that only look like pages of ours: anybody at the vendor can write our key there, and nothing hides behind it.
 
     They are of the least severity, since it may be another Tocsin's page: two that page each other for it would not end.
     """

@@ -41,7 +41,7 @@ def past_of(incident: Incident, diagnosis: Diagnosis | None, actions: Sequence[A
         symptoms=(*seen, *_signs(diagnosis)),
         cause=incident.confirmed_cause,
         change=f"{cause.service} {cause.version} ({cause.commit[:7]}): {cause.title}" if cause else "",
-        fix=_fix(incident, actions),
+        fix=_fix(actions),
         confirmed_by=incident.confirmed_by,
     )
 
@@ -54,11 +54,12 @@ def _signs(diagnosis: Diagnosis | None) -> list[str]:
     return [diagnosis.symptom, *seen[:SIGNS]]
 
 
-def _fix(incident: Incident, actions: Sequence[Action]) -> str:
+def _fix(actions: Sequence[Action]) -> str:
+    """What people did through us; who resolved it, or that its alerts cleared, says nothing of how."""
     done = next((a for a in actions if a.status is ActionStatus.SUCCEEDED), None)
     if done is not None:
         return f"{_DOING.get(done.kind, done.kind.value)} {done.service} to {done.target}"
-    return ""  # who resolved it, or that its alerts cleared, says nothing of how
+    return ""
 
 
 def neighbours(services: Iterable[str], graph: ServiceGraph) -> tuple[str, ...]:

@@ -240,7 +240,13 @@ def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Inciden
 
 
 async def reply(
-    text: str, incident: Incident | None, diagnosis: Diagnosis | None, zone: tzinfo, desk: Desk, channel: str = "", person: str = ""
+    text: str,
+    incident: Incident | None,
+    diagnosis: Diagnosis | None,
+    zone: tzinfo,
+    desk: Desk,
+    channel: str = "",
+    person: str = "",
 ) -> Answer:
     """The answer by rules, from what this channel may see; with a `person`, who alone reads it, from what they may see."""
     topic = answers.topic(text)

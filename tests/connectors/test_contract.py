@@ -59,7 +59,8 @@ def test_every_vendor_has_a_setup_page_and_can_do_something(connector: Connector
     page = REPOSITORY / "docs" / "connectors" / f"{connector.name}.md"
     assert page.exists(), f"write {page.relative_to(REPOSITORY)}: how it is set up, what of it was tested"
     assert connector.title in page.read_text()
-    assert any((connector.webhook, connector.evidence, connector.changes, connector.deployer, connector.pager, connector.documents))
+    talents = (connector.webhook, connector.evidence, connector.changes, connector.deployer, connector.pager, connector.documents)
+    assert any(talents)
 
 
 @by_vendor
