@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, insert, select, update
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.action import BUSY, Action
@@ -42,6 +42,9 @@ Index(
     sqlite_where=actions.c.ended.is_(False),
     postgresql_where=actions.c.ended.is_(False),
 )
+_UNFINISHED = select(actions.c.body).where(actions.c.ended.is_(False)).order_by(actions.c.created_at, actions.c.id)
+_NEWEST = (actions.c.created_at.desc(), actions.c.id.desc())
+_OF = select(actions.c.body).where(actions.c.incident_id == bindparam("incident")).order_by(*_NEWEST)
 
 
 class SqlActionStore:
@@ -81,17 +84,11 @@ class SqlActionStore:
 
     def of_incident(self, tx: Transaction, incident_id: str) -> tuple[Action, ...]:
         """The actions of one incident, newest first."""
-        found = (
-            select(actions.c.body)
-            .where(actions.c.incident_id == incident_id)
-            .order_by(actions.c.created_at.desc(), actions.c.id.desc())
-        )
-        return tuple(load(Action, body) for body in sql(tx).execute(found).scalars())
+        return tuple(load(Action, body) for body in sql(tx).execute(_OF, {"incident": incident_id}).scalars())
 
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""
-        found = select(actions.c.body).where(actions.c.ended.is_(False)).order_by(actions.c.created_at, actions.c.id)
-        return tuple(load(Action, body) for body in sql(tx).execute(found).scalars())
+        return tuple(load(Action, body) for body in sql(tx).execute(_UNFINISHED).scalars())
 
 
 def _columns(action: Action) -> dict[str, object]:

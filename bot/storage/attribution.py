@@ -27,6 +27,7 @@ mappings = Table(
     Column("said_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("label", "value", name="pk_service_mappings"),
 )
+_MAPPINGS = select(mappings).order_by(mappings.c.said_at.desc(), mappings.c.label, mappings.c.value)
 
 
 class SqlAttributionStore:
@@ -34,8 +35,7 @@ class SqlAttributionStore:
 
     def mappings(self, tx: Transaction) -> tuple[ServiceMapping, ...]:
         """All that people said, the latest first."""
-        rows = sql(tx).execute(select(mappings).order_by(mappings.c.said_at.desc(), mappings.c.label, mappings.c.value))
-        return tuple(ServiceMapping(r.label, r.value, r.service, r.said_by, r.said_at) for r in rows)
+        return tuple(ServiceMapping(r.label, r.value, r.service, r.said_by, r.said_at) for r in sql(tx).execute(_MAPPINGS))
 
     def put(self, tx: Transaction, mapping: ServiceMapping) -> None:
         """Keep it in place of what was said of the same label and value before."""

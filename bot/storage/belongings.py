@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, String, Table, Text, delete, or_, select, update
+from sqlalchemy import Boolean, Column, Index, Select, String, Table, Text, delete, or_, select, update
 
 from bot.domain.belonging import Belonging, Regrouping
 from bot.ports import Transaction
 from bot.storage.alerts import alerts, problems
+from bot.storage.bulk import DIALECTS, among, listed
 from bot.storage.codec import dump, load
 from bot.storage.columns import Short
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -39,17 +41,23 @@ Index("ix_regroupings_source_id", regroupings.c.source_id)
 Index("ix_regroupings_target_id", regroupings.c.target_id)
 
 
+def _said(dialect: str) -> Select[Any]:
+    mine = (among("mine", one, dialect) for one in (belongings.c.first, belongings.c.second))
+    return select(belongings).where(or_(*mine))
+
+
+_SAID = {dialect: _said(dialect) for dialect in DIALECTS}
+
+
 class SqlBelongingStore:
     """ports.BelongingStore in SQL."""
 
     def said(self, tx: Transaction, fingerprints: Collection[str]) -> tuple[Belonging, ...]:
         """All that was said of any of these problems, oldest first."""
         found: dict[tuple[str, str, str], Belonging] = {}
-        for some in _chunks(fingerprints):
-            mine = or_(belongings.c.first.in_(some), belongings.c.second.in_(some))
-            for row in sql(tx).execute(select(belongings).where(mine)):
-                word = Belonging(row.first, row.second, row.related, row.by, row.at, row.deed)
-                found[row.first, row.second, row.deed] = word
+        for row in sql(tx).execute(_SAID[sql(tx).dialect.name], {"mine": listed(fingerprints)}):
+            word = Belonging(row.first, row.second, row.related, row.by, row.at, row.deed)
+            found[row.first, row.second, row.deed] = word
         return tuple(sorted(found.values(), key=lambda word: (word.at, word.first, word.second)))
 
     def say(self, tx: Transaction, words: Iterable[Belonging]) -> None:

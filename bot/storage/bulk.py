@@ -32,6 +32,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from bot.ports import Transaction
 from bot.storage.database import UtcDateTime, sql
 
+DIALECTS = ("sqlite", "postgresql")
 Statement = Insert | Update | Delete
 Row = Mapping[str, object]
 Tell = Callable[[Any], object]

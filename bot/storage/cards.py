@@ -1,8 +1,10 @@
 """Which message of ours shows what, so that it is edited and never posted twice."""
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, bindparam, func, select, text
+from sqlalchemy import Column, Index, Integer, Select, String, Table, Text, bindparam, func, select, text
 
 from bot.domain.view import Place
 from bot.ports import Card, Transaction
@@ -77,8 +79,7 @@ class SqlCardStore:
 
     def like(self, tx: Transaction, prefix: str) -> tuple[Card, ...]:
         """All cards whose key begins so, by key."""
-        begun = select(cards).where(cards.c.key.startswith(prefix, autoescape=True)).order_by(cards.c.key)
-        return tuple(_card(**row) for row in sql(tx).execute(begun).mappings())
+        return tuple(_card(**row) for row in sql(tx).execute(_begun(prefix)).mappings())
 
     def at(self, tx: Transaction, channel: str, ts: str) -> Card | None:
         """The card that stands at this message; a card that was never posted stands nowhere."""
@@ -87,6 +88,11 @@ class SqlCardStore:
         here = select(cards).where(cards.c.channel == channel, cards.c.ts == ts).order_by(cards.c.key)
         row = sql(tx).execute(here).mappings().first()
         return _card(**row) if row is not None else None
+
+
+@lru_cache(maxsize=16)
+def _begun(prefix: str) -> Select[Any]:
+    return select(cards).where(cards.c.key.startswith(prefix, autoescape=True)).order_by(cards.c.key)
 
 
 def _card(*, key: str, channel: str, ts: str, thread: str, shown: str, pending: str, posts: int) -> Card:

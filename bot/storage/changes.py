@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Column, String, Table, Text, insert, select, update
+from sqlalchemy import Column, String, Table, Text, bindparam, insert, select, update
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.ports import Transaction
@@ -25,6 +25,8 @@ changes = Table(
     Column("body", Text, nullable=False),
     Column("sha", String(64), index=True),  # of its commit; of changes before 3/6 nobody wrote it down
 )
+_WITHIN = (changes.c.at >= bindparam("start"), changes.c.at <= bindparam("end"))
+_BETWEEN = select(changes.c.body).where(*_WITHIN).order_by(changes.c.at, changes.c.id)
 
 
 class SqlChangeStore:
@@ -41,8 +43,8 @@ class SqlChangeStore:
 
     def between(self, tx: Transaction, start: datetime, end: datetime) -> tuple[Change, ...]:
         """The changes of a span of time, oldest first, both ends included."""
-        found = select(changes.c.body).where(changes.c.at >= start, changes.c.at <= end).order_by(changes.c.at, changes.c.id)
-        return _checked(tx, [load(Change, body) for body in sql(tx).execute(found).scalars()])
+        found = sql(tx).execute(_BETWEEN, {"start": start, "end": end}).scalars()
+        return _checked(tx, [load(Change, body) for body in found])
 
     def get(self, tx: Transaction, id: str) -> Change | None:
         """One change."""

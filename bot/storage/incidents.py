@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
@@ -85,8 +85,8 @@ class SqlIncidentStore:
         """By internal id, or by people's "INC-42"."""
         digits = id[4:] if id[:4].upper() == "INC-" else ""
         by_number = digits.isascii() and digits.isdigit() and len(digits) < 10
-        which = incidents.c.number == int(digits) if by_number else incidents.c.id == id
-        body = sql(tx).execute(select(incidents.c.body).where(which)).scalar_one_or_none()
+        found = sql(tx).execute(_NUMBERED, {"number": int(digits)}) if by_number else sql(tx).execute(_CALLED, {"id": id})
+        body = found.scalar_one_or_none()
         return None if body is None else load(Incident, body)
 
     def live(self, tx: Transaction, resolved_since: datetime | None = None, *, hold: bool = False) -> tuple[Incident, ...]:
@@ -94,14 +94,9 @@ class SqlIncidentStore:
 
         With `hold` nobody else changes them until this transaction ends: a large batch would be outrun for ever otherwise.
         """
-        wanted: ColumnElement[bool] = incidents.c.status.in_(LIVE)
-        if resolved_since is not None:
-            resolved = incidents.c.status == Status.RESOLVED.value
-            wanted = or_(wanted, resolved & (incidents.c.resolved_at >= resolved_since))
-        found = select(incidents.c.body).where(wanted).order_by(incidents.c.opened_at, incidents.c.number)
-        if hold:
-            found = found.with_for_update()
-        return tuple(load(Incident, body) for body in sql(tx).execute(found).scalars())
+        wanted = _LIVE[resolved_since is not None, hold]
+        values = {} if resolved_since is None else {"since": resolved_since}
+        return tuple(load(Incident, body) for body in sql(tx).execute(wanted, values).scalars())
 
     def recent(self, tx: Transaction, limit: int = 20) -> tuple[Incident, ...]:
         """The newest, whatever their status."""
@@ -113,6 +108,19 @@ class SqlIncidentStore:
         return (sql(tx).execute(select(func.max(incidents.c.number))).scalar() or 0) + 1
 
 
+_CALLED = select(incidents.c.body).where(incidents.c.id == bindparam("id"))
+_NUMBERED = select(incidents.c.body).where(incidents.c.number == bindparam("number"))
+_OPEN = incidents.c.status.in_(LIVE)
+_JUST_RESOLVED = (incidents.c.status == Status.RESOLVED.value) & (incidents.c.resolved_at >= bindparam("since"))
+
+
+def _live(*, since: bool, hold: bool) -> Select[str]:
+    wanted = or_(_OPEN, _JUST_RESOLVED) if since else _OPEN
+    found = select(incidents.c.body).where(wanted).order_by(incidents.c.opened_at, incidents.c.number)
+    return found.with_for_update() if hold else found
+
+
+_LIVE = {(since, hold): _live(since=since, hold=hold) for since in (False, True) for hold in (False, True)}
 _NEW = insert(incidents)
 _REPLACE = update(incidents).where(incidents.c.id == bindparam("this"), incidents.c.version == bindparam("seen"))
 

@@ -6,13 +6,30 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 
-from sqlalchemy import Boolean, Column, Integer, String, Table, Text, case, delete, func, select, text, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.noise import WAITING, Decision, Kind, NoiseState, Outcome, Silence, Source, Storm
 from bot.errors import Outrun
 from bot.ports import Transaction
+from bot.storage.bulk import DIALECTS, among, execute_many, listed, put_many
 from bot.storage.codec import dump, load
 from bot.storage.columns import Key, Prose, Short
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -67,6 +84,29 @@ storms = Table(
     Column("environment", Key(100), primary_key=True),
     Column("body", Text, nullable=False),
 )
+_STATES = {
+    dialect: select(states.c.fingerprint, states.c.body).where(among("marks", states.c.fingerprint, dialect))
+    for dialect in DIALECTS
+}
+_HELD = select(states.c.body).order_by(states.c.held_until).limit(bindparam("most"))
+_DUE = _HELD.where(states.c.held_until <= bindparam("at"))
+_WAITING = _HELD.where(states.c.held.in_([kind.value for kind in WAITING]), states.c.held_until <= bindparam("until"))
+_STORMS = {dialect: select(storms.c.body).where(among("environments", storms.c.environment, dialect)) for dialect in DIALECTS}
+_SILENCES = select(silences.c.body).where(silences.c.ends_at > bindparam("since")).order_by(silences.c.number)
+_DOWN_TO = (decisions.c.incident_id == bindparam("incident")) & decisions.c.acted
+_PUT_DOWN = select(func.count()).select_from(decisions).where(_DOWN_TO)
+
+
+def _word(outcome: Outcome) -> ColumnElement[str]:
+    return literal_column(repr(outcome.value), String)
+
+
+_PENDING = (decisions.c.id == bindparam("this")) & (decisions.c.outcome == _word(Outcome.PENDING))
+_ENDED = bindparam("ended", type_=UtcDateTime())
+_OUTLASTED = decisions.c.until.is_not(None) & (decisions.c.until < _ENDED)
+_TURNED_OUT = update(decisions).where(_PENDING).values(outcome=bindparam("word", type_=String()), ended_at=_ENDED)
+_OVER = case((_OUTLASTED, _word(Outcome.OUTLASTED)), else_=_word(Outcome.CLEARED))
+_TURNED_OUT_ITSELF = update(decisions).where(_PENDING).values(outcome=_OVER, ended_at=_ENDED)
 
 
 class SqlNoiseStore:
@@ -79,11 +119,10 @@ class SqlNoiseStore:
 
     def states(self, tx: Transaction, fingerprints: Collection[str]) -> Mapping[str, NoiseState]:
         """What is known of the noise of these problems."""
-        found: dict[str, NoiseState] = {}
-        for some in _chunks(sorted(fingerprints)):
-            query = select(states.c.fingerprint, states.c.body).where(states.c.fingerprint.in_(some))
-            found |= {mark: load(NoiseState, body) for mark, body in sql(tx).execute(query)}
-        return found
+        if not fingerprints:
+            return {}
+        found = sql(tx).execute(_STATES[sql(tx).dialect.name], {"marks": listed(fingerprints)})
+        return {mark: load(NoiseState, body) for mark, body in found}
 
     def keep(self, tx: Transaction, kept: Iterable[NoiseState], at: datetime) -> None:
         """Insert or replace states."""
@@ -91,8 +130,7 @@ class SqlNoiseStore:
 
     def due(self, tx: Transaction, at: datetime, limit: int) -> tuple[NoiseState, ...]:
         """Problems whose hold ends by then, the earliest first."""
-        query = select(states.c.body).where(states.c.held_until <= at).order_by(states.c.held_until).limit(limit)
-        return tuple(load(NoiseState, body) for body in sql(tx).execute(query).scalars())
+        return tuple(load(NoiseState, body) for body in sql(tx).execute(_DUE, {"at": at, "most": limit}).scalars())
 
     def held(self, tx: Transaction, limit: int = 500) -> tuple[NoiseState, ...]:
         """Problems that fire and that people are not told of now."""
@@ -101,9 +139,7 @@ class SqlNoiseStore:
 
     def waiting(self, tx: Transaction, until: datetime, limit: int = 500) -> tuple[NoiseState, ...]:
         """Problems that are held for being alone, and that are looked at by then."""
-        mine = states.c.held.in_([kind.value for kind in WAITING]) & (states.c.held_until <= until)
-        query = select(states.c.body).where(mine).order_by(states.c.held_until).limit(limit)
-        return tuple(load(NoiseState, body) for body in sql(tx).execute(query).scalars())
+        return tuple(load(NoiseState, body) for body in sql(tx).execute(_WAITING, {"until": until, "most": limit}).scalars())
 
     def look_now(self, tx: Transaction, kinds: Collection[Kind], at: datetime) -> int:
         """Have holds of these kinds looked at again at once; how many there are."""
@@ -117,20 +153,14 @@ class SqlNoiseStore:
 
     def decide(self, tx: Transaction, made: Sequence[Decision]) -> None:
         """Keep decisions."""
-        if made:
-            sql(tx).execute(plain_insert(decisions), [_decision(one) for one in made])
+        put_many(tx, decisions, [_decision(one) for one in made])
 
     def turned_out(self, tx: Transaction, ids: Collection[str], at: datetime, outcome: Outcome | None = None) -> None:
         """How these decisions turned out; without a word: outlasted if `at` lies after their hold, else cleared."""
-        column = decisions.c.until
-        word = (
-            case((column.is_not(None) & (column < at), Outcome.OUTLASTED.value), else_=Outcome.CLEARED.value)
-            if outcome is None
-            else outcome.value
-        )
-        for some in _chunks(sorted(ids)):
-            mine = decisions.c.id.in_(some) & (decisions.c.outcome == Outcome.PENDING.value)
-            sql(tx).execute(update(decisions).where(mine).values(outcome=word, ended_at=at))
+        if outcome is None:
+            execute_many(tx, _TURNED_OUT_ITSELF, [{"this": id, "ended": at} for id in sorted(ids)])
+        else:
+            execute_many(tx, _TURNED_OUT, [{"this": id, "word": outcome.value, "ended": at} for id in sorted(ids)])
 
     def decided(
         self, tx: Transaction, since: datetime | None = None, fingerprint: str = "", limit: int = 10_000
@@ -148,13 +178,11 @@ class SqlNoiseStore:
 
     def put_down_to(self, tx: Transaction, incident_id: str) -> int:
         """How many alerts are or were held because this incident explains them."""
-        mine = (decisions.c.incident_id == incident_id) & decisions.c.acted
-        return int(sql(tx).execute(select(func.count()).select_from(decisions).where(mine)).scalar_one())
+        return int(sql(tx).execute(_PUT_DOWN, {"incident": incident_id}).scalar_one())
 
     def silences(self, tx: Transaction, since: datetime) -> tuple[Silence, ...]:
         """Silences that end after this, the oldest first."""
-        query = select(silences.c.body).where(silences.c.ends_at > since).order_by(silences.c.number)
-        return tuple(load(Silence, body) for body in sql(tx).execute(query).scalars())
+        return tuple(load(Silence, body) for body in sql(tx).execute(_SILENCES, {"since": since}).scalars())
 
     def silence(self, tx: Transaction, silence: Silence) -> Silence:
         """Keep a silence; a new one (id "") gets the next id. Raises Outrun if somebody was faster."""
@@ -212,8 +240,8 @@ class SqlNoiseStore:
 
     def storms(self, tx: Transaction, environments: Collection[str]) -> dict[str, Storm]:
         """What is brewing in these environments."""
-        query = select(storms.c.body).where(storms.c.environment.in_(sorted(environments)))
-        found = (load(Storm, body) for body in sql(tx).execute(query).scalars())
+        query = _STORMS[sql(tx).dialect.name]
+        found = (load(Storm, body) for body in sql(tx).execute(query, {"environments": listed(environments)}).scalars())
         return {storm.environment: storm for storm in found}
 
     def brew(self, tx: Transaction, kept: Iterable[Storm]) -> None:

@@ -1,6 +1,6 @@
 """Who was to be reached about which incident, one row per attempt."""
 
-from sqlalchemy import Column, String, Table, select
+from sqlalchemy import Column, String, Table, bindparam, select
 
 from bot.ports import Reached, Transaction
 from bot.storage.columns import Key, Prose, Short
@@ -19,6 +19,7 @@ reached = Table(
     Column("page", Key(255), nullable=False),
     Column("detail", Prose, nullable=False),
 )
+_OF = select(reached).where(reached.c.incident_id == bindparam("incident")).order_by(reached.c.at, reached.c.key)
 
 
 class SqlReachStore:
@@ -36,5 +37,4 @@ class SqlReachStore:
 
     def of(self, tx: Transaction, incident_id: str) -> tuple[Reached, ...]:
         """All about one incident, oldest first."""
-        mine = select(reached).where(reached.c.incident_id == incident_id).order_by(reached.c.at, reached.c.key)
-        return tuple(Reached(**row) for row in sql(tx).execute(mine).mappings())
+        return tuple(Reached(**row) for row in sql(tx).execute(_OF, {"incident": incident_id}).mappings())

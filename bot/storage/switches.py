@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Column, String, Table, select
+from sqlalchemy import Column, Select, String, Table, select
 
 from bot.ports import Transaction
 from bot.storage.database import UtcDateTime, metadata, sql
@@ -33,5 +34,9 @@ class SqlSwitchStore:
 
     def like(self, tx: Transaction, prefix: str) -> Mapping[str, str]:
         """The positions of all switches whose name begins so."""
-        found = select(switches.c.name, switches.c.position).where(switches.c.name.startswith(prefix, autoescape=True))
-        return {name: position for name, position in sql(tx).execute(found)}
+        return {name: position for name, position in sql(tx).execute(_begun(prefix))}
+
+
+@lru_cache(maxsize=16)
+def _begun(prefix: str) -> Select[str, str]:
+    return select(switches.c.name, switches.c.position).where(switches.c.name.startswith(prefix, autoescape=True))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Index, RowMapping, String, Table, Text, func, select
+from sqlalchemy import Column, Index, RowMapping, String, Table, Text, bindparam, func, select
 
 from bot.domain.ticket import TicketStatus
 from bot.ports import KeptTicket, Transaction
@@ -27,6 +27,7 @@ tickets = Table(
 )
 Index("ix_tickets_incident_id", tickets.c.incident_id)
 Index("ix_tickets_service_opened_at", tickets.c.service, tickets.c.opened_at)
+_OF = select(tickets).where(tickets.c.incident_id == bindparam("incident")).order_by(tickets.c.opened_at, tickets.c.ref)
 
 
 class SqlTicketStore:
@@ -48,8 +49,7 @@ class SqlTicketStore:
 
     def of_incident(self, tx: Transaction, incident_id: str) -> tuple[KeptTicket, ...]:
         """The tickets of one incident, oldest first."""
-        mine = select(tickets).where(tickets.c.incident_id == incident_id).order_by(tickets.c.opened_at, tickets.c.ref)
-        return tuple(_kept(row) for row in sql(tx).execute(mine).mappings())
+        return tuple(_kept(row) for row in sql(tx).execute(_OF, {"incident": incident_id}).mappings())
 
     def reports(self, tx: Transaction, service: str, since: datetime) -> int:
         """How many tickets about a service were opened since a time and belong to no incident."""
