@@ -68,9 +68,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; files may follow options too, where argparse gives up: `incidents import --dry-run FILE`."""
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv)
+    if rest and ("files" not in args or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        args.files = [*args.files, *map(Path, rest)]
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; an error that a person can act upon is one line on stderr and exit status 2."""
-    args = build_parser().parse_args(argv)
+    args = _parsed(argv)
     try:
         status = int(args.run(args))
         sys.stdout.flush()

@@ -209,4 +209,5 @@ def _report(kept: Sequence[PastIncident], args: argparse.Namespace, bad: int) ->
             )
         )
     told = "would be kept" if args.dry_run else "kept; the bot finds them at its next sync, within ten minutes"
-    print(f"\n{len(kept)} past incidents {told}" + (f"; {bad} left out" if bad else ""))
+    incidents = "1 past incident" if len(kept) == 1 else f"{len(kept)} past incidents"
+    print(f"{incidents} {told}" + (f"; {bad} left out" if bad else ""))

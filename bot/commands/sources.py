@@ -61,7 +61,7 @@ async def examine(sources: "Sources", db: "SqlDatabase | None") -> AsyncIterator
             yield Finding(f"source {name}", False, f"{error} Its {kept} copies stay.")
             continue
         who = ", ".join((*origin.channels, *origin.groups))
-        told = f"{origin.kind}: {there} pages, {kept} copied{_since(states.get(name), utc_now())}"
+        told = f"{origin.kind}: {there} {'page' if there == 1 else 'pages'}, {kept} copied{_since(states.get(name), utc_now())}"
         told += f"; only for {who}" if who else ""
         advice = "" if there else "; nothing is there: see whether the token may read it, and the path or space"
         yield Finding(f"source {name}", bool(there), f"{told}{advice}")

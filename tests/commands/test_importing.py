@@ -79,7 +79,7 @@ def kept(folder: Path) -> list[PastIncident]:
 
 def test_a_folder_of_postmortems_is_kept_by_what_their_headings_say(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tocsin(folder, "incidents", "import", str(folder / "post")) == 0
-    assert "1 past incidents kept" in capsys.readouterr().out
+    assert "1 past incident kept" in capsys.readouterr().out
     (one,) = kept(folder)
     assert (one.ref, one.origin, one.title, one.services) == ("2026/storm.md", "files", "Payments storm", ("payments",))
     assert one.symptoms == ("- 18 % of checkouts failed",)
@@ -93,11 +93,21 @@ def test_importing_again_replaces_and_the_dry_run_keeps_nothing(folder: Path, ca
     assert tocsin(folder, "incidents", "import", str(folder / "post"), "--dry-run") == 0
     said = capsys.readouterr().out
     assert "2026-03-02" in said
-    assert "1 past incidents would be kept" in said
+    assert "1 past incident would be kept" in said
     assert kept(folder) == []
     for _ in range(2):
         assert tocsin(folder, "incidents", "import", str(folder / "post")) == 0
     assert len(kept(folder)) == 1
+
+
+def test_files_may_stand_behind_the_options(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tocsin(folder, "incidents", "import", "--dry-run", str(folder / "post")) == 0
+    assert "1 past incident would be kept" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        tocsin(folder, "incidents", "import", "--nonsense", str(folder / "post"))
+    with pytest.raises(SystemExit):
+        tocsin(folder, "db", "upgrade", "post")
+    assert "unrecognized arguments: post" in capsys.readouterr().err
 
 
 def test_a_table_says_how_it_is_read_and_names_bad_rows_by_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,7 +159,7 @@ def test_a_tool_is_read_from_where_the_last_import_stopped(folder: Path, capsys:
             assert tocsin(folder, "incidents", "import", "--from", "github") == 0
         assert vendor.asked[1].query["since"] == ["2026-11-03T10:00:00+00:00"]
     assert [(p.ref, p.cause) for p in kept(folder)] == [("acme/ops#7", "A lock")]
-    assert "1 past incidents kept" in capsys.readouterr().out
+    assert "1 past incident kept" in capsys.readouterr().out
 
 
 def test_what_was_imported_is_knowledge_marked_with_its_origin(folder: Path) -> None:

@@ -67,7 +67,7 @@ async def test_doctor_asks_each_source(folder: Path, monkeypatch: pytest.MonkeyP
     found = {f.subject: f async for f in examine(folder)}
     assert not found["source ops-git"].ok
     assert "the token is wrong" in found["source ops-git"].text
-    assert found["source handbook"].text.startswith("folder: 1 pages, 0 copied, not synchronised yet")
+    assert found["source handbook"].text.startswith("folder: 1 page, 0 copied, not synchronised yet")
     monkeypatch.setenv("TOCSIN_KNOWLEDGE_SOURCES_OPS_GIT_TOKEN", "the-token")
     found = {f.subject: f async for f in examine(folder)}
     assert found["source ops-git"].ok
