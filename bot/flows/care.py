@@ -123,9 +123,9 @@ _NONE = {
 
 
 def _missing(one: Missing) -> CareRow:
-    often = f"fired {one.times} times in {DAYS} days, {one.without} of its incidents had no runbook"
-    if one.without == one.times:
-        often = f"fired {one.times} times in {DAYS} days, never with a runbook"
+    times = "once" if one.times == 1 else f"{one.times} times"
+    without = "never with a runbook" if one.without >= one.times else f"{one.without} of its incidents had no runbook"
+    often = f"fired {times} in {DAYS} days, {without}"
     worst = f"at worst {one.severity.value}"
     title = f"{one.name} on {one.service}" if one.service else one.name
     return CareRow(title, one.owner, (often, worst))

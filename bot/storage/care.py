@@ -128,4 +128,5 @@ class SqlDraftStore:
 
 
 def _digest(check: Check) -> str:
-    return hashlib.sha256(check.text.encode("utf-8", "replace")).hexdigest()
+    plain = check.text.replace("\x00", "\ufffd")  # as the column keeps it
+    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()

@@ -1,5 +1,6 @@
 """Pages that alerts link to: only from listed hosts, never by a detour, and an alert's incident finds them."""
 
+import gzip
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -111,7 +112,10 @@ def test_a_host_that_is_none_is_refused() -> None:
             Links((host,))
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "100.64.0.1", "0.0.0.0"])
+@pytest.mark.parametrize("address", [
+    "10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "100.64.0.1", "0.0.0.0", "::ffff:127.0.0.1", "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::1", "2002:7f00:1::", "::127.0.0.1", "fec0::1", "224.0.0.1", "ff02::1",
+])  # fmt: skip
 async def test_a_subdomain_that_lies_in_a_private_network_is_not_asked(address: str) -> None:
     async def look_up(host: str, port: int) -> Sequence[str]:
         return ["93.184.216.34", address]
@@ -136,6 +140,28 @@ async def test_redirects_stay_within_the_list(site: Site) -> None:
     assert found.page.ref == f"{site.url}/ok"
 
 
+@pytest.mark.parametrize("url", ["https://a..acme.io/", f"https://{'a' * 70}.acme.io/", "https://[.acme.io/", "https://.acme.io/"])
+async def test_an_address_that_is_none_is_said_to_be_none(url: str) -> None:
+    links = Links(("*.acme.io",))
+    assert links.plain("https://[::1#x") == ""
+    with pytest.raises(NotAllowed):
+        await links.fetch(url)
+
+
+async def test_what_a_page_leads_to_may_be_no_address(site: Site) -> None:
+    for number, where in enumerate(("http://[", "//[", "\xff\xfe", "", "file:///etc/passwd")):
+        site.says(f"/{number}", status=302, location=where)
+        with pytest.raises((NotAllowed, NotFound)):
+            await Links((site.url,)).fetch(f"{site.url}/{number}")
+
+
+async def test_a_page_that_is_packed_is_not_unpacked(site: Site) -> None:
+    bomb = gzip.compress(gzip.compress(bytes(30_000_000)))
+    site.says("/bomb", bomb, **{"content-encoding": "gzip, gzip"})
+    with pytest.raises(BadPayload, match="packed"):
+        await Links((site.url,)).fetch(f"{site.url}/bomb")
+
+
 async def test_size_kind_and_trouble_are_bounded_and_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "MOST_BYTES", 100)
     site.says("/big", b"x" * 200)
@@ -155,6 +181,22 @@ async def test_size_kind_and_trouble_are_bounded_and_told(site: Site, monkeypatc
     with pytest.raises(NotFound) as caught:
         await links.fetch(f"{site.url}/gone?token=s3cret")
     assert "s3cret" not in str(caught.value)
+
+
+async def test_a_page_is_alive_gone_or_nobody_knows(site: Site) -> None:
+    site.says("/page", PAGE)
+    site.says("/moved", status=302, location="/gone")
+    site.says("/login", status=403)
+    site.says("/down", status=503)
+    links = Links((site.url,))
+    assert await links.alive(f"{site.url}/page#part")
+    assert not await links.alive(f"{site.url}/gone")
+    assert not await links.alive(f"{site.url}/moved")
+    for path in ("/login", "/down"):
+        with pytest.raises(Unavailable):
+            await links.alive(f"{site.url}{path}")
+    with pytest.raises(NotAllowed):
+        await links.alive("https://elsewhere.example/")
 
 
 async def test_an_alert_with_a_link_has_the_page_copied_and_its_incident_finds_it(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, Risk
 from bot.domain.alert import Severity
 from bot.domain.attribution import ServiceMapping, Unmatched
+from bot.domain.care import Draft, DraftState
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.document import Document, DocumentKind, Found, Tier
 from bot.domain.evidence import (
@@ -28,9 +29,12 @@ from bot.domain.incident import Entry, EntryKind, Incident, Member, Status
 from bot.domain.view import (
     ActionView,
     AnswerView,
+    CareRow,
+    CareView,
     CatchupView,
     ConfirmView,
     DigestView,
+    DraftView,
     EvidenceView,
     HomeView,
     IncidentView,
@@ -386,3 +390,50 @@ VIEWS = {
     "unmatched_none": UnmatchedView((), (), ("cart",), NOW),
 }
 HOME = HomeView((ACKED,), (ACKED, INCIDENT), (ACTION,), (RUNNING,), NOW)
+DRAFT = Draft(
+    "d-1",
+    INCIDENT.id,
+    "HighErrorRate on payments",
+    "payments/high-error-rate.md",
+    '---\ntitle: "HighErrorRate on payments"\nreviewed:\ndraft: true\n---\n\n# HighErrorRate on payments\n\n## First checks\n\n'
+    "- errors rose <!channel> *18 %*\n\n```promql\nrate(errors_total[5m]) > 1\n```\n",
+    DraftState.DRAFT,
+    NOW,
+    "U0ONCALL",
+    "openai:gpt-x",
+)
+VIEWS = {
+    **VIEWS,
+    "care": CareView(
+        "Runbooks that need their owner",
+        (
+            CareRow(
+                "Payments *errors*",
+                "team-payments",
+                ("its query rate(errors_total[5m]) fails: errors_total had no sample in 7 days", "never reviewed"),
+                "https://runbooks.example.com/errors",
+                "runbooks/payments/errors.md",
+            ),
+            CareRow("Cart <@U1> is slow", "", ("never reviewed",), "", "runbooks/cart/slow.md"),
+        ),
+        17,
+        "40 runbooks; 12 queries and 3 links tried.",
+        "No runbook is stale.",
+    ),
+    "care_none": CareView("Alerts without a runbook", (), 0, "", "Every alert of the last 30 days has a runbook."),
+    "draft": DraftView(DRAFT, "INC-42", "the folder runbooks"),
+    "draft_kept": DraftView(
+        replace(DRAFT, state=DraftState.KEPT, decided_by="U0BOSS", where="runbooks/payments/high-error-rate.md"), "INC-42", "x"
+    ),
+    "draft_proposed": DraftView(
+        replace(DRAFT, state=DraftState.KEPT, decided_by="U0BOSS", where="pull request for a.md", url="https://forge.example/7"),
+        "INC-42",
+        "x",
+    ),
+    "draft_refused": DraftView(replace(DRAFT, engine="rules", note="It could not be kept: GitHub refuses us."), "INC-42", "x"),
+    "confirm_draft": ConfirmView(
+        replace(INCIDENT, status=Status.RESOLVED, resolved_at=NOW, confirmed_cause="retries were raised", confirmed_by="U1"),
+        None,
+        may_draft=True,
+    ),
+}

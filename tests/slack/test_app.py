@@ -104,6 +104,9 @@ class Remembering:
     async def on_mapping(self, press: Press, desk: Desk) -> Shown | None:
         return await self._on("mapping", press)
 
+    async def on_draft(self, press: Press, desk: Desk) -> Shown | None:
+        return await self._on("draft", press)
+
     async def on_suggestion(self, press: Press, desk: Desk) -> Shown | None:
         return await self._on("suggestion", press)
 

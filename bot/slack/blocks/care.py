@@ -35,9 +35,10 @@ def render_draft(view: DraftView) -> Message:
     """The draft as text that can be copied; while nobody decided it has its buttons."""
     draft = view.draft
     title = f"Draft of a runbook from {bold(view.key)}: {escape(draft.title, 160)}"
-    by = f"drafted by {escape(draft.engine, 80)}" if draft.engine != "rules" else "filled in from what is known, by rules"
+    by = f"Drafted by {escape(draft.engine, 80)}" if draft.engine != "rules" else "Filled in by rules from what is known"
+    until = "It is no runbook until a person approves it. " if draft.state is DraftState.DRAFT else ""
     told = f"{escape(draft.note, 300)}" if draft.note else ""
-    body = [section(title, f"It is no runbook until a person approves it. {by}, asked for by {who(draft.asked_by)}.", told)]
+    body = [section(title, f"{until}{by}, asked for by {who(draft.asked_by)}.", told)]
     body += [section(piece) for piece in _pieces(draft.text)]
     shown = f"{view.key}: draft of a runbook"
     if draft.state is DraftState.DRAFT:
