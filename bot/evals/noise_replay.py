@@ -23,7 +23,6 @@ from bot.domain.view import HomeView, IncidentView, Place, PointerView, Said, Sh
 from bot.errors import BadPayload, BadSettings, Unavailable
 from bot.evals.noise import Fate, Seen, Sent
 from bot.flows.desk import Desk
-from bot.incidents.tidy import tidied
 from bot.intake.inbox import Told
 from bot.ports import Connector, Delivery, Handler, IncidentStore, Parsed, Scalar, Start, Telling, Transaction
 
@@ -278,11 +277,11 @@ class Replay:
             alerts += zip(found, _spread(sent.eval_ids, len(found)), strict=True)
             others += [event for event in parsed if isinstance(event, Change | Handling | Ticket)]
         desk = self._house.desk
-        resolve = desk.catalogue().resolve
-        named = [(tidied(alert, resolve, desk.default_environment), id) for alert, id in alerts]
+        tidy = self._house.told.tidy([alert for alert, _ in alerts], desk)
+        named = list(zip(tidy, [id for _, id in alerts], strict=True))
         self._arrive(named)
         self._register.home.clear()
-        await desk.db.write(lambda tx: self._tell(tx, [alert for alert, _ in alerts], others))
+        await desk.db.write(lambda tx: self._tell(tx, tidy, others))
         self._settle_waiting()
         for alert, id in named:
             if alert.resolved and id not in self._firing:
@@ -295,7 +294,7 @@ class Replay:
         if tickets := [one for one in others if isinstance(one, Ticket)]:
             told.tickets(tx, tickets, desk)
         if alerts:
-            told.alerts(tx, told.tidy(alerts, desk), desk)
+            told.alerts(tx, alerts, desk)
         if handlings := [one for one in others if isinstance(one, Handling)]:
             told.handlings(tx, handlings, desk)
 

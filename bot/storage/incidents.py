@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import (
     BigInteger,
@@ -30,6 +31,8 @@ from bot.storage.codec import dump, load
 from bot.storage.columns import Prose, Short
 from bot.storage.database import UtcDateTime, metadata, sql
 
+MOST_KNOWN = 256  # incidents that need not be read from their JSON again ...
+SMALL = 8_000  # ... each of at most so many characters
 LIVE = (Status.OPEN.value, Status.ACKNOWLEDGED.value)
 
 incidents = Table(
@@ -87,7 +90,7 @@ class SqlIncidentStore:
         by_number = digits.isascii() and digits.isdigit() and len(digits) < 10
         found = sql(tx).execute(_NUMBERED, {"number": int(digits)}) if by_number else sql(tx).execute(_CALLED, {"id": id})
         body = found.scalar_one_or_none()
-        return None if body is None else load(Incident, body)
+        return None if body is None else _read(body)
 
     def live(self, tx: Transaction, resolved_since: datetime | None = None, *, hold: bool = False) -> tuple[Incident, ...]:
         """Open and acknowledged ones, oldest first, with those resolved since a time if given (never closed ones).
@@ -96,12 +99,12 @@ class SqlIncidentStore:
         """
         wanted = _LIVE[resolved_since is not None, hold]
         values = {} if resolved_since is None else {"since": resolved_since}
-        return tuple(load(Incident, body) for body in sql(tx).execute(wanted, values).scalars())
+        return tuple(_read(body) for body in sql(tx).execute(wanted, values).scalars())
 
     def recent(self, tx: Transaction, limit: int = 20) -> tuple[Incident, ...]:
         """The newest, whatever their status."""
         found = select(incidents.c.body).order_by(incidents.c.number.desc()).limit(limit)
-        return tuple(load(Incident, body) for body in sql(tx).execute(found).scalars())
+        return tuple(_read(body) for body in sql(tx).execute(found).scalars())
 
     def next_number(self, tx: Transaction) -> int:
         """One more than the highest number so far."""
@@ -110,7 +113,7 @@ class SqlIncidentStore:
 
 _CALLED = select(incidents.c.body).where(incidents.c.id == bindparam("id"))
 _NUMBERED = select(incidents.c.body).where(incidents.c.number == bindparam("number"))
-_OPEN = incidents.c.status.in_(LIVE)
+_OPEN = or_(*[incidents.c.status == status for status in LIVE])
 _JUST_RESOLVED = (incidents.c.status == Status.RESOLVED.value) & (incidents.c.resolved_at >= bindparam("since"))
 
 
@@ -123,6 +126,16 @@ def _live(*, since: bool, hold: bool) -> Select[str]:
 _LIVE = {(since, hold): _live(since=since, hold=hold) for since in (False, True) for hold in (False, True)}
 _NEW = insert(incidents)
 _REPLACE = update(incidents).where(incidents.c.id == bindparam("this"), incidents.c.version == bindparam("seen"))
+
+
+def _read(body: str) -> Incident:
+    return _known(body) if len(body) <= SMALL else load(Incident, body)
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _known(body: str) -> Incident:
+    """Every batch of alerts reads all incidents that are open, and most of them did not change since the last one."""
+    return load(Incident, body)
 
 
 def _keys(saved: Iterable[Incident], *, new: bool) -> str:

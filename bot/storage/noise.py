@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     func,
     literal_column,
+    or_,
     select,
     text,
     update,
@@ -90,8 +91,8 @@ _STATES = {
 }
 _HELD = select(states.c.body).order_by(states.c.held_until).limit(bindparam("most"))
 _DUE = _HELD.where(states.c.held_until <= bindparam("at"))
-_WAITING = _HELD.where(states.c.held.in_([kind.value for kind in WAITING]), states.c.held_until <= bindparam("until"))
-_STORMS = {dialect: select(storms.c.body).where(among("environments", storms.c.environment, dialect)) for dialect in DIALECTS}
+_WAITING = _HELD.where(or_(*[states.c.held == kind.value for kind in sorted(WAITING)]), states.c.held_until <= bindparam("until"))
+_STORMS = select(storms.c.body).where(storms.c.environment.in_(bindparam("environments", expanding=True)))
 _SILENCES = select(silences.c.body).where(silences.c.ends_at > bindparam("since")).order_by(silences.c.number)
 _DOWN_TO = (decisions.c.incident_id == bindparam("incident")) & decisions.c.acted
 _PUT_DOWN = select(func.count()).select_from(decisions).where(_DOWN_TO)
@@ -240,8 +241,8 @@ class SqlNoiseStore:
 
     def storms(self, tx: Transaction, environments: Collection[str]) -> dict[str, Storm]:
         """What is brewing in these environments."""
-        query = _STORMS[sql(tx).dialect.name]
-        found = (load(Storm, body) for body in sql(tx).execute(query, {"environments": listed(environments)}).scalars())
+        bodies = sql(tx).execute(_STORMS, {"environments": sorted(environments)}).scalars()
+        found = (load(Storm, body) for body in bodies)
         return {storm.environment: storm for storm in found}
 
     def brew(self, tx: Transaction, kept: Iterable[Storm]) -> None:

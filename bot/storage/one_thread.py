@@ -25,7 +25,6 @@ class OneThread:
     def __init__(self, path: Path) -> None:
         self._engine = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0)
         event.listen(self._engine, "connect", _connected)
-        event.listen(self._engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         received.create_all(self._engine)  # the inbox, which elsewhere is a file of its own
         self._connection = self._engine.connect()
 
@@ -51,6 +50,5 @@ class OneThread:
 
 def _connected(raw: object, _entry: ConnectionPoolEntry) -> None:
     connection = cast(sqlite3.Connection, raw)
-    connection.isolation_level = None  # BEGIN is said above
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
