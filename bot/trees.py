@@ -22,6 +22,9 @@ _HERE = "refs/tocsin/now"
 _BRANCH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,200}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _DENIED = re.compile(r"Authentication failed|could not read (Username|Password)|returned error: 40[13]|Permission denied")
+_DAMAGED = re.compile(
+    r"not a git repository|File exists|cannot lock ref|bad (object|config|tree)|object file|corrupt|unresolved deltas"
+)
 _ABSENT = re.compile(r"not found|returned error: 404|couldn't find remote ref|does not exist", re.IGNORECASE)
 
 
@@ -85,7 +88,8 @@ class FolderTree:
 
     def _files(self) -> Iterator[Path]:
         root = self._folder.resolve()
-        inside = (p for p in sorted(self._folder.rglob("*")) if p.is_file() and p.resolve().is_relative_to(root))
+        named = (p for p in sorted(self._folder.rglob("*")) if str(p).isprintable())  # what is no text cannot be kept as such
+        inside = (p for p in named if p.is_file() and p.resolve().is_relative_to(root))
         yield from (p for p, _ in zip(inside, range(MOST_FILES), strict=False))
 
     def _read(self, path: str) -> bytes | None:
@@ -122,6 +126,10 @@ class Remote:
             raise BadSettings(f"branch {self.branch[:60]!r} is no name of a branch")
 
 
+class _Damaged(Unavailable):
+    """The clone of ours is not what git left there: it was killed in the midst of writing."""
+
+
 class GitTree:
     """A repository as a bare, shallow clone in `folder`, brought up to date by each listing. Nothing of it is checked out."""
 
@@ -135,7 +143,11 @@ class GitTree:
 
     async def listing(self) -> Mapping[str, str]:
         """Fetch, then each ordinary file with git's own hash of it; symbolic links and submodules are left out."""
-        await self._fetch()
+        try:
+            await self._fetch()
+        except _Damaged:
+            await asyncio.to_thread(shutil.rmtree, self._folder)
+            await self._fetch()
         self._commit = (await self._git("rev-parse", "--verify", "--end-of-options", f"{_HERE}^{{commit}}")).decode().strip()
         answer = await self._git("ls-tree", "-r", "-z", "-l", "--full-tree", self._commit)
         self._blobs = {}
@@ -233,7 +245,8 @@ class GitTree:
         if _ABSENT.search(told):
             which = f" or no branch {self._remote.branch}" if self._remote.branch else ""
             raise NotFound(f"There is no repository {self._name}{which}, or the token may not see it.")
-        raise Unavailable(f"git {verb} of {self._name} failed; see whether `git ls-remote` works from this machine.")
+        kind = _Damaged if _DAMAGED.search(told) else Unavailable
+        raise kind(f"git {verb} of {self._name} failed; see whether `git ls-remote` works from this machine.")
 
     def _environment(self) -> dict[str, str]:
         """The least that git needs; the token goes by configuration in the environment, for this host only."""

@@ -8,14 +8,15 @@ https://www.mkdocs.org/user-guide/configuration/.
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from bot.domain.vocabulary import link
 from bot.filetree import Files, checked, media_type
+from bot.plain_yaml import BadYaml, documents
 from bot.ports import Connector, DocumentSource, RawDocument, Room
 from bot.trees import FolderTree, GitTree, Remote, Tree
 
@@ -126,16 +127,9 @@ class TechDocs:
     async def _yaml(self, path: str) -> list[Mapping[str, Any]]:
         body = await self._tree.read(path) or b""
         try:
-            return [d for d in yaml.load_all(body[:LARGEST], Loader=_Loader) if isinstance(d, dict)]
-        except (yaml.YAMLError, ValueError, RecursionError):
+            return [d for d in documents(body[:LARGEST], patient=True) if isinstance(d, dict)]
+        except BadYaml:
             return []  # the site is still there, without its menu
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe, and patient with the Python tags that mkdocs.yml may hold: their values are left out."""
-
-
-_Loader.add_multi_constructor("", lambda *_: None)
 
 
 def _folder(path: str) -> str:
@@ -165,7 +159,7 @@ def _site(folder: str, config: Mapping[str, Any], entity: Mapping[str, Any]) -> 
         folder=folder,
         docs="/".join(part for part in (folder, below or "docs") if part),
         name=_text(config, "site_name"),
-        titles=dict(_menu(config.get("nav"), ())),
+        titles=dict(islice(_menu(config.get("nav"), ()), MOST_NAV)),
         owner=_text(spec, "owner").rpartition("/")[2].rpartition(":")[2],
         service=name if kind.lower() == "component" else "",
         entity=f"{space}/{kind.lower()}/{name}" if name and kind else "",

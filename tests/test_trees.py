@@ -155,6 +155,18 @@ def test_only_plain_https_addresses_are_taken(url: str, tmp_path: Path) -> None:
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("left", ["shallow.lock", "refs/tocsin/now.lock", "HEAD", "refs/tocsin/now"])
+async def test_a_clone_whose_git_was_killed_is_made_anew(forge: Forge, tmp_path: Path, left: str) -> None:
+    repository = forge.repository("acme/ops")
+    forge.commit(repository, {"a.md": "# A"})
+    tree = a_tree(forge, tmp_path)
+    await tree.listing()
+    (tmp_path / "own" / "clone" / left).write_text("")
+    forge.commit(repository, {"b.md": "# B"})
+    assert set(await tree.listing()) == {"a.md", "b.md"}
+    assert await tree.read("b.md") == b"# B"
+
+
 def test_a_branch_is_no_option(tmp_path: Path) -> None:
     assert CONNECTOR.documents is not None
     for branch in ("--upload-pack=id", "a..b", "-x"):
@@ -188,6 +200,12 @@ async def test_a_folder_follows_no_links_out_of_it_and_reads_only_what_changed(t
     assert (await source.listing())["deep/a.md"] != before["deep/a.md"]
     with pytest.raises(NotFound, match="There is no folder"):
         await Files(FolderTree(tmp_path / "absent")).listing()
+
+
+async def test_a_file_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("# A")
+    (tmp_path / os.fsdecode(b"\xff.md")).write_text("# B")
+    assert set(await FolderTree(tmp_path).listing()) == {"a.md"}
 
 
 async def test_techdocs_takes_titles_from_the_menu_and_owner_and_service_from_the_catalogue(tmp_path: Path) -> None:

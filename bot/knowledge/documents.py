@@ -8,10 +8,9 @@ from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 
-import yaml
-
 from bot.domain.document import Document, DocumentKind
 from bot.knowledge.header import header
+from bot.plain_yaml import BadYaml, document
 from bot.redact import clean, redact
 
 log = logging.getLogger(__name__)
@@ -179,10 +178,9 @@ def _front_matter(raw: str, path: str) -> tuple[Mapping[str, object], str]:
         return {}, raw
     body = raw[end + 4 :].partition("\n")[2]
     try:
-        front = yaml.safe_load(raw[4 : end + 1])
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = where.line + 2 if where else 2
+        front = document(raw[4 : end + 1])
+    except BadYaml as error:
+        line = (error.line or 0) + 2
         log.warning("%s:%d: the front matter is not valid YAML; the file is searched without it.", path, line)
         return {}, body
     if front is None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from urllib.parse import urldefrag, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import certifi
 import httpx
@@ -29,6 +29,9 @@ MEDIA = {
     "text/plain": "text/markdown",
     "application/pdf": "application/pdf",
 }
+ACCEPT = "text/html, text/markdown, application/pdf, text/plain;q=0.8"
+# Where IPv6 stands for IPv4, and so may stand for a private one: translation, 6to4, what was compatible once, sites.
+_DOUBTFUL = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "2002::/16", "::/96", "fec0::/10")))
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 
@@ -78,7 +81,7 @@ class Links:
 
     def plain(self, url: str) -> str:
         """The address of the page, without the part within it; "" if it may not be fetched."""
-        bare = urldefrag(url.strip())[0]
+        bare = url.strip().partition("#")[0]
         return bare if self._listed(bare) else ""
 
     async def fetch(self, url: str, tag: str = "") -> Linked | None:
@@ -94,7 +97,7 @@ class Links:
             if answer.status_code == 304:
                 return None
             if answer.status_code in (301, 302, 303, 307, 308):
-                at = urldefrag(urljoin(at, answer.headers.get("location", "")))[0]
+                at = _next(at, answer)
                 continue
             return self._read(url, answer)
         raise NotAllowed(f"{_name(url)} leads on and on.")
@@ -104,7 +107,7 @@ class Links:
 
         Raises NotAllowed where it leads where we may not go, Unavailable for every answer that tells neither.
         """
-        at = urldefrag(url.strip())[0]
+        at = url.strip().partition("#")[0]
         for _ in range(MOST_HOPS):
             if not self._listed(at):
                 raise NotAllowed(f"{_name(at)} is not among the link_hosts of [knowledge].")
@@ -113,7 +116,7 @@ class Links:
                 answer = await self._ask(at, "")
             status = answer.status_code
             if status in (301, 302, 303, 307, 308):
-                at = urldefrag(urljoin(at, answer.headers.get("location", "")))[0]
+                at = _next(at, answer)
                 continue
             if status < 300 or status in (404, 410):
                 return status < 300
@@ -142,17 +145,22 @@ class Links:
         host = str(parts.hostname).lower()
         try:
             found = await self._look_up(host, parts.port or 443)
+        except UnicodeError:  # a label that is empty or too long
+            raise NotAllowed(f"{host[:100]!r} is no name of a host.") from None
         except OSError:
             raise Unavailable(f"{host} has no address.") from None
         exactly = parts.scheme == "http" or host in self._named or f"{host}:{parts.port}" in self._named
-        if not found or (not exactly and not all(ipaddress.ip_address(a.partition("%")[0]).is_global for a in found)):
+        if not found or (not exactly and not all(map(_public, found))):
             raise NotAllowed(f"{host} lies in a private network; list it by its full name in link_hosts of [knowledge].")
         return found[0]
 
     async def _ask(self, url: str, tag: str, method: str = "GET") -> httpx.Response:
         address = await self._address(url)
-        parts = httpx.URL(url)
-        headers = {"host": parts.netloc.decode(), "accept": "text/html, text/markdown, application/pdf, text/plain;q=0.8"}
+        try:
+            parts = httpx.URL(url)
+        except (httpx.InvalidURL, ValueError):
+            raise NotAllowed(f"{_name(url)} is no address that can be asked.") from None
+        headers = {"host": parts.netloc.decode(), "accept": ACCEPT, "accept-encoding": "identity"}
         headers |= {"if-none-match": tag} if tag.startswith(('"', "W/")) else {}
         try:
             async with asyncio.timeout(SECONDS):
@@ -183,13 +191,16 @@ class Links:
         return Linked(RawDocument(url, "", body, MEDIA[kind], path=urlsplit(url).path.strip("/"), link=url), tag)
 
 
-def _kept(answer: httpx.Response) -> dict[str, str]:
-    return {name: answer.headers[name] for name in ("content-type", "etag", "location") if name in answer.headers}
+def _kept(answer: httpx.Response) -> list[tuple[bytes, bytes]]:
+    return [(name, value) for name, value in answer.headers.raw if name.lower() in (b"content-type", b"etag", b"location")]
 
 
 async def _body(answer: httpx.Response) -> bytes:
+    """As it came: a few bytes that are packed twice may be gigabytes."""
+    if answer.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise BadPayload("the page is packed, though it was asked for as it is", path=_name(str(answer.request.url)))
     parts, size = [], 0
-    async for part in answer.aiter_bytes():
+    async for part in answer.aiter_raw():
         size += len(part)
         if size > MOST_BYTES:
             raise BadPayload(f"the page is larger than {MOST_BYTES} bytes")
@@ -197,7 +208,23 @@ async def _body(answer: httpx.Response) -> bytes:
     return b"".join(parts)
 
 
+def _next(at: str, answer: httpx.Response) -> str:
+    """Where a page says that it is now. Raises NotAllowed for what is no address."""
+    try:
+        return urljoin(at, answer.headers.get("location", "")).partition("#")[0]
+    except ValueError:
+        raise NotAllowed(f"{_name(at)} leads to what is no address.") from None
+
+
+def _public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return found.is_global and not found.is_multicast and not any(found in network for network in _DOUBTFUL)
+
+
 def _name(url: str) -> str:
     """The host and path of an address, for people; what stands behind the ? may be a secret."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what is no address"
     return f"{parts.hostname}{parts.path}"[:200]

@@ -16,6 +16,8 @@ VERSION = "1"  # of this reading: another one has every copy made anew
 MOST_BYTES = 20_000_000  # of one page
 MOST_CHARACTERS = 400_000  # of one document
 LARGE = 60_000  # bytes of HTML; more are read by a process of their own
+LONG = 2_000  # bytes of one tag; the parser looks at longer ones again and again
+OPEN = 1_000  # elements that are begun more often than ended
 SECONDS = 20  # of processor time
 MEMORY = 768 << 20
 PDF_PAGES = 400
@@ -43,9 +45,15 @@ async def _markdown(raw: RawDocument) -> tuple[str, str]:
         return await _apart(pdf_text, raw.body, PDF_PAGES, MOST_CHARACTERS)
     if raw.media_type != "text/html":
         return "", raw.body[: 4 * MOST_CHARACTERS].decode("utf-8", "replace").removeprefix("\ufeff")
-    if len(raw.body) > LARGE:
+    if len(raw.body) > LARGE or _tangled(raw.body):
         return await _apart(html_text, raw.body)
     return await asyncio.to_thread(html_text.html_to_markdown, raw.body)
+
+
+def _tangled(body: bytes) -> bool:
+    """A small page that would take long: tags without an end, or one in another a thousand times."""
+    longest = max(len(part) - begin for part in body.split(b">") if (begin := part.find(b"<")) >= 0) if b"<" in body else 0
+    return longest > LONG or body.count(b"<") - 2 * body.count(b"</") > OPEN
 
 
 async def _apart(program: ModuleType, body: bytes, *limits: int) -> tuple[str, str]:

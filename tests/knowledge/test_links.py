@@ -113,8 +113,8 @@ def test_a_host_that_is_none_is_refused() -> None:
 
 
 @pytest.mark.parametrize("address", [
-    "10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "100.64.0.1", "0.0.0.0", "::ffff:127.0.0.1", "64:ff9b::a9fe:a9fe",
-    "64:ff9b:1::1", "2002:7f00:1::", "::127.0.0.1", "fec0::1", "224.0.0.1", "ff02::1",
+    "10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "100.64.0.1", "0.0.0.0", "::ffff:127.0.0.1",
+    "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::", "::127.0.0.1", "fec0::1", "224.0.0.1", "ff02::1",
 ])  # fmt: skip
 async def test_a_subdomain_that_lies_in_a_private_network_is_not_asked(address: str) -> None:
     async def look_up(host: str, port: int) -> Sequence[str]:
@@ -140,7 +140,9 @@ async def test_redirects_stay_within_the_list(site: Site) -> None:
     assert found.page.ref == f"{site.url}/ok"
 
 
-@pytest.mark.parametrize("url", ["https://a..acme.io/", f"https://{'a' * 70}.acme.io/", "https://[.acme.io/", "https://.acme.io/"])
+@pytest.mark.parametrize(
+    "url", ["https://a..acme.io/", f"https://{'a' * 70}.acme.io/", "https://[.acme.io/", "https://.acme.io/"]
+)
 async def test_an_address_that_is_none_is_said_to_be_none(url: str) -> None:
     links = Links(("*.acme.io",))
     assert links.plain("https://[::1#x") == ""

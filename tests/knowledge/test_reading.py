@@ -8,6 +8,7 @@ from pypdf import PdfReader, PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
 from bot.domain.document import DocumentKind
+from bot.knowledge import reading
 from bot.knowledge.header import header
 from bot.knowledge.html_text import html_to_markdown
 from bot.knowledge.reading import LARGE, Unreadable, read
@@ -89,6 +90,19 @@ async def test_a_pdf_that_unpacks_without_end_is_held_to_its_memory() -> None:
     with pytest.raises(Unreadable):
         await read(RawDocument("m", "", body, "application/pdf"), DocumentKind.RUNBOOK, "m")
     assert time.monotonic() - began < 65
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bomb", [b">" * 10_000 + b"<a " * 16_000, b"<a" + b" " * 50_000])
+async def test_a_small_page_that_takes_long_is_read_by_a_process_of_its_own_too(
+    bomb: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "SECONDS", 2)
+    assert len(bomb) < LARGE
+    began = time.process_time()
+    with pytest.raises(Unreadable):
+        await read(RawDocument("p", "", b"<p>" + bomb, "text/html"), DocumentKind.RUNBOOK, "p")
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.slow
