@@ -3,14 +3,14 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from bot.commands.replaying import run_noise
 from bot.errors import BadSettings
 from bot.evals.noise import Fate, Seen, Truth, adjusted_rand, check, pairwise, read_stream, read_truth, score
-from tests.evals import noise_cells, noise_tiers
-from tests.evals.noise_stream import a_day, write
+from tests.evals import noise_cells, noise_stream, noise_tiers
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PROMISED = [
@@ -157,7 +157,7 @@ async def test_a_connector_that_nobody_knows_is_named_with_its_line(tmp_path: Pa
 
 
 def test_a_made_up_day_is_the_same_for_the_same_seed_and_has_everything_in_it() -> None:
-    day, again, other = a_day(3), a_day(3), a_day(4)
+    day, again, other = noise_stream.a_day(3), noise_stream.a_day(3), noise_stream.a_day(4)
     assert day.firings == again.firings != other.firings
     names = {f.labels["alertname"] for f in day.firings}
     assert {"NodeNotReady", "CertificateExpired", "PodNotReady", "UpstreamTimeouts"} <= names
@@ -175,11 +175,27 @@ async def test_of_a_day_of_other_habits_nothing_that_matters_is_kept_from_people
 
 
 @pytest.mark.slow
-async def test_two_hours_of_a_made_up_day_come_out_well(tmp_path: Path) -> None:
-    found = await run_noise(*write(tmp_path, seed=11, hours=2), lambda _: None)
+@pytest.mark.parametrize(
+    ("day", "seed", "hours", "f1", "compression"),
+    [
+        (noise_stream, 11, 2, 0.90, 0.93),
+        (noise_stream, 12, 2, 0.95, 0.93),
+        (noise_tiers, 11, 6, 0.93, 0.91),
+        (noise_tiers, 12, 6, 0.73, 0.94),
+        (noise_cells, 11, 3, 0.55, 0.90),
+        (noise_cells, 12, 3, 0.76, 0.93),
+    ],
+    ids=lambda value: value.__name__.rpartition(".")[2] if isinstance(value, ModuleType) else None,
+)
+async def test_days_that_chose_no_weight_come_out_no_worse_than_they_did(
+    tmp_path: Path, day: ModuleType, seed: int, hours: int, f1: float, compression: float
+) -> None:
+    found = await run_noise(*day.write(tmp_path, seed=seed, hours=hours), lambda _: None)
     assert (found["missed_incidents"], found["held_critical"]) == (0, 0)
     assert isinstance(found["f1"], float)
-    assert found["f1"] >= 0.8, found
+    assert isinstance(found["compression"], float)
+    assert found["f1"] >= f1, found
+    assert found["compression"] >= compression, found
 
 
 @pytest.mark.slow
