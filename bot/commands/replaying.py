@@ -14,7 +14,8 @@ from typing import cast
 from bot.durable.work import DurableWork
 from bot.errors import BadSettings
 from bot.evals.noise import Seen, check, read_stream, read_truth, score
-from bot.evals.noise_replay import Clock, House, Listener, Register, Replay, Timetable
+from bot.evals.noise_replay import House, Replay
+from bot.evals.stand_ins import Clock, Listener, Register, Timetable
 from bot.intake.schedule import Every
 from bot.ports import IncidentStore
 from bot.settings import load
