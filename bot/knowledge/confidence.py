@@ -1,10 +1,10 @@
 """How sure a search is: enough to push a page to people, to offer it as possible, or to say that there is none.
 
 Three figures decide that do not depend on a document's rivals: the share of the question's weight in words that the document
-covers, the share of its pairs of neighbouring words, and the cosine of the document's nearest piece. For runbooks the numbers
-are a logistic fit over real alerts with and without a runbook, chosen by cross-validation (docs/benchmarks.md). Past incidents
-are told in prose that shares few words with an alert; there is no labelled set of alerts for them, so their numbers are set by
-judgement: the same services count like much text.
+covers, those parts of its likeness that stand by themselves (`likeness.OWN`), and the cosine of its nearest piece. For
+runbooks the numbers are a logistic fit over real alerts with and without a runbook, chosen by cross-validation
+(docs/benchmarks.md). Past incidents are told in prose that shares few words with an alert; there is no labelled set of alerts
+for them, so their numbers are set by judgement: the same services count like much text.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Confidence:
     """The odds as a straight line, and from where on something is shown or offered."""
 
     coverage: float
-    pairs: float
+    likeness: float
     cosine: float
     intercept: float
     shown: float
@@ -26,9 +26,9 @@ class Confidence:
     possible: float
     asked: float  # like `possible`, for a person who asks: a wrong page costs them a glance, silence more
 
-    def odds(self, coverage: Scores, pairs: Scores, cosine: Scores) -> Scores:
+    def odds(self, coverage: Scores, likeness: Scores, cosine: Scores) -> Scores:
         """The logarithm of the odds that each document is about this."""
-        return self.coverage * coverage + self.pairs * pairs + self.cosine * cosine + self.intercept
+        return self.coverage * coverage + self.likeness * likeness + self.cosine * cosine + self.intercept
 
     def offered(self, inquiry: Inquiry) -> float:
         """At least this sure: offered as a possible match."""
@@ -36,8 +36,8 @@ class Confidence:
 
 
 _JUDGES = {
-    (DocumentKind.RUNBOOK, True): Confidence(8.2, 6.0, 14.2, -12.0, shown=0.50, beside=0.01, possible=0.10, asked=0.01),
-    (DocumentKind.RUNBOOK, False): Confidence(11.0, 9.2, 0.0, -4.7, shown=0.45, beside=0.02, possible=0.20, asked=0.05),
+    (DocumentKind.RUNBOOK, True): Confidence(8.1, 8.3, 11.2, -11.7, shown=0.50, beside=0.01, possible=0.10, asked=0.01),
+    (DocumentKind.RUNBOOK, False): Confidence(10.7, 9.9, 0.0, -6.5, shown=0.60, beside=0.02, possible=0.20, asked=0.05),
     (DocumentKind.INCIDENT, True): Confidence(8.0, 0.0, 10.0, -5.5, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
     (DocumentKind.INCIDENT, False): Confidence(14.0, 0.0, 0.0, -3.4, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
 }

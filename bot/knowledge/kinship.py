@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
-from bot.knowledge.query import normal, shape, words
+from bot.knowledge.query import normal, shape, spellings, words
 from bot.knowledge.words import Scores
 
 SERVICES = 3.0  # added to the odds of a past incident, times how close its services are to those in question
@@ -218,7 +218,8 @@ def shared_words(document: Document, inquiry: Inquiry, most: int = 3) -> tuple[s
     named = {word for name in names for word in words(name)}
     mine = set(words(f"{document.title} {document.text[:4_000]}")) - named
     both = dict.fromkeys(w for w in shape(inquiry).text if w in mine and len(w) > 3)
-    return tuple(sorted(both, key=lambda w: (-len(w), w))[:most])
+    spelling = spellings(inquiry.text)
+    return tuple(sorted((spelling.get(w, w) for w in both), key=lambda w: (-len(w), w))[:most])
 
 
 def _likeness(found: Found, shared: Kin, inquiry: Inquiry) -> str:

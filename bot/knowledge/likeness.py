@@ -22,14 +22,15 @@ Mask = NDArray[np.bool_]
 BEST = 100  # how many of a list take part in its scaling
 NAME_COUNTS = 2.0  # a word of the alert's name counts so many times
 REPEATED_COUNTS = 0.3  # each repetition of a word in the text
-_ALERT = {"words": 0.18, "title": 0.48, "pairs": 0.70, "letters": 0.43, "section": 0.14, "head": 0.14, "labels": 0.25}
+_ALERT = {"words": 0.27, "name": 0.48, "pairs": 0.70, "letters": 0.24, "section": 0.18, "head": 0.09, "labels": 0.19}
 _REPORT = {"words": 0.28, "pairs": 0.96, "letters": 0.42, "section": 0.14, "head": 0.20}
 SHARES = {
     (DocumentKind.RUNBOOK, True): _ALERT,
-    (DocumentKind.RUNBOOK, False): {"words": 0.32, "title": 0.35, "pairs": 0.67, "letters": 0.71, "labels": 0.16},
+    (DocumentKind.RUNBOOK, False): {"words": 0.28, "name": 0.42, "pairs": 0.67, "letters": 0.42, "labels": 0.12},
     (DocumentKind.INCIDENT, True): _REPORT,
     (DocumentKind.INCIDENT, False): {"words": 0.60, "pairs": 1.00},
 }
+OWN = ("name", "pairs", "letters", "labels")  # the parts that do not depend on a document's rivals
 FOLDER = 0.35  # added to the documents of a folder that a label names
 
 
@@ -40,7 +41,8 @@ class Likeness:
         self._kind = kind
         self.size = len(documents)
         self._words = WordIndex([one.fields for one in documents])
-        self._titles = MarkIndex([one.title for one in documents])
+        self._names = MarkIndex([name for one in documents for name in one.names])
+        self._named_by = np.repeat(np.arange(self.size), [len(one.names) for one in documents])
         self._pairs = MarkIndex([one.pairs for one in documents])
         self._letters = MarkIndex([one.letters for one in documents])
         self._folders: dict[str, list[int]] = {}
@@ -63,7 +65,7 @@ class Likeness:
         """What each part adds to the likeness of each document; `among` are those that scores are scaled against."""
         found = {
             "words": _min_max(coverage, among),
-            "title": self._titles.told(word_marks((*shaped.text, *shaped.name))),
+            "name": self._told(shaped),
             "pairs": pairs,
             "letters": self._letters.alike(_letters_of(shaped, inquiry)),
             "labels": self._words.scores(dict.fromkeys(shaped.labels, 1.0)) / self._words.unknown,
@@ -72,6 +74,12 @@ class Likeness:
             found |= {part.value: _min_max(cosine[part], among) for part in (Part.SECTION, Part.HEAD)}
         shares = SHARES[self._kind, cosine is not None]
         return {name: share * found[name] for name, share in shares.items()} | {"folder": FOLDER * self._named(inquiry)}
+
+    def _told(self, shaped: Shaped) -> Scores:
+        """The largest share of any of its names that the question has, for each document."""
+        told = np.zeros(self.size)
+        np.maximum.at(told, self._named_by, self._names.told(word_marks((*shaped.text, *shaped.name))))
+        return told
 
     def _named(self, inquiry: Inquiry) -> Scores:
         named = np.zeros(self.size)

@@ -18,6 +18,7 @@ Marks = NDArray[np.uint32]  # sorted, each once
 Scores = NDArray[np.float64]
 
 LETTERS = 4  # in a run of letters
+COMMON = 0.25  # of the weight of a mark that no document has
 
 
 def word_marks(words: Iterable[str]) -> Marks:
@@ -62,8 +63,8 @@ class MarkIndex:
         return hits / of if of else hits
 
     def told(self, question: Marks) -> Scores:
-        """The share of each document's marks that the question has; every document counts as having one rare mark more."""
-        return self._hits(question, 1)[0] / (self._mass + self._unknown)
+        """The share of each document's marks that the question has; every document counts as having a common mark more."""
+        return self._hits(question, 1)[0] / (self._mass + COMMON * self._unknown)
 
     def alike(self, question: Marks) -> Scores:
         """The cosine of each document's marks and the question's, in [0, 1]."""

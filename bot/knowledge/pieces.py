@@ -73,7 +73,7 @@ class Indexed:
     document: Document
     fields: Mapping[str, Tally]
     pieces: tuple[Piece, ...]
-    title: Marks
+    names: tuple[Marks, ...]  # the words of its title, of each alert and of the file's name
     pairs: Marks
     letters: Marks
 
@@ -92,7 +92,7 @@ def index(document: Document) -> Indexed:
         document=document,
         fields=_fields(document, body),
         pieces=tuple(pieces(document)),
-        title=word_marks(word for name in names for word in words(name)),
+        names=tuple(word_marks(words(name)) for name in dict.fromkeys(names)),
         pairs=pair_marks([*words(document.title), *body]),
         letters=letter_marks(" ".join(dict.fromkeys(names))),
     )

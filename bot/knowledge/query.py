@@ -26,6 +26,8 @@ _NOISE = re.compile(
     r"|[-+]?\b\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?\s?(?:%|ms|[smhdw]|[kmgtp]i?b?)?(?![\w-])",  # numbers with units
     re.IGNORECASE,
 )
+_NO_PLURAL = ("ss", "us", "is")
+_LONG_PLURAL = ("sses", "ches", "shes", "xes")
 _COMMON_LABELS = frozenset({"severity", "alertname", "priority", "status"})
 _STOP = frozenset(
     re.findall(
@@ -93,7 +95,16 @@ def without_noise(text: str, labels: Mapping[str, str]) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words in order, names split, without numbers and stop words; CJK text as pairs of characters."""
+    """Lower-case words in order, names split, plurals cut, without numbers and stop words; CJK text as pairs of characters."""
+    return [singular(word) for word in _spelt(text)]
+
+
+def spellings(text: str) -> dict[str, str]:
+    """Each of the `words` of a text as it is written there, in lower case, to be shown to people."""
+    return {singular(word): word for word in _spelt(text)}
+
+
+def _spelt(text: str) -> list[str]:
     found: list[str] = []
     for token in _TOKEN.findall(text):
         if token[0] >= "\u3040" and re.match(f"[{_CJK}]", token):
@@ -101,6 +112,19 @@ def words(text: str) -> list[str]:
         elif not token.isdigit():
             found += [word for part in split_name(token) if (word := part.lower()) not in _STOP and len(word) > 1]
     return found
+
+
+@lru_cache(maxsize=65_536)
+def singular(word: str) -> str:
+    """A lower-case English word without its plural's end, as in Harman: How effective is suffixing? (JASIS 1991).
+
+    What is no plural and is cut all the same ("kubernete") is cut in questions and in documents.
+    """
+    if len(word) <= 3 or not word.endswith("s") or word.endswith(_NO_PLURAL):
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        return f"{word[:-3]}y"
+    return word[:-2] if word.endswith(_LONG_PLURAL) else word[:-1]
 
 
 def split_name(name: str) -> list[str]:

@@ -16,7 +16,7 @@ from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry
 from bot.knowledge.confidence import FOLDER_ODDS, judge
 from bot.knowledge.documents import Section, sections
 from bot.knowledge.kinship import Kinship
-from bot.knowledge.likeness import Likeness, Mask, weights
+from bot.knowledge.likeness import OWN, Likeness, Mask, weights
 from bot.knowledge.pieces import Indexed, Part, Piece, indexed, stem
 from bot.knowledge.query import normal, shape, words
 from bot.knowledge.steps import steps
@@ -93,7 +93,8 @@ class Corpus:
         kin = self._kinship.odds(inquiry)
         parts |= {"services": self._service_bonus(inquiry.services), "kin": KIN_COUNTS * kin}
         confidence = judge(self.kind, by_meaning=vectors is not None)
-        sure = 1 / (1 + np.exp(-confidence.odds(coverage, pairs, nearest) - kin - FOLDER_ODDS * (parts["folder"] > 0)))
+        own = np.sum([parts[name] for name in OWN if name in parts], axis=0)
+        sure = 1 / (1 + np.exp(-confidence.odds(coverage, own, nearest) - kin - FOLDER_ODDS * (parts["folder"] > 0)))
         fused = np.where(visible, np.sum(list(parts.values()), axis=0), -np.inf)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]

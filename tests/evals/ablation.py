@@ -29,13 +29,13 @@ KIND = DocumentKind.RUNBOOK
 LEFT_OUT: Mapping[str, Sequence[str]] = {
     "everything": (),
     "without pairs of neighbouring words": ("pairs",),
-    "without the share of the title": ("title",),
+    "without the share of a name": ("name",),
     "without runs of letters": ("letters",),
     "without words": ("words",),
     "without vectors": ("section", "head"),
     "without words of labels": ("labels",),
     "without folders that a label names": ("folder",),
-    "without pairs, title, letters, labels, folders": ("pairs", "title", "letters", "labels", "folder"),
+    "without pairs, names, letters, labels, folders": ("pairs", "name", "letters", "labels", "folder"),
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.domain.document import Inquiry
-from bot.knowledge.query import MOST_LABELS, label_names, normal, shape, words
+from bot.knowledge.query import MOST_LABELS, label_names, normal, shape, spellings, words
 
 
 def test_names_are_split_in_every_spelling() -> None:
@@ -11,6 +11,12 @@ def test_names_are_split_in_every_spelling() -> None:
     assert words("kube_pod-crash.looping") == ["kube", "pod", "crash", "looping"]
     assert words("HTTPServerError") == ["http", "server", "error"]
     assert normal("High Error-Ratio") == normal("high_error_ratio") == normal("HighErrorRatio")
+
+
+def test_one_and_many_are_the_same_word_and_are_shown_as_written() -> None:
+    assert words("queries of replicas, classes, crashes") == words("query replica class crash")
+    assert words("status analysis access bus") == ["status", "analysis", "access", "bus"]
+    assert spellings("Queries fail") == {"query": "queries", "fail": "fail"}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +40,7 @@ def test_what_is_particular_to_one_occurrence_is_dropped(noise: str) -> None:
 
 def test_label_values_are_dropped_and_the_words_around_them_stay() -> None:
     shaped = shape(Inquiry("KafkaLag", "Consumer group orders-v2 of shop lags", labels={"group": "orders-v2", "ns": "shop"}))
-    assert shaped.text == ("consumer", "group", "lags")
+    assert shaped.text == ("consumer", "group", "lag")
     assert shaped.name == ("kafka", "lag")
 
 

@@ -146,6 +146,14 @@ def test_an_alert_labelled_with_the_name_of_a_folder_means_the_pages_in_it() -> 
     assert Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "restarts", labels={"type": "Web"}))[0].number == 0
 
 
+def test_a_page_is_named_by_any_one_of_its_names() -> None:
+    pages = corpus(
+        ("Tailer of logs for metrics of the fleet", "How it is set up.", ("Mtail",), ()),
+        ("Watcher of logs and of metrics", "How it is set up.", (), ()),
+    )
+    assert best(pages, Inquiry(text="mtail has errors with its watcher"))[0][0] == "Tailer of logs for metrics of the fleet"
+
+
 def test_neighbouring_words_tell_pages_of_the_same_words_apart() -> None:
     pages = [
         Document(id=n, kind=DocumentKind.RUNBOOK, title=f"Page {n}", text=text)
