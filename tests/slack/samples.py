@@ -426,7 +426,13 @@ VIEWS = {
         replace(DRAFT, state=DraftState.KEPT, decided_by="U0BOSS", where="runbooks/payments/high-error-rate.md"), "INC-42", "x"
     ),
     "draft_proposed": DraftView(
-        replace(DRAFT, state=DraftState.KEPT, decided_by="U0BOSS", where="pull request for a.md", url="https://forge.example/7"),
+        replace(
+            DRAFT,
+            state=DraftState.KEPT,
+            decided_by="U0BOSS",
+            where="pull request for a.md",
+            url="https://github.com/acme/runbooks/pull/7",
+        ),
         "INC-42",
         "x",
     ),

@@ -71,6 +71,6 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
         case CareView():
             return render_care(view, hosts)
         case DraftView():
-            return render_draft(view)
+            return render_draft(view, hosts)
         case _:
             assert_never(view)

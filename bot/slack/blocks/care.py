@@ -6,7 +6,7 @@ from bot.domain.care import DraftState
 from bot.domain.request import Deed
 from bot.domain.view import CareRow, CareView, DraftView
 from bot.slack.blocks.kit import Block, Message, actions, button, chunks, context, header, message, section
-from bot.slack.text import bold, code, code_block, count, escape, link, trusted_link, who
+from bot.slack.text import allowed, bold, code, code_block, count, escape, link, who
 
 LINES = 6
 DRAFT = 8_400  # characters of a draft that are shown
@@ -31,7 +31,7 @@ def _row(row: CareRow, hosts: Collection[str]) -> str:
     return "\n".join(lines)
 
 
-def render_draft(view: DraftView) -> Message:
+def render_draft(view: DraftView, hosts: Collection[str]) -> Message:
     """The draft as text that can be copied; while nobody decided it has its buttons."""
     draft = view.draft
     title = f"Draft of a runbook from {bold(view.key)}: {escape(draft.title, 160)}"
@@ -44,18 +44,18 @@ def render_draft(view: DraftView) -> Message:
     if draft.state is DraftState.DRAFT:
         offered = [button(Deed.DRAFT_APPROVE, draft.id, style="primary"), button(Deed.DRAFT_DISCARD, draft.id)]
         return message(shown, body, [actions(*offered), context(f"Approved it goes to {code(view.to)} as {code(draft.path)}")])
-    return message(shown, body, [context(_decided(view))])
+    return message(shown, body, [context(_decided(view, hosts))])
 
 
-def _decided(view: DraftView) -> str:
+def _decided(view: DraftView, hosts: Collection[str]) -> str:
     draft = view.draft
     by = who(draft.decided_by)
     if draft.state is DraftState.DISCARDED:
         return f"{by} discarded it."
     if draft.state is DraftState.APPROVED:
         return f"{by} approved it; it is on its way to {code(view.to)}."
-    where = trusted_link(draft.url, draft.where) if draft.url else code(draft.where)
-    return f"{by} approved it: {where}"
+    named = link(draft.url, draft.where, hosts) if allowed(draft.url, hosts) else f"{code(draft.where)} {code(draft.url, 300)}"
+    return f"{by} approved it: {named.strip()}"
 
 
 def _pieces(text: str) -> list[str]:
