@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.document import Document, DocumentKind, Inquiry
+from bot.domain.document import Audience, Document, DocumentKind, Inquiry, Only
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Feedback, Opinion
 from bot.domain.request import Deed, Press
@@ -37,7 +37,7 @@ async def on_suggestion(press: Press, desk: Desk) -> Shown | None:
         verb, document = "link", await _chosen(press, desk)
     else:
         verb, _, ref = press.text.partition(":")
-        document = _referred(ref, desk)
+        document = _referred(ref, await audience_of(press.place.channel, desk, press.person.id), desk)
     if verb == "unlink":
         return await desk.db.write(lambda tx: _unlink(tx, press, under, document, desk))
     if verb not in _OPINIONS:
@@ -94,8 +94,9 @@ def subject_of(incident: Incident) -> Subject:
     return Subject(normal(first.name), first.service, first.name)
 
 
-def _referred(ref: str, desk: Desk) -> Document:
-    found = next((d for d in desk.library.documents if reference(d.id) == ref), None)
+def _referred(ref: str, audience: Audience, desk: Desk) -> Document:
+    """What a button stands under. Raises NotFound, also where it was kept to others meanwhile."""
+    found = next((d for d in desk.library.documents if reference(d.id) == ref and d.visible_to(audience)), None)
     if found is None:
         raise NotFound("That document is no longer in the library; search again.")
     return found
@@ -154,7 +155,8 @@ def _record(tx: Transaction, press: Press, under: Context, document: Document, d
     detail = {"document": document.id, "problem": problem(under.subject)}
     desk.ledger.append(tx, desk.clock(), press.person.id, f"{deed} a runbook", document.id, detail)
     if under.incident is not None:
-        text = f"{deed} {document.title} {'to' if deed == 'linked' else 'from'} {problem(under.subject)}"
+        name = document.title if document.only == Only() else "a runbook that not everybody may see"
+        text = f"{deed} {name} {'to' if deed == 'linked' else 'from'} {problem(under.subject)}"
         desk.timeline.add(tx, [Entry(under.incident.id, desk.clock(), EntryKind.NOTE, text, press.person.id)])
 
 

@@ -16,6 +16,8 @@ _OF_THE_WAY = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"content-length"}
 )
 
+_SAID_HERE = frozenset({b"date", b"server"})  # by the web server at the door
+
 
 class Forwarding:
     """An ASGI app that is another one, behind a Unix socket; it says so if that one keeps silent."""
@@ -37,6 +39,9 @@ class Forwarding:
             await say(send, _wrong(413, f"The body is larger than {self._most} bytes."))
             return
         path = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        if not path.startswith(b"/"):  # OPTIONS * asks of the server itself
+            await say(send, _wrong(400, "Name a path."))
+            return
         headers = [(name, value) for name, value in scope["headers"] if name not in _OF_THE_WAY]
         request = self._http.build_request(
             scope["method"], httpx.URL("http://house", raw_path=path), content=body, headers=headers
@@ -49,7 +54,7 @@ class Forwarding:
         except httpx.HTTPError:
             await say(send, _wrong(502, "The bot is not there at the moment. Webhooks are still taken in."))
             return
-        kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_WAY]
+        kept = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _OF_THE_WAY | _SAID_HERE]
         kept.append((b"content-length", str(len(answer.content)).encode()))
         await send({"type": "http.response.start", "status": answer.status_code, "headers": kept})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else answer.content})

@@ -114,7 +114,8 @@ class Sources:
             return False
         if found is None or document is None or (known and known.version == stamp(found.tag)):
             return False
-        copy = Copy(LINKED, url, stamp(found.tag), slug, document)
+        # Anybody may have written there: it answers to the alerts that link to it, not to all that it names.
+        copy = Copy(LINKED, url, stamp(found.tag), slug, replace(document, link=url, alerts=()))
         await self._db.write(lambda tx: store.put(tx, [copy]))
         return True
 

@@ -128,6 +128,19 @@ async def test_the_form_offers_what_fits_and_nothing_that_the_channel_may_not_se
     assert "Rotate signing keys" in {title for _, title in await offered("rotate", about, "C-SECURITY", desk)}
 
 
+async def test_what_was_kept_to_others_meanwhile_is_not_named_by_an_old_button(desk: Desk, incident: Incident) -> None:
+    with pytest.raises(NotFound) as caught:
+        await press(desk, f"incident:{incident.id}", f"useful:{reference(SECRET.id)}")
+    assert SECRET.title not in str(caught.value)
+
+
+async def test_the_timeline_which_everybody_reads_does_not_name_a_restricted_runbook(desk: Desk, incident: Incident) -> None:
+    await desk.library.remember(replace(SECRET, channels=("C-PAYMENTS",)))
+    assert SECRET.title in await choose(desk, f"incident:{incident.id}", ref=reference(SECRET.id))
+    entries = await desk.db.read(lambda tx: desk.timeline.of(tx, incident.id))
+    assert [e.text for e in entries] == ["linked a runbook that not everybody may see to HighErrorRate on payments"]
+
+
 async def test_the_chat_being_down_hides_what_is_restricted_and_stops_nothing(desk: Desk) -> None:
     desk.channel.down = True  # type: ignore[attr-defined]  # a FakeChannel
     assert (await audience_of("#payments", desk)).channels == {"#payments", "payments"}

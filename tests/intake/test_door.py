@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message
 
 from bot.door.orders import Orders, line_of, orders_in
 from bot.door.server import Server
@@ -152,6 +153,21 @@ async def test_what_is_no_webhook_goes_on_and_comes_back_as_it_was(
     assert 'tocsin_deliveries_total{connector="plain",outcome="bad signature"} 1.0' in joined
     families = [line for line in joined.splitlines() if line.startswith("# TYPE")]
     assert len(families) == len(set(families))
+
+
+async def test_a_request_without_a_path_goes_nowhere(tmp_path: Path) -> None:
+    said = []
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    forward = Forwarding(str(tmp_path / "house"), 1000)
+    await forward({"type": "http", "method": "OPTIONS", "raw_path": b"*", "query_string": b"", "headers": []}, receive, send)
+    await forward.close()
+    assert said[0]["status"] == 400
 
 
 async def test_nobody_behind_the_door_is_said_in_a_sentence(database: SqlDatabase, clock: FakeClock, tmp_path: Path) -> None:

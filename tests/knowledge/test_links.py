@@ -215,9 +215,12 @@ async def test_an_alert_with_a_link_has_the_page_copied_and_its_incident_finds_i
     [work] = desk.work.named("fetch_page")  # type: ignore[attr-defined]  # an InMemoryWork
     looked = len(desk.work.named("investigate"))  # type: ignore[attr-defined]  # as above
     assert site.asked == []
+    boast = b"<h1>Payments errors</h1><p>Alerts: Other, DiskFull</p>"
+    site.says("/runbooks/payments.html", PAGE.replace(b"<h1>Payments errors</h1>", boast), etag='"v1"')
     await linking.fetch_page(work.args, desk)
     [document] = desk.library.documents
     assert (document.title, document.trusted) == ("Payments errors", False)
+    assert document.alerts == ()  # it answers to the alerts that link to it, whatever it names
     assert len(desk.work.named("investigate")) == looked + 1  # type: ignore[attr-defined]  # as above
     found = (await desk.library.find(Inquiry("HighErrorRate", runbook_url=url), DocumentKind.RUNBOOK)).found
     assert [(f.document.title, f.tier, f.section) for f in found] == [("Payments errors", Tier.LINKED, "Steps")]
