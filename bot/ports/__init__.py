@@ -6,7 +6,8 @@ vendors  Connector and all that one can be able to do
 models   embedders and language models
 chat     where people read
 work     transactions and durable work
-stores   one store per aggregate
+signals  stores of what came in: deliveries, alerts, changes, tickets, noise
+stores   the other stores, one per aggregate
 knowledge what people said of documents, past incidents from elsewhere
 """
 
@@ -30,29 +31,31 @@ from bot.ports.models import (
     ModelRequest,
     Tool,
 )
-from bot.ports.stores import (
-    ActionStore,
+from bot.ports.signals import (
     AlertStore,
     AttributionStore,
-    BelongingStore,
-    Card,
-    CardStore,
     ChangeStore,
-    CopyStore,
-    DiagnosisStore,
     InboxStore,
-    IncidentStore,
-    JournalStore,
     KeptTicket,
-    Ledger,
     NoiseStore,
     Parcel,
     Problem,
+    Sighting,
+    TicketStore,
+)
+from bot.ports.stores import (
+    ActionStore,
+    BelongingStore,
+    Card,
+    CardStore,
+    CopyStore,
+    DiagnosisStore,
+    IncidentStore,
+    JournalStore,
+    Ledger,
     Reached,
     ReachStore,
-    Sighting,
     SwitchStore,
-    TicketStore,
     TimelineStore,
 )
 from bot.ports.vendors import (
