@@ -40,7 +40,7 @@ def render_draft(view: DraftView, hosts: Collection[str]) -> Message:
     told = f"{escape(draft.note, 300)}" if draft.note else ""
     body = [section(title, f"{until}{by}, asked for by {who(draft.asked_by)}.", told)]
     body += [section(piece) for piece in _pieces(draft.text)]
-    shown = f"{view.key}: draft of a runbook"
+    shown = f"{escape(view.key, 40)}: draft of a runbook"
     if draft.state is DraftState.DRAFT:
         offered = [button(Deed.DRAFT_APPROVE, draft.id, style="primary"), button(Deed.DRAFT_DISCARD, draft.id)]
         return message(shown, body, [actions(*offered), context(f"Approved it goes to {code(view.to)} as {code(draft.path)}")])
