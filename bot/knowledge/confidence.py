@@ -21,14 +21,16 @@ class Confidence:
     likeness: float
     cosine: float
     intercept: float
+    named: float  # added for an alert with a name: more to be alike by, so the same likeness tells less
     shown: float
     beside: float  # shown beside a first one that is
     possible: float
     asked: float  # like `possible`, for a person who asks: a wrong page costs them a glance, silence more
 
-    def odds(self, coverage: Scores, likeness: Scores, cosine: Scores) -> Scores:
+    def odds(self, inquiry: Inquiry, coverage: Scores, likeness: Scores, cosine: Scores) -> Scores:
         """The logarithm of the odds that each document is about this."""
-        return self.coverage * coverage + self.likeness * likeness + self.cosine * cosine + self.intercept
+        start = self.intercept + (self.named if inquiry.name else 0.0)
+        return self.coverage * coverage + self.likeness * likeness + self.cosine * cosine + start
 
     def offered(self, inquiry: Inquiry) -> float:
         """At least this sure: offered as a possible match."""
@@ -36,10 +38,18 @@ class Confidence:
 
 
 _JUDGES = {
-    (DocumentKind.RUNBOOK, True): Confidence(8.1, 8.3, 11.2, -11.7, shown=0.50, beside=0.01, possible=0.10, asked=0.01),
-    (DocumentKind.RUNBOOK, False): Confidence(10.7, 9.9, 0.0, -6.5, shown=0.60, beside=0.02, possible=0.20, asked=0.05),
-    (DocumentKind.INCIDENT, True): Confidence(8.0, 0.0, 10.0, -5.5, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
-    (DocumentKind.INCIDENT, False): Confidence(14.0, 0.0, 0.0, -3.4, shown=0.50, beside=0.50, possible=0.15, asked=0.15),
+    (DocumentKind.RUNBOOK, True): Confidence(
+        8.1, 8.3, 11.2, -11.7, named=-1.5, shown=0.58, beside=0.01, possible=0.10, asked=0.01
+    ),
+    (DocumentKind.RUNBOOK, False): Confidence(
+        10.7, 9.9, 0.0, -6.5, named=-1.0, shown=0.60, beside=0.02, possible=0.20, asked=0.05
+    ),
+    (DocumentKind.INCIDENT, True): Confidence(
+        8.0, 0.0, 10.0, -5.5, named=0.0, shown=0.50, beside=0.50, possible=0.15, asked=0.15
+    ),
+    (DocumentKind.INCIDENT, False): Confidence(
+        14.0, 0.0, 0.0, -3.4, named=0.0, shown=0.50, beside=0.50, possible=0.15, asked=0.15
+    ),
 }
 
 FOLDER_ODDS = 2.0  # added to the odds of a document whose folder a label names, by judgement

@@ -94,7 +94,7 @@ class Corpus:
         parts |= {"services": self._service_bonus(inquiry.services), "kin": KIN_COUNTS * kin}
         confidence = judge(self.kind, by_meaning=vectors is not None)
         own = np.sum([parts[name] for name in OWN if name in parts], axis=0)
-        sure = 1 / (1 + np.exp(-confidence.odds(coverage, own, nearest) - kin - FOLDER_ODDS * (parts["folder"] > 0)))
+        sure = 1 / (1 + np.exp(-confidence.odds(inquiry, coverage, own, nearest) - kin - FOLDER_ODDS * (parts["folder"] > 0)))
         fused = np.where(visible, np.sum(list(parts.values()), axis=0), -np.inf)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
