@@ -211,7 +211,7 @@ async def _body(answer: httpx.Response) -> bytes:
 def _next(at: str, answer: httpx.Response) -> str:
     """Where a page says that it is now. Raises NotAllowed for what is no address."""
     try:
-        return urljoin(at, answer.headers.get("location", "")).partition("#")[0]
+        return urljoin(at, str(answer.headers.get("location", ""))).partition("#")[0]
     except ValueError:
         raise NotAllowed(f"{_name(at)} leads to what is no address.") from None
 

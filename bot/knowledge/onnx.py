@@ -46,9 +46,24 @@ class OnnxModel:
         )
         shape = Shape(_whole(config, "num_hidden_layers"), _whole(config, "num_attention_heads"), _real(config, "layer_norm_eps"))
         self._session = _session(folder, name, shape)
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # it raises nothing narrower
+            raise _useless(name, folder, error) from error
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(tokens)
+        self._tokenizer.enable_truncation(max(tokens, 1))
+        self._try_out(folder)
+
+    def _try_out(self, folder: Path) -> None:
+        """Raises BadSettings unless the first and the last word that it knows have a vector: weights may be of another model."""
+        from onnxruntime.capi import onnxruntime_pybind11_state as raised  # takes a moment to import
+
+        try:
+            vectors = np.asarray(self._run([[0], [self._tokenizer.get_vocab_size() - 1]]))
+        except (raised.Fail, raised.InvalidArgument, raised.RuntimeException) as error:
+            raise _useless(self.name, folder, error) from error
+        if vectors.shape != (2, self.dimensions) or not np.isfinite(vectors).all():
+            raise _useless(self.name, folder, "its vectors are not what its config.json says, or no numbers")
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector of unit length per text."""
@@ -64,7 +79,8 @@ class OnnxModel:
             mask[row, : len(mine)] = 1
         hidden: NDArray[np.float32] = self._session.run(["hidden"], {"ids": ids, "mask": mask})[0]
         pooled = hidden[:, 0] if self._first else np.einsum("bld,bl->bd", hidden, mask.astype(np.float32))
-        unit: list[list[float]] = (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).tolist()
+        with np.errstate(invalid="ignore", divide="ignore"):  # of broken weights only, which `_try_out` refuses
+            unit: list[list[float]] = (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).tolist()
         return unit
 
 
@@ -83,8 +99,12 @@ def _session(folder: Path, name: str, shape: Shape) -> "InferenceSession":
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array)) for array in weights.values()]
         options.add_external_initializers(list(weights), values)
         return onnxruntime.InferenceSession(graph_of(shape, weights), options, providers=["CPUExecutionProvider"])
-    except (OSError, ValueError, KeyError, SafetensorError, raised.Fail, raised.InvalidArgument, raised.InvalidGraph) as error:
-        raise BadSettings(f"The embedding model {name!r} cannot be loaded from {folder}: {str(error)[:300]}.") from error
+    except (OSError, ValueError, LookupError, SafetensorError, raised.Fail, raised.InvalidArgument, raised.InvalidGraph) as error:
+        raise _useless(name, folder, error) from error
+
+
+def _useless(name: str, folder: Path, why: object) -> BadSettings:
+    return BadSettings(f"The embedding model {name!r} cannot be loaded from {folder}: {str(why)[:300]}.")
 
 
 def why_not(folder: Path) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from bot.errors import BadSettings
 from bot.knowledge.embedder import DEFAULT, WEIGHTS_FILE, Backend, default_folder, open_embedder
@@ -134,6 +135,32 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path: Path) -> None:
     (folder / WEIGHTS_FILE).write_bytes(b"rubbish" * 1000)
     with pytest.raises(BadSettings, match="cannot be loaded"):
         open_embedder(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", {"hidden_size": 10}),
+        ("config.json", {"num_attention_heads": 5}),
+        ("tokenizer.json", {"model": {"type": "?"}}),
+    ],
+)
+def test_a_model_that_contradicts_itself_is_refused_before_it_makes_a_vector(
+    file: str, content: dict[str, object], tmp_path: Path
+) -> None:
+    folder = a_copy(tmp_path, file, lambda before: {**before, **content})
+    with pytest.raises(BadSettings, match="cannot be loaded"):
+        open_embedder(str(folder), Backend.ONNX)
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    folder = a_copy(tmp_path, "config.json", lambda content: content)
+    weights = load_file(folder / WEIGHTS_FILE)
+    weights["embeddings.LayerNorm.bias"] = np.full_like(weights["embeddings.LayerNorm.bias"], np.nan)
+    (folder / WEIGHTS_FILE).unlink()
+    save_file(weights, folder / WEIGHTS_FILE)
+    with pytest.raises(BadSettings, match="no numbers"):
+        open_embedder(str(folder), Backend.ONNX)
 
 
 def test_a_model_in_a_folder_of_ones_own_runs_too_and_pools_as_it_says(tmp_path: Path, model: Embedder) -> None:
