@@ -3,6 +3,7 @@
 A Protocol stands here only where two real implementations exist, or where an import rule keeps two rooms apart.
 
 vendors  Connector and all that one can be able to do
+webhooks what comes in by HTTP
 models   embedders and language models
 chat     where people read
 work     transactions and durable work
@@ -60,25 +61,16 @@ from bot.ports.stores import (
 )
 from bot.ports.vendors import (
     ChangeSource,
-    Claimed,
     Connector,
-    Delivery,
     Deployer,
     DocumentSource,
-    Event,
     EvidenceSource,
-    Explains,
-    Greets,
-    Ignored,
-    Noted,
     OnCall,
     Order,
     Page,
     Pager,
-    Parsed,
     RawDocument,
     Renames,
-    Reply,
     Responder,
     Room,
     Run,
@@ -89,6 +81,17 @@ from bot.ports.vendors import (
     TicketDraft,
     Tracker,
     Watcher,
+)
+from bot.ports.webhooks import (
+    Claimed,
+    Delivery,
+    Event,
+    Explains,
+    Greets,
+    Ignored,
+    Noted,
+    Parsed,
+    Reply,
     Webhook,
     WebhookSettings,
 )

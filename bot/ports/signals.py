@@ -11,7 +11,7 @@ from bot.domain.care import Fired
 from bot.domain.change import Change
 from bot.domain.noise import Decision, Kind, NoiseState, Outcome, Silence, Source, Storm
 from bot.domain.ticket import TicketStatus
-from bot.ports.vendors import Delivery
+from bot.ports.webhooks import Delivery
 from bot.ports.work import Transaction
 
 
