@@ -56,7 +56,7 @@ class OnnxModel:
 
     def _try_out(self, folder: Path) -> None:
         """Raises BadSettings unless the first and the last word that it knows have a vector: weights may be of another model."""
-        from onnxruntime.capi import onnxruntime_pybind11_state as raised  # takes a moment to import
+        from onnxruntime.capi import onnxruntime_pybind11_state as raised  # type: ignore[import-untyped]  # it ships no types
 
         try:
             vectors = np.asarray(self._run([[0], [self._tokenizer.get_vocab_size() - 1]]))
@@ -86,7 +86,7 @@ class OnnxModel:
 
 def _session(folder: Path, name: str, shape: Shape) -> "InferenceSession":
     import onnxruntime  # these three take a moment to import
-    from onnxruntime.capi import onnxruntime_pybind11_state as raised  # type: ignore[import-untyped]  # as above
+    from onnxruntime.capi import onnxruntime_pybind11_state as raised
     from safetensors import SafetensorError, numpy
 
     options = onnxruntime.SessionOptions()

@@ -50,6 +50,8 @@ def enriched(past: PastIncident, named: Callable[[str], str] = str) -> PastIncid
     seen = tuple(_plain(line, SHORT) for line in (past.symptoms or found.get("symptoms", "").splitlines())[:50])
     return replace(
         past,
+        ref=clean(past.ref),
+        severity=_line(past.severity, 100),
         title=_line(past.title, 300),
         services=tuple(dict.fromkeys(_line(named(s.strip()), 100) for s in past.services[:50] if s.strip())),
         alerts=tuple(dict.fromkeys(_line(a, 200) for a in past.alerts[:50] if a.strip())),
@@ -59,7 +61,7 @@ def enriched(past: PastIncident, named: Callable[[str], str] = str) -> PastIncid
         change=_line(change, SHORT),
         fix=_line(fix, SHORT),
         text=_plain(rest, LONGEST),
-        link=past.link if past.link.startswith(("https://", "http://")) else "",
+        link=clean(past.link) if past.link.startswith(("https://", "http://")) else "",
     )
 
 

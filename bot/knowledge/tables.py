@@ -14,6 +14,7 @@ from bot.knowledge.postmortem import when
 
 LARGEST = 200_000_000  # bytes of one file
 LONGEST_CELL = 200_000  # characters
+DEEPEST = 20  # lists within lists
 FIELDS: Mapping[str, tuple[str, ...]] = {
     "ref": ("id", "key", "number", "incidentid", "incidentnumber", "incidentkey", "issuekey", "reference", "ref"),
     "title": ("title", "name", "subject", "headline", "summary", "shortdescription"),
@@ -80,10 +81,13 @@ def read_csv(path: Path, columns: Mapping[str, str]) -> Iterator[Row]:
 
 
 def csv_names(path: Path) -> list[str]:
-    """The names of the columns."""
+    """The names of the columns. Raises BadPayload."""
     csv.field_size_limit(LONGEST_CELL)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        return [n for n in next(csv.reader(file, dialect=_dialect(path)), []) if n]
+        try:
+            return [n for n in next(csv.reader(file, dialect=_dialect(path)), []) if n]
+        except csv.Error as error:
+            raise BadPayload(f"The first line of {path} names no columns: {error}.") from None
 
 
 def json_rows(path: Path) -> list[tuple[str, object]]:
@@ -161,9 +165,9 @@ def _dialect(path: Path) -> type[csv.Dialect]:
     return Found
 
 
-def _text(value: object) -> str:
+def _text(value: object, depth: int = 0) -> str:
     if isinstance(value, list):
-        return ", ".join(_text(v) for v in value)
+        return ", ".join(_text(v, depth + 1) for v in value) if depth < DEEPEST else ""
     if isinstance(value, dict):
         return next((str(value[k]) for k in ("name", "summary", "title", "value") if value.get(k)), "")
     return "" if value is None else str(value)

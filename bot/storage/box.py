@@ -41,9 +41,17 @@ def box_of(database: Path) -> Path:
 
 
 def prepare(box: Path) -> None:
-    """Make the file if there is none. Raises BadSettings if a newer Tocsin wrote it."""
+    """Make the file if there is none. Raises BadSettings if a newer Tocsin wrote it, or if it is damaged."""
     with contextlib.closing(connect(box)) as file:
-        (found,) = file.execute("PRAGMA user_version").fetchone()
+        try:
+            (found,) = file.execute("PRAGMA user_version").fetchone()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise BadSettings(
+                f"{box} is damaged ({error}). Move it and its -wal and -shm away and start again: only what had come in and "
+                "was not worked on yet is in no other place; `tocsin db restore` brings back a backup."
+            ) from None
         if found > VERSION:
             raise BadSettings(f"{box} was written by a newer Tocsin. Install that version again, or restore a backup.")
         file.execute("PRAGMA journal_mode=WAL")

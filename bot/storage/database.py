@@ -4,6 +4,7 @@ A transaction is a SQLAlchemy connection; stores get at it with `sql(tx)`. Every
 """
 
 import asyncio
+import os
 import random
 import sqlite3
 import threading
@@ -249,6 +250,7 @@ class SqlDatabase:
         if not beside:
             self._lock = Lockfile(path.with_name(path.name + ".lock"))
             self._lock.take()
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite would ask the umask only
             prepare(box_of(path))
         self._engines = (
             _sqlite(path, box_of(path)),

@@ -1,5 +1,6 @@
 """The inbox's own file on SQLite: nobody is waited for, nothing is lost on the way into it, numbers only grow."""
 
+import os
 import re
 import sqlite3
 import threading
@@ -207,3 +208,23 @@ def test_deliveries_of_many_days_are_forgotten_in_pieces(file: Path, monkeypatch
     assert [p.id for p in database.read_now(lambda tx: INBOX.recent(tx, state=None, limit=9))] == [5]
     assert database.read_now(lambda tx: sql(tx).execute(text("SELECT count(*) FROM outcomes")).scalar()) == 0
     database.close()
+
+
+def test_a_damaged_inbox_says_what_is_lost_and_what_to_do(tmp_path: Path) -> None:
+    box = box_of(tmp_path / "tocsin.db")
+    box.write_bytes(b"no database at all" * 1_000)
+    with pytest.raises(BadSettings, match=r"tocsin\.db\.inbox is damaged .*Move it"):
+        prepare(box)
+
+
+def test_no_file_of_the_database_is_read_by_others_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        database = SqlDatabase(f"sqlite:///{tmp_path / 'tocsin.db'}")
+        database.open()
+        add(database, "a")
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        database.close()
+    finally:
+        os.umask(before)
+    assert set(modes.values()) == {0o600}, modes
