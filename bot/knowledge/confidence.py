@@ -42,7 +42,7 @@ _JUDGES = {
         8.1, 8.3, 11.2, -11.7, named=-1.5, shown=0.58, beside=0.01, possible=0.10, asked=0.01
     ),
     (DocumentKind.RUNBOOK, False): Confidence(
-        10.7, 9.9, 0.0, -6.5, named=-1.0, shown=0.60, beside=0.02, possible=0.20, asked=0.05
+        10.7, 9.9, 0.0, -6.5, named=-1.0, shown=0.60, beside=0.02, possible=0.20, asked=0.01
     ),
     (DocumentKind.INCIDENT, True): Confidence(
         8.0, 0.0, 10.0, -5.5, named=0.0, shown=0.50, beside=0.50, possible=0.15, asked=0.15
