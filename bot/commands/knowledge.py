@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from bot.commands import Commands, runs, sources
-from bot.domain.document import Audience, DocumentKind, Inquiry
+from bot.domain.document import Audience, DocumentKind, Found, Inquiry
+from bot.redact import clean
 
 if TYPE_CHECKING:
     from bot.knowledge.library import Library
@@ -48,9 +49,11 @@ async def _search(args: argparse.Namespace) -> int:
         return await _found(args, library)
 
 
-def linked(link: str, anchor: str) -> str:
-    """The address of a section, as far as its document has one."""
-    return f"{link.partition('#')[0]}#{anchor}" if link and anchor else link
+def told(found: Found) -> str:
+    """One line, and where the page lies: its address, or its path within its source."""
+    title = f"{found.document.title} › {found.section}" if found.section else found.document.title
+    where = found.link or ": ".join(part for part in (found.document.source, found.document.path) if part)
+    return f"{found.score:.2f}  {title}  ({found.tier.value})\n      {where}"
 
 
 async def _found(args: argparse.Namespace, library: "Library") -> int:
@@ -67,7 +70,7 @@ async def _found(args: argparse.Namespace, library: "Library") -> int:
                 "score": f.score,
                 "source": f.document.source,
                 "anchor": f.anchor,
-                "link": linked(f.document.link, f.anchor),
+                "link": f.link,
                 "path": f.document.path,
                 "passage": f.passage,
                 "steps": list(f.steps),
@@ -76,7 +79,6 @@ async def _found(args: argparse.Namespace, library: "Library") -> int:
         ]
         print(json.dumps({"found": rows, "note": found.note}))
         return 0
-    for f in found.found:
-        print(f"{f.score:.2f}  {f.document.title} › {f.section}  ({f.tier.value})  {f.document.path}")
-    print(found.note or ("" if found.found else "No runbook fits."))
+    for line in [*([found.note] if found.note else []), *(clean(told(f)) for f in found.found)]:
+        print(line)
     return 0

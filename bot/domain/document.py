@@ -103,6 +103,12 @@ class Found:
     likeness: str = ""  # of a past incident: "same as", "like", "possibly like"
     steps: tuple[str, ...] = ()  # of a runbook: the list items and commands of the section that fit, as Markdown lines
 
+    @property
+    def link(self) -> str:
+        """The address of the section, as far as its document has one."""
+        page = self.document.link.partition("#")[0]
+        return f"{page}#{self.anchor}" if page and self.anchor else self.document.link
+
     def steps_beyond(self, shown: str) -> tuple[str, ...]:
         """The steps that are not to be read in what is shown of the passage already."""
         told = " ".join(shown.split())

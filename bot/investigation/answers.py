@@ -126,7 +126,7 @@ def what_next(incident: Incident | None, diagnosis: Diagnosis | None, runbooks: 
         lines.append(f"**{incident.key}**: {diagnosis.next_step or diagnosis.summary} {mark}")
         lines += [f"- Most useful missing source: {quote(m)}" for m in diagnosis.missing[:1]]
     for f in runbooks[:2]:
-        mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)
+        mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.link)
         lines.append(f"\n**Runbook: {quote(f.document.title)}** › {quote(f.section)} {mark}\n{_told(f)}")
     if not lines:
         return notes.answer(["I have no open incident and no runbook that fits this. Name a service or an alert."])
@@ -176,7 +176,7 @@ def from_runbooks(runbooks: Sequence[Found], note: str) -> Answer:
         return notes.answer(["I do not know: no runbook fits this question, and it is not about an open incident."])
     lines = []
     for f in runbooks[:2]:
-        mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.document.link)
+        mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.link)
         lines.append(f"**{quote(f.document.title)}** › {quote(f.section)} {mark}\n{_told(f)}")
     return notes.answer([*lines, *([note] if note else [])])
 

@@ -98,11 +98,11 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
         EvidenceKind.RUNBOOK,
         f"{document.title} › {found.section}: {found.passage}",
         "runbooks",
-        link=document.link,
+        link=found.link,
         trusted=document.trusted,
         only=document.only,
     )
-    return RunbookLink(document.title, found.section, document.path, document.link, found.tier.value, cite, document.id)
+    return RunbookLink(document.title, found.section, document.path, found.link, found.tier.value, cite, document.id)
 
 
 def _past(found: Found, exhibits: Exhibits) -> PastLink:

@@ -12,6 +12,7 @@ JOINER = "\u2060"  # invisible; breaks a mention or a link apart without changin
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff\ud800-\udfff]")
 _BROADCAST = re.compile(r"@(?=(?:channel|here|everyone)\b)", re.IGNORECASE)
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}\Z")
+_FENCED = re.compile(r"```(?:[\w+.-]*\n)?([^`]*)(?:```|\Z)")  # closed, or cut off
 _SPACE = re.compile(r"\s+")
 _ENTITY_CUT = re.compile(r"&[a-z]{0,3}\Z")
 
@@ -33,8 +34,13 @@ def cut(text: str, limit: int) -> str:
 
 
 def escape(text: str, limit: int = 300) -> str:
-    """Plain text from outside as one line of mrkdwn: no mentions, no broadcasts, no links."""
-    return _escaped(plain(text, limit))
+    """Plain text from outside as one line of mrkdwn: no mentions, no broadcasts, no links; a fenced block is inline code."""
+    return _escaped(plain(_FENCED.sub(_inline, text), limit))
+
+
+def _inline(block: re.Match[str]) -> str:
+    inner = block[1].strip()
+    return f"`{inner}`" if inner else " "
 
 
 def cut_mrkdwn(text: str, limit: int) -> str:

@@ -27,6 +27,13 @@ def test_angle_brackets_and_ampersands_are_escaped_and_lines_are_joined() -> Non
     assert escape("a <b> &\n  c") == "a &lt;b&gt; &amp; c"
 
 
+@pytest.mark.parametrize("end", ["\n```\n3. then", "\n```", ""])
+def test_a_fenced_block_in_a_line_is_inline_code_even_if_it_was_cut_off(end: str) -> None:
+    shown = escape(f"2. Query:\n\n```promql\nsum(rate(errors[5m]))\n  > 0.1{end}")
+    assert shown.startswith("2. Query: `sum(rate(errors[5m])) &gt; 0.1`")
+    assert "```" not in shown
+
+
 def test_a_broadcast_is_broken_apart_and_still_reads_the_same() -> None:
     shown = escape("hi @here and @Channel")
     assert "@here" not in shown

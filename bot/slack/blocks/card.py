@@ -176,10 +176,13 @@ def _knowledge(diagnosis: Diagnosis | None, as_of: datetime, hosts: Collection[s
     if diagnosis.runbooks:
         best = diagnosis.runbooks[0]
         title = f"{plain(best.title, 100)} › {plain(best.section, 60)}" if best.section else best.title
-        known.append(f"Runbook: {link(best.link, title, hosts)}{words.cites((best.evidence,) if best.evidence else ())}")
+        cited = words.cites((best.evidence,) if best.evidence else ())
+        known.append(f"Runbook: {link(best.link, title, hosts)}{cited} · {escape(best.tier, 40)}")
+    else:
+        known.append("Runbook: none found")
     if diagnosis.past:
         known.append(f"Seen before: {words.seen_before(diagnosis.past[0], as_of)}")
-    return [context(*known)] if known else []
+    return [context(*known)]
 
 
 def _footer(view: IncidentView) -> Block:

@@ -53,10 +53,11 @@ def render_runbooks(view: RunbookView, hosts: Collection[str]) -> Message:
 def _found(found: Found, hosts: Collection[str]) -> str:
     document = found.document
     title = f"{document.title} › {found.section}" if found.section else document.title
-    url = f"{document.link}#{found.anchor}" if document.link and found.anchor else document.link
     where = f" · {escape(document.path, 120)}" if document.path else ""
     steps = "".join(f"\n• {escape(step, 250)}" for step in found.steps_beyond(found.passage[:400]))
-    return f"*{link(url, title, hosts).replace('*', '∗')}* ({found.tier.value}{where})\n{escape(found.passage, 400)}{steps}"
+    return (
+        f"*{link(found.link, title, hosts).replace('*', '∗')}* ({found.tier.value}{where})\n{escape(found.passage, 400)}{steps}"
+    )
 
 
 def render_confirm(view: ConfirmView) -> Message:
