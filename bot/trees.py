@@ -76,15 +76,23 @@ class FolderTree:
             raise NotFound(f"There is no folder {self._folder}.")
         found = {}
         for path in self._files():
-            stat = path.stat()
-            name, seen = path.relative_to(self._folder).as_posix(), (stat.st_mtime_ns, stat.st_size)
-            known = self._known.get(name)
-            if known is None or known[0] != seen:
-                with path.open("rb") as file:
-                    known = (seen, hashlib.sha256(file.read(MOST_FILE)).hexdigest()[:40])
-                self._known[name] = known
-            found[name] = known[1]
+            try:
+                found[path.relative_to(self._folder).as_posix()] = self._version(path)
+            except FileNotFoundError:  # meanwhile
+                continue
+            except OSError as error:
+                raise Unavailable(f"{path} cannot be read: {error.strerror}.") from None
         return found
+
+    def _version(self, path: Path) -> str:
+        stat = path.stat()
+        name, seen = path.relative_to(self._folder).as_posix(), (stat.st_mtime_ns, stat.st_size)
+        known = self._known.get(name)
+        if known is None or known[0] != seen:
+            with path.open("rb") as file:
+                known = (seen, hashlib.sha256(file.read(MOST_FILE)).hexdigest()[:40])
+            self._known[name] = known
+        return known[1]
 
     def _files(self) -> Iterator[Path]:
         root = self._folder.resolve()

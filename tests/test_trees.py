@@ -208,6 +208,21 @@ async def test_a_file_whose_name_is_no_text_is_left_out(tmp_path: Path) -> None:
     assert set(await FolderTree(tmp_path).listing()) == {"a.md"}
 
 
+async def test_a_file_that_may_not_be_read_is_named_and_one_that_vanishes_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.md").write_text("# A")
+    raised: list[OSError] = [PermissionError(13, "Permission denied"), FileNotFoundError(2, "No such file")]
+
+    def refused(*_: object) -> None:
+        raise raised.pop(0)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(Unavailable, match=r"a\.md cannot be read: Permission denied"):
+        await FolderTree(tmp_path).listing()
+    assert await FolderTree(tmp_path).listing() == {}
+
+
 async def test_techdocs_takes_titles_from_the_menu_and_owner_and_service_from_the_catalogue(tmp_path: Path) -> None:
     site = tmp_path / "services" / "payments"
     (site / "docs" / "ops").mkdir(parents=True)
