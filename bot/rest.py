@@ -67,7 +67,7 @@ class Rest:
         """
         try:
             async with httpx.AsyncClient(
-                headers={**self._headers, **(headers or {})},
+                headers={"accept-encoding": "gzip", **self._headers, **(headers or {})},
                 auth=self._auth,
                 timeout=self._timeout,
                 transport=self._transport,
@@ -84,6 +84,9 @@ class Rest:
         return read_json(content) if content.strip() else Node(None)
 
     async def _read(self, answer: httpx.Response) -> bytes:
+        packed = str(answer.headers.get("content-encoding", "identity")).strip().lower()
+        if packed not in ("", "identity", "gzip", "deflate"):  # what is packed twice or better may be gigabytes at once
+            raise BadPayload(f"the answer of {self._title} is packed as {packed[:40]!r}, for which nobody asked")
         chunks, size = [], 0
         async for chunk in answer.aiter_bytes():
             size += len(chunk)
