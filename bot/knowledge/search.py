@@ -18,7 +18,7 @@ from bot.knowledge.documents import Section, sections
 from bot.knowledge.kinship import Kinship
 from bot.knowledge.likeness import OWN, Likeness, Mask, weights
 from bot.knowledge.pieces import Indexed, Part, Piece, indexed, stem
-from bot.knowledge.query import normal, shape, words
+from bot.knowledge.query import LONGEST, normal, shape, words
 from bot.knowledge.steps import steps
 from bot.knowledge.words import Scores
 
@@ -135,7 +135,8 @@ class Corpus:
         linked = dict.fromkeys(n for link in _keys(inquiry.runbook_url) for n in self._linked.get(link, ()) if visible[n])
         if len(linked) > 3:  # a link that fits many documents names none
             linked = {}
-        named = [n for n in self._named.get(normal(inquiry.name), []) if visible[n]] if inquiry.name else []
+        called = self._named.get(normal(inquiry.name), []) if inquiry.name else self._asked_by_name(inquiry.text)
+        named = [n for n in called if visible[n]]
         wanted = set(inquiry.services)
 
         if wanted:  # a page about other services is not meant, even if the alert has the same name there
@@ -151,6 +152,12 @@ class Corpus:
             *(Ranked(n, Tier.LINKED, float(fused[n]), 1.0) for n in sorted(set(linked) - set(said), key=order)),
             *(Ranked(n, Tier.NAMED, float(fused[n]), 0.95) for n in sorted(set(named) - set(linked) - set(said), key=order)),
         ]
+
+    def _asked_by_name(self, question: str) -> list[int]:
+        """The pages for an alert that a question names as alerts are written: HighErrorRate, high_error_rate."""
+        names = {normal(w) for w in re.findall(r"\w+", question[:LONGEST]) if any(c.isupper() or c == "_" for c in w[1:])} - {""}
+        holding = sorted({n for name in names for n in self._named.get(name, ())})
+        return [n for n in holding if names & {normal(alert) for alert in self.documents[n].alerts}]
 
     def _cosines(self, vectors: Vectors) -> dict[Part, Scores]:
         found = {part: np.zeros(len(self.documents)) for part in Part}

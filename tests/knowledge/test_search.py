@@ -61,6 +61,13 @@ def test_the_alert_name_finds_its_page_in_any_spelling() -> None:
         assert best(corpus(ERRORS), Inquiry(name, ""))[0] == ("High error ratio", Tier.NAMED)
 
 
+def test_a_question_that_holds_an_alert_name_finds_the_page_that_has_it() -> None:
+    pages = corpus(ERRORS, PAYMENTS)
+    assert best(pages, Inquiry(text="what do I do about HighErrorRatio?"))[0][1] is Tier.NAMED
+    assert best(pages, Inquiry(text="KafkaLag"))[0] == ("Kafka consumer lag", Tier.NAMED)
+    assert all(tier is not Tier.NAMED for _, tier in best(pages, Inquiry(text="HighErrorRatios and lag of Kafka")))
+
+
 def test_of_two_pages_with_the_same_alert_the_one_about_the_service_is_first() -> None:
     pages = corpus(ERRORS, PAYMENTS)
     inquiry = Inquiry("HighErrorRatio", "errors", services=("checkout", "payments"))
