@@ -1,7 +1,7 @@
 """Opsgenie's outgoing webhook: alerts, and what people do to them.
 
 Format: https://docs.opsgenie.com/docs/webhook-integration and .../marid-alert-action-data. Opsgenie does not sign; a custom
-header of the integration carries the token. An alert that Tocsin itself made has Tocsin's key as its alias: the flow looks whether
+header of the integration carries the token. An alert that Tocsin itself made has Tocsin's key as its alias: the flow asks whether
 we sent it.
 """
 

@@ -131,7 +131,7 @@ def ago(at: datetime, as_of: datetime) -> str:
 
 def seen_before(past: PastLink, as_of: datetime) -> str:
     """A past incident in a sentence: same as INC-42, 3 weeks ago, fixed by rolling back payments, because ..."""
-    parts = [f"{past.likeness or 'like'} {escape(past.id, 60)}"]
+    parts = [f"{escape(past.likeness, 20) or 'like'} {escape(past.id, 60)}"]
     if past.at is not None:
         parts.append(ago(past.at, as_of))
     if past.fix:
