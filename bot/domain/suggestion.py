@@ -18,7 +18,7 @@ UNWANTED = 2  # people who say "not useful" until a document steps back
 
 def reference(document: str) -> str:
     """A short name of a document, for buttons: its id may be longer than a button can carry."""
-    return hashlib.sha256(document.encode()).hexdigest()[:16]
+    return hashlib.sha256(document.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
