@@ -8,6 +8,7 @@ from bot.errors import Unavailable
 from bot.ports import Database, Delivery, InboxStore, Transaction
 
 MOST_AT_ONCE = 500
+FEW = 24  # of more than these a commit takes half: while it is on its way to the disk, the door reads the next
 PATIENCE = 10.0  # seconds for a commit; then the senders are asked to come again
 COUNT_AGAIN = 0.25  # seconds between counts of what waits; in between only our own additions are added
 
@@ -71,7 +72,8 @@ class Grouping:
     async def _commit_all(self) -> None:
         try:
             while self._line:
-                group, self._line = self._line[:MOST_AT_ONCE], self._line[MOST_AT_ONCE:]
+                size = min(MOST_AT_ONCE, max(FEW, len(self._line) // 2))
+                group, self._line = self._line[:size], self._line[size:]
                 await self._commit(group)
         finally:
             self._commits = None

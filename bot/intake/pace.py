@@ -17,8 +17,8 @@ SPAN = 1.0  # seconds over which arrivals are counted
 BURST = 1_000  # events that arrived within it; more is a burst
 CROWD = 8  # deliveries in a commit of the door, on average over it: so many senders wait at once, which is one too
 BREATH = 0.1  # seconds at least between batches while deliveries come in
-DOOR_FIRST = 10  # times what a batch took is left to the door in a burst
-LONGEST = 1.0  # seconds at most between batches
+DOOR_FIRST = 30  # times what a batch took is left to the door in a burst
+LONGEST = 3.0  # seconds at most between batches
 PATIENCE = 10.0  # seconds of a burst; if it lasts longer, the door and the drain share
 
 
