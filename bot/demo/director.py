@@ -53,6 +53,7 @@ class Director:
         self.performance: Performance | None = None
         self._grounds = grounds
         self._task: asyncio.Task[None] | None = None
+        self._step: asyncio.Task[None] | None = None
         self._good: dict[str, Release] = {}
 
     async def start(self, story: Story) -> Performance:
@@ -76,11 +77,14 @@ class Director:
                 await grounds.deploys.deploy(good, shipped.change.author)
 
     async def stop(self) -> None:
-        """No story runs."""
+        """No story runs; the step that it was at is done to its end, so that what shipped is known."""
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        if self._step:
+            await asyncio.gather(self._step, return_exceptions=True)
+            self._step = None
 
     async def _play(self, performance: Performance) -> None:
         await self._grounds.warm.wait()
@@ -98,7 +102,8 @@ class Director:
             start = performance.first_alert if step.on_alert else performance.began
             due = (start or performance.began) + timedelta(seconds=step.after)
             await asyncio.sleep(max(0.0, (due - datetime.now(UTC)).total_seconds()))
-            await self._do(performance, step)
+            self._step = asyncio.create_task(self._do(performance, step))
+            await asyncio.shield(self._step)
 
     async def _do(self, performance: Performance, step: Step) -> None:
         match step.deed:

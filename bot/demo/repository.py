@@ -6,16 +6,21 @@ import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from bot.demo.changes import Author, Change, Edit, applied, undone
 from bot.demo.history import FIRST_VERSION, HISTORY, ROOT_AGO, ROOT_AUTHOR, ROOT_MESSAGE
 
 SOURCE = Path(__file__).parent / "shop_source"
 BRANCH = "main"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Repository:
         self.commits: list[Commit] = []
         self.released: dict[str, list[Release]] = {service: [] for service in FIRST_VERSION}
         self._releases = releases
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time = threading.Lock()
 
     async def create(self, now: datetime) -> None:
         """Make the repository with its history, the last state being the source that ships with the demo."""
@@ -65,25 +70,30 @@ class Repository:
 
     async def commit(self, change: Change, now: datetime) -> tuple[Commit, Release | None]:
         """Commit a change to the main branch; a change of a service makes its next version."""
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._commit, change, now)
+        return await self._apart(self._commit, change, now)
 
     async def restore(self, sha: str, author: Author, message: str, now: datetime) -> Commit | None:
         """Commit the files as they were at `sha`; None if nothing differs."""
-        async with self._one_at_a_time:
-            return await asyncio.to_thread(self._restore, sha, author, message, now)
+        return await self._apart(self._restore, sha, author, message, now)
 
     async def export(self, release: Release) -> Path:
         """The folder that holds the release's files; written once."""
         target = self._releases / release.service / release.version
-        if not target.exists():
-            async with self._one_at_a_time:
-                await asyncio.to_thread(self._export, release, target)
+        await self._apart(self._export, release, target)
         return target
 
     def release(self, service: str, version: str) -> Release | None:
         """The release with this version, if there is one."""
         return next((r for r in self.released.get(service, []) if r.version == version), None)
+
+    async def _apart(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """A thread does the work; the next one waits for its end, even if whoever asked was cancelled meanwhile."""
+
+        def alone() -> T:
+            with self._one_at_a_time:
+                return work(*args, **kwargs)
+
+        return await asyncio.to_thread(alone)
 
     def _create(self, now: datetime) -> None:
         self.folder.mkdir(parents=True)
@@ -156,6 +166,8 @@ class Repository:
         return release
 
     def _export(self, release: Release, target: Path) -> None:
+        if target.exists():
+            return
         packed = self._run(["archive", "--format=tar", release.commit.sha, f"services/{release.service}", "lib"])
         unfinished = target.with_name(target.name + ".part")
         unfinished.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """The shop's repository is a real one."""
 
+import asyncio
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +95,17 @@ async def test_restoring_brings_back_the_files_and_removes_new_ones(repository: 
     assert commit.removed == ("Makefile",)
     assert git(repository, "diff", start, "HEAD") == ""
     assert await repository.restore(start, INES, "again", NOW) is None
+
+
+async def test_restoring_waits_for_a_commit_whose_asker_was_cancelled(repository: Repository) -> None:
+    start = repository.commits[-1]
+    for _ in range(5):
+        shipping = asyncio.create_task(repository.commit(next(iter(FAULTS.values())).change, NOW))
+        await asyncio.sleep(0.005)
+        shipping.cancel()
+        await asyncio.gather(shipping, return_exceptions=True)
+        restored = await repository.restore(start.sha, INES, "Back", NOW)
+        assert restored is None or restored.tree == start.tree
 
 
 async def test_an_edit_that_does_not_apply_says_where(repository: Repository) -> None:
