@@ -16,6 +16,7 @@ class EvidenceKind(StrEnum):
     METRIC = "metric"
     LOG = "log"
     TRACE = "trace"
+    EVENT = "event"
     TOPOLOGY = "topology"
     RUNBOOK = "runbook"
     PAST = "past incident"

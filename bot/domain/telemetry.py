@@ -1,4 +1,4 @@
-"""Numbers, log lines and spans that an evidence source returned, with how it was asked."""
+"""Numbers, log lines, spans, edges and happenings that an evidence source returned, with how it was asked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +60,38 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Edge:
+    """What passed from one service to another in one span of time that begins at `at`.
+
+    `calls` and `errors` are per second; `latency_ms` is the mean as the caller or, if only it measures, the callee saw it.
+    """
+
+    at: datetime
+    caller: str
+    callee: str
+    calls: float
+    errors: float = 0.0
+    latency_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something that a platform says happened to a service: a pod was killed, a probe fails, a provider has an incident.
+
+    `reason` is the platform's own word ("OOMKilled", "FailedScheduling", "major_outage"), `about` the thing it happened to
+    ("pod/checkout-5d8f"); `bad` if it is no part of ordinary life.
+    """
+
+    at: datetime
+    service: str
+    reason: str
+    text: str
+    about: str = ""
+    bad: bool = True
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Readings:
     """What one source answered to one question: the exact query, the window, the outcome and its reason."""
 
@@ -72,3 +104,5 @@ class Readings:
     series: tuple[Series, ...] = ()
     logs: tuple[LogLine, ...] = ()
     spans: tuple[Span, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    happenings: tuple[Happening, ...] = ()

@@ -8,7 +8,7 @@ from bot.domain.alert import Alert
 from bot.domain.change import Change, Commit
 from bot.domain.document import Found
 from bot.domain.service import ServiceGraph
-from bot.domain.telemetry import LogLine, Readings, Series, SourceStatus, Span
+from bot.domain.telemetry import Edge, Happening, LogLine, Readings, Series, SourceStatus, Span
 
 NOBODY = ServiceGraph()
 
@@ -69,14 +69,27 @@ class Case:
         return tuple(sorted((s for r in self.readings for s in r.spans), key=lambda s: (s.start, s.span_id)))
 
     @property
+    def edges(self) -> tuple[Edge, ...]:
+        """What was measured between services, oldest first."""
+        return tuple(sorted((e for r in self.readings for e in r.edges), key=lambda e: (e.at, e.caller, e.callee)))
+
+    @property
+    def happenings(self) -> tuple[Happening, ...]:
+        """What platforms say happened, oldest first."""
+        return tuple(sorted((h for r in self.readings for h in r.happenings), key=lambda h: (h.at, h.service, h.reason)))
+
+    @property
     def failed_readings(self) -> tuple[Readings, ...]:
         """The questions that got no answer."""
         return tuple(r for r in self.readings if r.status is not SourceStatus.OK)
 
     @property
     def known_graph(self) -> ServiceGraph:
-        """Who calls whom: the given graph, and what the spans show."""
+        """Who calls whom: the given graph, and what spans and edges show."""
         calls = {a: list(b) for a, b in self.graph.calls.items()}
+        for edge in self.edges:
+            if edge.callee not in calls.setdefault(edge.caller, []) and edge.callee != edge.caller:
+                calls[edge.caller].append(edge.callee)
         for span, parent in parents(self.spans):
             if parent.service != span.service:
                 calls.setdefault(parent.service, [])

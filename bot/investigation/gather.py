@@ -124,6 +124,8 @@ def apart_from(spans: Sequence[Window], readings: Sequence[Readings]) -> tuple[R
             series=tuple(replace(s, points=tuple(p for p in s.points if outside(p[0]))) for s in reading.series),
             logs=tuple(line for line in reading.logs if outside(line.at)),
             spans=tuple(s for s in reading.spans if outside(s.start)),
+            edges=tuple(e for e in reading.edges if outside(e.at)),
+            happenings=tuple(h for h in reading.happenings if outside(h.at)),
         )
         for reading in readings
     )
