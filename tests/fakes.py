@@ -92,6 +92,7 @@ class FakeChannel:
     memberships: dict[str, tuple[str, ...]] = field(default_factory=dict)
     messages: dict[tuple[str, str], Said] = field(default_factory=dict)
     homes: dict[str, list[HomeView]] = field(default_factory=dict)
+    files: list[tuple[str, bytes, str, str, Place | None]] = field(default_factory=list)
     down: bool = False
     fail_next: int = 0
     lose_answers: int = 0
@@ -132,6 +133,12 @@ class FakeChannel:
         """A link in no real workspace."""
         self._answer()
         return f"https://chat.example/{place.channel}/{place.ts}"
+
+    async def upload(self, name: str, content: bytes, *, title: str, alt: str = "", place: Place | None = None) -> str:
+        """Keep a file; ids are F1, F2 ..."""
+        self._answer()
+        self.files.append((name, content, title, alt, place))
+        return f"F{len(self.files)}"
 
     async def read(self, place: Place) -> Said | None:
         """`messages[channel, ts]` if set."""

@@ -13,6 +13,7 @@ from bot.domain.change import Change
 from bot.domain.document import Found
 from bot.domain.evidence import Diagnosis, Thought
 from bot.domain.incident import Entry, Incident
+from bot.domain.picture import Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,14 @@ class ThoughtView:
 
 
 @dataclass(frozen=True, slots=True)
+class PicturesView:
+    """What is better looked at than read, in the thread of an incident or of a question: one message, edited in place."""
+
+    about: str  # "INC-42", or what somebody asked to see
+    pictures: tuple[Drawn, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnmatchedView:
     """Alerts that no service was found for, what people said of such, and the services that one can choose."""
 
@@ -277,6 +286,7 @@ Shown = (
     | DigestView
     | NoteView
     | EvidenceView
+    | PicturesView
     | ThoughtView
     | UnmatchedView
     | CareView

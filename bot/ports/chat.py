@@ -45,6 +45,9 @@ class Channel(Protocol):
     async def permalink(self, place: Place) -> str:
         """A link to the message, or ""."""
 
+    async def upload(self, name: str, content: bytes, *, title: str, alt: str = "", place: Place | None = None) -> str:
+        """The chat keeps the file and says its id: shown in `place.thread`, or, without a place, for a view of ours to show."""
+
     async def read(self, place: Place) -> Said | None:
         """The message at `place`, in a thread or not; None if there is none, or the bot may not read there."""
 

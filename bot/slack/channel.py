@@ -19,11 +19,14 @@ from bot.slack.reading import read_message
 from bot.slack.refusals import LayoutRefused, StillStreaming, call
 from bot.slack.stream import Streams, metadata
 from bot.slack.telling import Sleep, Telling
+from bot.slack.uploads import upload
 
 log = logging.getLogger(__name__)
 _ID = re.compile(r"[CDGUW][A-Z0-9]{2,}\Z")
 GROUPS_KEPT = 300.0  # seconds
 RECENT = 200  # messages looked at when a post may have been lost
+PICTURE_TRIES = 6
+PICTURE_PAUSE = 1.0  # seconds
 THREADS = 10  # threads looked into when nobody says which
 
 
@@ -69,7 +72,7 @@ class SlackChannel:
                     ),
                 )
 
-        body = await _or_in_words(posted, message)
+        body = await _or_in_words(posted, message, self._sleep)
         return Place(text(body, "channel") or place.channel, text(body, "ts"), place.thread)
 
     async def edit(self, place: Place, view: Shown) -> None:
@@ -90,11 +93,11 @@ class SlackChannel:
                 )
 
         try:
-            await _or_in_words(changed, message)
+            await _or_in_words(changed, message, self._sleep)
         except StillStreaming:
             with contextlib.suppress(NotFound):  # Slack ended it in this moment
                 await self._streams.stop(place)
-            await _or_in_words(changed, message)
+            await _or_in_words(changed, message, self._sleep)
 
     async def whisper(self, place: Place, user: str, view: Shown) -> None:
         """Show it to one person only: where they are, or in a direct message where the bot may not speak."""
@@ -152,6 +155,10 @@ class SlackChannel:
             return text(await call("chat.getPermalink", place.channel, asked), "permalink")
         except NotFound:
             return ""
+
+    async def upload(self, name: str, content: bytes, *, title: str, alt: str = "", place: Place | None = None) -> str:
+        """Slack keeps the file and says its id: in `place.thread`, or, without a place, for a message of ours to show."""
+        return await upload(self._client, name, content, title=title, alt=alt, place=place)
 
     async def read(self, place: Place) -> Said | None:
         """The message at `place`; None if it is gone, or stands where the bot may not read."""
@@ -214,7 +221,7 @@ class SlackChannel:
             )
             return await call("chat.postMessage", user, said)
 
-        await _or_in_words(posted, message)
+        await _or_in_words(posted, message, self._sleep)
 
     async def _myself(self) -> Record:
         if not self._me:
@@ -255,8 +262,19 @@ class SlackChannel:
                 return
 
 
-async def _or_in_words(send: Callable[[list[Block]], Awaitable[Record]], message: Message) -> Record:
-    """Slack's answer to a message; if it does not take our blocks, to its plain words, so that nothing is lost."""
+async def _or_in_words(
+    send: Callable[[list[Block]], Awaitable[Record]], message: Message, sleep: Sleep = asyncio.sleep
+) -> Record:
+    """Slack's answer to a message; if it does not take our blocks, to its plain words, so that nothing is lost.
+
+    A picture that Slack was handed a moment ago may not be read yet: such a message is tried for a few seconds.
+    """
+    pictures = any("slack_file" in block for block in message.blocks)
+    for _ in range(PICTURE_TRIES if pictures else 0):
+        try:
+            return await send(list(message.blocks))
+        except LayoutRefused:
+            await sleep(PICTURE_PAUSE)
     try:
         return await send(list(message.blocks))
     except LayoutRefused as error:

@@ -52,6 +52,8 @@ METHODS: Mapping[str, Need] = {
     "conversations.replies": Need(
         ("channels:history", "groups:history", "im:history"), "reads a message that somebody pins, and finds lost answers"
     ),
+    "files.completeUploadExternal": Need(("files:write",), "shows a picture or a drafted runbook in a thread"),
+    "files.getUploadURLExternal": Need(("files:write",), "hands over a picture or a drafted runbook"),
     "usergroups.list": Need(("usergroups:read",), "tells which runbooks a person may see that are kept to user groups"),
     "users.info": Need(("users:read",), "reads a person's time zone, so that “today” is theirs"),
     "users.lookupByEmail": Need(("users:read", "users:read.email"), "finds the person whom a pager or rota names as on call"),

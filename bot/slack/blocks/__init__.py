@@ -15,6 +15,7 @@ from bot.domain.view import (
     IncidentView,
     ListView,
     NoteView,
+    PicturesView,
     PointerView,
     RunbookView,
     Shown,
@@ -31,6 +32,7 @@ from bot.slack.blocks.home import render_home
 from bot.slack.blocks.kit import Block, Message
 from bot.slack.blocks.lists import render_catchup, render_digest, render_list, render_timeline
 from bot.slack.blocks.notes import render_confirm, render_note, render_pointer, render_runbooks
+from bot.slack.blocks.pictures import render_pictures
 from bot.slack.blocks.thought import render_thought
 from bot.slack.blocks.unmatched import render_unmatched
 
@@ -64,6 +66,8 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_note(view)
         case EvidenceView():
             return render_evidence(view, hosts)
+        case PicturesView():
+            return render_pictures(view)
         case ThoughtView():
             return render_thought(view, hosts)
         case UnmatchedView():

@@ -1,0 +1,24 @@
+"""Pictures in a thread: each with its title and with words for those who cannot see it."""
+
+from bot.domain.view import PicturesView
+from bot.slack.blocks.kit import FALLBACK, Block, Message
+from bot.slack.text import escape, plain
+
+MOST = 5  # pictures in one message
+LONGEST_ALT, LONGEST_TITLE = 2000, 300
+
+
+def render_pictures(view: PicturesView) -> Message:
+    """One image a picture; the plain words of the message are what the pictures say."""
+    shown = view.pictures[:MOST]
+    blocks: list[Block] = [
+        {
+            "type": "image",
+            "slack_file": {"id": drawn.id},
+            "alt_text": plain(drawn.alt, LONGEST_ALT),
+            "title": {"type": "plain_text", "text": plain(drawn.title, LONGEST_TITLE), "emoji": False},
+        }
+        for drawn in shown
+    ]
+    said = [f"{escape(drawn.title, LONGEST_TITLE)}: {escape(drawn.alt, FALLBACK // MOST)}" for drawn in shown]
+    return Message("\n".join([f"Pictures of {escape(view.about)}", *said])[:FALLBACK], tuple(blocks))
