@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from bot.commands import Commands, runs
-from bot.commands.evaluate import progress
+from bot.commands.figures import progress
 from bot.errors import BadSettings
 
 if TYPE_CHECKING:

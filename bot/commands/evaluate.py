@@ -1,12 +1,11 @@
 """tocsin eval: how good search, diagnosis and noise reduction are, as one JSON object on stdout; progress goes to stderr."""
 
 import argparse
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.commands import Commands, runs
+from bot.commands import Commands, evaluate_signals, runs
+from bot.commands.figures import progress, show
 from bot.errors import BadSettings
 
 
@@ -56,11 +55,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     redaction.add_argument("--pii", type=Path, help="JSONL with full_text and spans")
     redaction.add_argument("--json", action="store_true", help="one JSON object on stdout")
     redaction.set_defaults(run=_redaction)
-
-
-def progress(line: str) -> None:
-    """One line on stderr."""
-    print(line, file=sys.stderr, flush=True)
+    evaluate_signals.register(verbs)
 
 
 async def _retrieval(args: argparse.Namespace) -> int:
@@ -78,7 +73,7 @@ async def _retrieval(args: argparse.Namespace) -> int:
         cache_dir=settings.data / "eval",
         progress=progress,
     )
-    return _print(result, args.json)
+    return show(result, args.json)
 
 
 async def _incidents(args: argparse.Namespace) -> int:
@@ -88,14 +83,14 @@ async def _incidents(args: argparse.Namespace) -> int:
 
     settings = load_settings(args.config)
     embedder = embedder_of(settings, args.embedder)
-    return _print(await run_incidents(args.docs, args.queries, embedder, settings.data / "eval", progress), args.json)
+    return show(await run_incidents(args.docs, args.queries, embedder, settings.data / "eval", progress), args.json)
 
 
 async def _diagnosis(args: argparse.Namespace) -> int:
     from bot.evals.diagnosis import run_diagnosis  # slow: numpy
 
     if args.model != "rules":
-        return _print(await _with_model(args), args.json)
+        return show(await _with_model(args), args.json)
     result = run_diagnosis(
         cases_path=args.cases,
         truth_path=args.truth,
@@ -103,7 +98,7 @@ async def _diagnosis(args: argparse.Namespace) -> int:
         leave_one_out=args.leave_one_class_out,
         progress=progress,
     )
-    return _print(result, args.json)
+    return show(result, args.json)
 
 
 async def _with_model(args: argparse.Namespace) -> Mapping[str, object]:
@@ -130,27 +125,17 @@ async def _injections(args: argparse.Namespace) -> int:
     from bot.commands.injections import run_injections  # slow: the workspace and the bot's wiring
 
     result, clean = await run_injections(args.cases, args.limit, args.wave, progress)
-    _print(result, args.json)
+    show(result, args.json)
     return 0 if clean else 1
 
 
 async def _noise(args: argparse.Namespace) -> int:
     from bot.commands.replaying import run_noise  # slow: the bot's wiring
 
-    return _print(await run_noise(args.stream, args.truth, args.services, progress), args.json)
+    return show(await run_noise(args.stream, args.truth, args.services, progress), args.json)
 
 
 def _redaction(args: argparse.Namespace) -> int:
     from bot.evals.redaction import run_redaction  # as lazy as its sisters
 
-    return _print(run_redaction(args.secrets, args.pii), args.json)
-
-
-def _print(result: Mapping[str, object], as_json: bool) -> int:
-    if as_json:
-        print(json.dumps(result))
-    else:
-        for key, value in result.items():
-            if not isinstance(value, list):
-                print(f"{key:18} {value:.4g}" if isinstance(value, float) else f"{key:18} {value}")
-    return 0
+    return show(run_redaction(args.secrets, args.pii), args.json)
