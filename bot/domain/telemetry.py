@@ -34,13 +34,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One log line; level in upper case (INFO, WARN, ERROR ...), empty where unknown."""
+    """One log line; level in upper case (INFO, WARN, ERROR ...), empty where unknown.
+
+    `fields` is what a structured line says besides its text: a stack, a peer, a record's id.
+    """
 
     at: datetime
     service: str
     level: str
     text: str
     trace_id: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

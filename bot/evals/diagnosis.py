@@ -16,6 +16,23 @@ from bot.investigation.case import Case, Pattern
 from bot.investigation.diagnose import diagnose
 
 Row = Mapping[str, object]
+LONGEST = 4000  # characters of one field of a log line or span
+_LOG = frozenset({"timestamp", "service", "severity_text", "msg", "message", "trace_id"})
+_SPAN = frozenset(
+    {
+        "trace_id",
+        "span_id",
+        "parent_id",
+        "service",
+        "name",
+        "start",
+        "duration_ms",
+        "status",
+        "status_message",
+        "error",
+        "attributes",
+    }
+)
 
 
 def run_diagnosis(
@@ -154,10 +171,14 @@ def _log(row: Row) -> LogLine:
         str(row.get("severity_text", "")).upper(),
         text,
         str(row.get("trace_id", "")),
+        {k: str(v)[:LONGEST] for k, v in row.items() if k not in _LOG and v is not None},
     )
 
 
 def _span(row: Row) -> Span:
+    """A span; its attributes stand in `attributes`, or beside its other fields."""
+    nested = _mapping(row, "attributes") if row.get("attributes") else {}
+    given = {**{k: v for k, v in row.items() if k not in _SPAN}, **nested}
     return Span(
         trace_id=str(row["trace_id"]),
         span_id=str(row["span_id"]),
@@ -167,8 +188,8 @@ def _span(row: Row) -> Span:
         start=_time(row["start"]),
         duration_ms=float(str(row["duration_ms"])),
         failed=row.get("status") == "ERROR",
-        error=str(row.get("error") or ""),
-        attributes={k: str(v) for k, v in _mapping(row, "attributes").items()} if row.get("attributes") else {},
+        error=str(row.get("error") or row.get("status_message") or ""),
+        attributes={k: str(v)[:LONGEST] for k, v in given.items() if v is not None},
     )
 
 

@@ -15,7 +15,7 @@ from bot.investigation.wording import capital, listed, plain, told
 from bot.signals.direction import bag, counts_traffic, words
 
 SURGE = 1.8  # traffic at the edge by this factor
-_HOST = re.compile(r"(?<![\w@.-])((?:[a-z0-9-]+\.)+[a-z]{2,24})(?![\w-]*\()", re.IGNORECASE)
+_HOST = re.compile(r"(?<![\w@.-])((?:[a-z0-9-]+\.)+[a-z]{2,24})(?![\w.-]*[(=])(?![\w-])", re.IGNORECASE)
 _INSIDE = re.compile(r"(?:\.local|\.internal|\.svc|\.lan|\.localdomain|\.cluster|\.consul)$|\.svc\.", re.IGNORECASE)
 _NOT_HOSTS = re.compile(
     r"\.(?:go|py|js|ts|java|rb|rs|c|h|cpp|sql|json|ya?ml|md|log|txt|html|css|exc|sh|conf|toml|xml|proto|lua|php)$"
@@ -232,7 +232,8 @@ CHECKS: Sequence[Callable[[Case, Picture, Exhibits], Finding | None]] = (
 
 
 def _hosts(text: str) -> set[str]:
-    return {h.lower() for h in _HOST.findall(text) if not _NOT_HOSTS.search(h)}
+    found = {h for h in _HOST.findall(text) if not _NOT_HOSTS.search(h)}
+    return {h.lower() for h in found if h.isupper() or h.rsplit(".", 1)[-1].islower()}  # Catalog.ListItems is a method
 
 
 def _domain(host: str) -> str:

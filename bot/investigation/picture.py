@@ -22,6 +22,8 @@ SLACK = timedelta(seconds=3)  # logs may tell of trouble this long before sample
 CALM = timedelta(seconds=8)  # the least time before the trouble that log lines are compared with
 FAINT = 0.2  # a deviation below this share of the loudest does not say when it began
 GROWN = 3.0  # a template that comes this many times as often has grown
+HEAD = 40  # characters of a line that tell it from others of the same service and moment
+FIELDS = 2000  # characters of what a structured line says besides its text
 TELEMETRY_KINDS = frozenset({EvidenceKind.METRIC, EvidenceKind.LOG, EvidenceKind.TRACE})
 SUFFERS = frozenset({Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT, Kind.REJECTED, Kind.QUEUE})
 
@@ -94,7 +96,7 @@ def paint(case: Case) -> Picture:
     signs = (
         *_alert_signs(case),
         *_metric_signs(case, found, first),
-        *_log_signs(case, grown, first),
+        *_log_signs(case, grown, first, begins),
         *_span_signs(case, first, grown),
     )
     affected = _affected(case, bad, grown, first)
@@ -263,7 +265,8 @@ def _metric_signs(case: Case, found: tuple[Deviation, ...], first: str) -> list[
     return signs
 
 
-def _log_signs(case: Case, grown: tuple[Growth, ...], first: str) -> list[Sign]:
+def _log_signs(case: Case, grown: tuple[Growth, ...], first: str, begins: datetime) -> list[Sign]:
+    told = _fields(case, begins)
     source = next(((r.source, r.query, r.link) for r in case.readings if r.logs), ("logs", "", ""))
     signs = []
     for g in grown:
@@ -275,9 +278,23 @@ def _log_signs(case: Case, grown: tuple[Growth, ...], first: str) -> list[Sign]:
         weight = (1.0 if g.service == first else 0.7) * (1.0 if g.negative else 0.5)
         seen = "new log line" if g.new else "log line grew"
         said = f'{g.service}: {seen} "{plain(g.example or g.text, 160)}" ({g.during} ×, was {g.before})'
-        raw = f"{g.text} {g.example}"
+        raw = f"{g.text} {g.example} {told.get((g.service, g.first, g.example[:HEAD]), '')}"
         signs.append(Sign(EvidenceKind.LOG, said, source[0], g.service, g.first, kinds, weight, raw, source[1], source[2]))
     return signs[:60]
+
+
+def _fields(case: Case, begins: datetime) -> dict[tuple[str, datetime | None, str], str]:
+    """What structured lines say besides their text, by service, time and beginning; what they said before as well is left out."""
+    usual: set[tuple[str, str, str]] = set()
+    found: dict[tuple[str, datetime | None, str], str] = {}
+    for line in case.logs:
+        if line.at < begins:
+            usual.update((line.service, k, v) for k, v in line.fields.items())
+        elif line.fields:
+            fresh = [f"{k}={v}" for k, v in line.fields.items() if (line.service, k, v) not in usual]
+            if fresh:
+                found.setdefault((line.service, line.at, line.text[:HEAD]), " ".join(fresh)[:FIELDS])
+    return found
 
 
 def _span_signs(case: Case, first: str, growths: tuple[Growth, ...]) -> list[Sign]:

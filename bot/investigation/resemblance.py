@@ -4,10 +4,10 @@ import re
 from datetime import timedelta
 
 from bot.domain.evidence import EvidenceKind, Fact
-from bot.investigation.diff import Edit, code, number
+from bot.investigation.diff import Edit, Hunk, code, number
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
-from bot.investigation.picture import Picture
+from bot.investigation.picture import Picture, Sign
 from bot.investigation.shipments import Shipment
 from bot.investigation.wording import clock, figure, name_of, plain
 from bot.signals.direction import bag, label_suffix, words
@@ -15,6 +15,10 @@ from bot.signals.onset import Deviation
 
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 _TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
+_FUNCTION = re.compile(
+    r"(?:\bfunc(?:tion)?\b\s*(?:\([^)]*\)\s*)?|\bdef\s+|\bfn\s+|\bfun\s+"
+    r"|(?:public|private|protected|static)\s[\w<>\[\], ]*?)([A-Za-z_]\w*)\s*\("
+)
 _SAID_UNITS = bag(
     "ms s seconds minutes mb mib gb bytes kb workers threads connections conns attempts retries entries items lines"
 )
@@ -54,23 +58,46 @@ def value_said(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: 
 
 
 def in_stack_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points if a stack trace goes through a file of the change, and more if it ends in a line that the change wrote."""
-    written = {code(t) for h in shipment.text.hunks for t in h.added if len(code(t)) >= 12}
+    """Points if a stack trace goes through a file of the change: more through the very function, most if it shows a line of it."""
+    best: tuple[float, str, Sign] | None = None
     for sign in picture.signs:
-        if sign.what not in TELEMETRY or not _TRACE.search(sign.raw):
+        if sign.what in TELEMETRY and _TRACE.search(sign.raw):
+            points, text = _traced(shipment, sign.raw)
+            if points > (best[0] if best else 0.0):
+                best = (points, text, sign)
+    if best is None:
+        return 0.0
+    facts.append(Fact(best[1], best[0], (best[2].cite(exhibits),), "stack_trace"))
+    return best[0]
+
+
+def _traced(shipment: Shipment, raw: str) -> tuple[float, str]:
+    written = {code(t) for h in shipment.text.hunks for t in h.added if len(code(t)) >= 12}
+    if line := next((w for w in sorted(written, key=len, reverse=True) if w in raw), ""):
+        return 5.0, f"the stack trace shows a line of this change: {plain(line, 60)}"
+    for path in shipment.text.files:
+        named = re.search(rf"(?<![\w.]){re.escape(path)}\b", raw)
+        parts = path.split("/")
+        frame = named or re.search(rf"(?<![\w.-]){re.escape(parts[-1])}(?:\", line |:)\d+", raw)
+        if not frame:
             continue
-        if line := next((w for w in sorted(written, key=len, reverse=True) if w in sign.raw), ""):
-            facts.append(
-                Fact(
-                    f"the stack trace shows a line of this change: {plain(line, 60)}", 5.0, (sign.cite(exhibits),), "stack_trace"
-                )
-            )
-            return 5.0
-        for file in shipment.text.files:
-            if re.search(rf"(?<![\w.]){re.escape(file)}\b", sign.raw):
-                facts.append(Fact(f"{file} is in the stack trace", 2.0, (sign.cite(exhibits),), "stack_trace"))
-                return 2.0
-    return 0.0
+        around = raw[max(0, frame.start() - 120) : frame.end() + 120]
+        inside = next((f for h in shipment.text.hunks if h.path == path for f in _functions(h) if _mentions(around, f)), "")
+        if inside:
+            return 4.0, f"the stack trace goes through {inside} in {path}, which this change edits"
+        if named or any(_mentions(around, p) for p in parts[:-1] if len(p) > 3):
+            return 2.0, f"{path} is in the stack trace"
+    return 0.0, ""
+
+
+def _mentions(text: str, name: str) -> bool:
+    return bool(re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text))
+
+
+def _functions(hunk: Hunk) -> list[str]:
+    """The functions and methods that a hunk changes: those its header names, and those that it opens itself."""
+    lines = [hunk.header, *(t for _, t in hunk.lines)]
+    return [m for t in lines for m in _FUNCTION.findall(t) if len(m) > 2]
 
 
 def stepped(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
