@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -16,6 +16,8 @@ from bot.errors import BadPayload, NotAllowed, NotFound, Unavailable
 MOST_BYTES = 20 * 1024 * 1024
 MOST_PATIENCE = 60.0  # seconds
 LONGEST_PAUSE = 3600.0  # seconds; a vendor that asks for more is asked again after this
+MOST_WORDS = 200  # characters of a vendor's own words
+SHORTEST_SECRET = 8  # "Bearer", "Basic" and media types are none
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
@@ -26,7 +28,10 @@ def _trusted() -> ssl.SSLContext:
 
 
 class Rest:
-    """One vendor's API below `base`. `title` names the vendor in errors, `headers` prove who asks."""
+    """One vendor's API below `base`. `title` names the vendor in errors, `headers` prove who asks.
+
+    With `quotes` the errors for what a vendor refuses (400, 422) hold its own words, which say what is wrong with a query.
+    """
 
     def __init__(
         self,
@@ -37,6 +42,7 @@ class Rest:
         auth: tuple[str, str] | None = None,
         timeout: float = 10.0,
         most_bytes: int = MOST_BYTES,
+        quotes: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._title = title
@@ -45,6 +51,7 @@ class Rest:
         self._auth = auth
         self._timeout = timeout
         self._most_bytes = most_bytes
+        self._quotes = quotes
         self._transport = transport
 
     async def get(self, path: str, **params: str) -> Node:
@@ -59,8 +66,12 @@ class Rest:
         *,
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str | Sequence[str]] | None = None,
+        content: bytes | None = None,
     ) -> Node:
         """The JSON of the answer; a Node of None where there is none.
+
+        The body is an object for JSON, a form, or the very bytes in `content`; one of them at most.
 
         Raises Unavailable (with `retry_after` where told) if asking again can help, NotFound for 404 and 410, NotAllowed for
         401 and 403, BadPayload for every other refusal.
@@ -74,14 +85,15 @@ class Rest:
                 verify=_trusted(),
                 trust_env=False,
             ) as client:
-                async with client.stream(method, self._base + path, params=params, json=body) as answer:
-                    content = await self._read(answer)
+                sent = client.stream(method, self._base + path, params=params, json=body, data=form, content=content)
+                async with sent as answer:
+                    told = await self._read(answer)
         except httpx.TimeoutException:
             raise Unavailable(f"{self._title} did not answer within {self._timeout:g} s.") from None
         except httpx.HTTPError as error:
             raise Unavailable(f"{self._title} cannot be reached ({type(error).__name__}).") from None
-        self._judge(answer, method, path)
-        return read_json(content) if content.strip() else Node(None)
+        self._judge(answer, method, path, told)
+        return read_json(told) if told.strip() else Node(None)
 
     async def _read(self, answer: httpx.Response) -> bytes:
         packed = str(answer.headers.get("content-encoding", "identity")).strip().lower()
@@ -95,7 +107,7 @@ class Rest:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _judge(self, answer: httpx.Response, method: str, path: str) -> None:
+    def _judge(self, answer: httpx.Response, method: str, path: str, told: bytes) -> None:
         status, asked = answer.status_code, f"{method} {path[:80]}"
         if status < 300:
             return
@@ -109,7 +121,26 @@ class Rest:
             )
         if status in (404, 410):
             raise NotFound(f"{self._title} has nothing at {asked} ({status}).")
-        raise BadPayload(f"{self._title} answered {status} to {asked}")
+        raise BadPayload(f"{self._title} answered {status} to {asked}{self._own_words(status, told)}")
+
+    def _own_words(self, status: int, told: bytes) -> str:
+        """What the vendor says is wrong, in a line; "" unless words are wanted, or where they hold a secret of ours."""
+        if not self._quotes or status not in (400, 422):
+            return ""
+        text = " ".join(_message(told).split())[:MOST_WORDS]
+        proofs = [word for value in self._headers.values() for word in value.split() if len(word) >= SHORTEST_SECRET]
+        proofs += [word for word in self._auth or () if word]
+        return f": {text}" if text and not any(proof in text for proof in proofs) else ""
+
+
+def _message(told: bytes) -> str:
+    """The sentence of an error, where it is in one of the usual places; else the text itself."""
+    try:
+        said = read_json(told)
+    except BadPayload:
+        return told[:MOST_WORDS].decode("utf-8", "replace")
+    named = (said[key] for key in ("error", "message", "Message", "errors"))
+    return next((text for node in named if (text := node.text() or " ".join(n.text() for n in node.optional_items()))), "")
 
 
 async def patient(

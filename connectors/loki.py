@@ -96,7 +96,9 @@ class Loki:
         if len(response.content) > MOST_BYTES:
             raise BadPayload("the answer is larger than 20 MB; lower the limit")
         if response.status_code != 200:
-            raise BadPayload(f"answered {response.status_code}: {response.text[:150]}")
+            token = self._settings.token.get_secret_value() if self._settings.token else ""
+            told = response.text[:150] if not token or token not in response.text else "it repeats our token"
+            raise BadPayload(f"answered {response.status_code}: {told}")
         return lines_of(response.content, service)
 
 

@@ -9,9 +9,11 @@ import httpx
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from bot.domain.payload import Node, read_json
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BadPayload
-from connectors.prometheus import CONNECTOR, MOST_POINTS, Prometheus, PrometheusSettings, rates, series_of, step_seconds
+from connectors.prometheus import CONNECTOR, Prometheus, PrometheusSettings
+from connectors.prometheus.api import MOST_POINTS, rates, series_of, step_seconds
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(minutes=2))
@@ -53,7 +55,7 @@ def test_a_window_never_has_more_than_720_points(span: timedelta) -> None:
 
 def test_counters_become_rates_and_survive_a_restart() -> None:
     body = matrix(({"__name__": "requests_total"}, [(0, "10"), (10, "30"), (20, "5")]), ({"__name__": "x_bucket"}, [(0, "1")]))
-    (only,) = series_of(body, "cart")
+    (only,) = series_of(read_json(body), "cart")
     assert (only.service, only.metric) == ("cart", "requests_total_per_second")
     assert [v for _, v in only.points] == [2.0, 0.5]
     assert rates([]) == []
@@ -76,9 +78,9 @@ def away(_: httpx.Request) -> httpx.Response:
     ("answer", "reason"),
     [
         (slow, "did not answer within 4 s"),
-        (away, "cannot be reached: ConnectError"),
-        (lambda _: httpx.Response(400, text="parse error"), "answered 400: parse error"),
-        (lambda _: httpx.Response(200, text="<html>"), "is not an answer of the range query API"),
+        (away, "cannot be reached (ConnectError)"),
+        (lambda _: httpx.Response(400, text="parse error"), "answered 400 to POST /api/v1/query_range: parse error"),
+        (lambda _: httpx.Response(200, text="<html>"), "is not JSON"),
         (lambda _: httpx.Response(200, json={"data": {"result": [{"metric": {}, "values": [["x"]]}]}}), "values"),
     ],
 )
@@ -91,7 +93,7 @@ async def test_a_failure_is_a_value_with_its_reason(answer: Callable[[httpx.Requ
 
 def test_what_is_not_a_matrix_is_refused_by_path() -> None:
     with pytest.raises(BadPayload, match=r"\$\.data\.result\[0\]"):
-        series_of(json.dumps({"data": {"result": [{"metric": 3}]}}).encode(), "cart")
+        series_of(Node({"data": {"result": [{"metric": 3}]}}), "cart")
 
 
 @pytest.mark.parametrize("selector", ["{{app='x'}}", "{service", '{{a="{service}"}} {other}'])
