@@ -6,6 +6,27 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class CloudResource:
+    """One resource of CloudWatch: its namespace ("AWS/RDS") and the dimensions (name, value) that tell it from others."""
+
+    namespace: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMetrics:
+    """Where the numbers of a service are, as people described it; what is empty is found by conventions.
+
+    `selector` are PromQL matchers in braces, `golden` pairs of a metric's name and its PromQL, `datadog` tags ("service:checkout").
+    """
+
+    selector: str = ""
+    golden: tuple[tuple[str, str], ...] = ()
+    datadog: tuple[str, ...] = ()
+    cloudwatch: tuple[CloudResource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     """One deployable part of the estate, or an outside provider (`external`)."""
 
@@ -20,6 +41,7 @@ class Service:
     environments: tuple[str, ...] = ("production",)
     deployer: str = ""
     external: bool = False
+    metrics: ServiceMetrics = ServiceMetrics()
     catalogued: bool = True  # False: created on sight of an event that named it
 
 

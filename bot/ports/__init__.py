@@ -60,6 +60,7 @@ from bot.ports.stores import (
     TimelineStore,
 )
 from bot.ports.vendors import (
+    Catalogued,
     ChangeSource,
     Connector,
     Deployer,
@@ -115,6 +116,7 @@ __all__ = [
     "BelongingStore",
     "Card",
     "CardStore",
+    "Catalogued",
     "ChangeSource",
     "ChangeStore",
     "Channel",

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from bot.domain.alert import Alert, Severity
 from bot.domain.change import Commit, Version
 from bot.domain.handling import Deed
+from bot.domain.service import Service
 from bot.domain.telemetry import Readings, Window
 from bot.domain.ticket import Ticket, TicketStatus
 from bot.ports.knowledge import IncidentHistory, Proposals, QueryProbe
@@ -23,6 +24,14 @@ class EvidenceSource(Protocol):
 
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
         """What the source knows of these services in this window."""
+
+
+@runtime_checkable
+class Catalogued(Protocol):
+    """An evidence source that asks about a service as the catalogue says."""
+
+    def catalogued(self, service: Callable[[str], Service]) -> EvidenceSource:
+        """The same source, told how services are described; asked anew at each reading, as people edit services.yaml."""
 
 
 class ChangeSource(Protocol):

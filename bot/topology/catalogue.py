@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from bot.domain.service import Catalogue, Service
 from bot.errors import Fault
 from bot.topology.backstage import read_backstage
+from bot.topology.measured import MetricsEntry
 from bot.topology.rulefile import BadRules, Lines, RuleFile, read_rules
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class ServiceEntry(BaseModel):
     environments: tuple[Name, ...] = ("production",)
     deployer: str = ""
     external: bool = False
+    metrics: MetricsEntry = MetricsEntry()
 
 
 class ServicesFile(BaseModel):
@@ -77,7 +79,8 @@ def _built(parsed: ServicesFile, others: Sequence[Service]) -> Catalogue:
     services = {service.name: service for service in others}
     services |= {
         entry.name: Service(
-            **entry.model_dump(exclude={"depends_on", "title"}),
+            **entry.model_dump(exclude={"depends_on", "title", "metrics"}),
+            metrics=entry.metrics.said(),
             title=entry.title or entry.name,
             depends_on=tuple(dict.fromkeys(names[target] for target in entry.depends_on)),
         )

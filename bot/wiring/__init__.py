@@ -37,7 +37,7 @@ from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of,
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.sources import links, origins
 from bot.wiring.stores import Stores, ask, beside
-from bot.wiring.vendors import Vendors, drafting, heard_channels, vendors
+from bot.wiring.vendors import Vendors, described, drafting, heard_channels, vendors
 from bot.wiring.work import handlers, jobs, queues, stories, told
 
 __all__ = [
@@ -151,7 +151,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
             sources.documents,
         ),
         sources=sources,
-        evidence_sources=able.evidence,
+        evidence_sources=described(able.evidence, lambda: catalogue.current),
         change_sources=able.changes,
         deployers=able.deployers,
         pagers=able.pagers,

@@ -1,16 +1,18 @@
 """What the configured connectors can do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from bot.door.doors import configured, doors, own_settings
+from bot.domain.service import Catalogue
 from bot.errors import BadSettings
 from bot.flows.desk import Drafting
 from bot.intake.web import Door
 from bot.ports import (
+    Catalogued,
     ChangeSource,
     Connector,
     Deployer,
@@ -68,6 +70,11 @@ def vendors(settings: Settings) -> Vendors:
         watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
         probes=tuple(_made({n: c.probe for n, c in known.items()}, own, settings).values()),
     )
+
+
+def described(sources: Iterable[EvidenceSource], catalogue: Callable[[], Catalogue]) -> tuple[EvidenceSource, ...]:
+    """The sources, told how services.yaml describes services where that matters to them."""
+    return tuple(s.catalogued(lambda name: catalogue().get(name)) if isinstance(s, Catalogued) else s for s in sources)
 
 
 def _made(
