@@ -10,10 +10,10 @@ from bot.domain.action import Action, ActionKind
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.care import Draft
 from bot.domain.change import Change
+from bot.domain.chart import Drawn
 from bot.domain.document import Found
 from bot.domain.evidence import Diagnosis, Thought
 from bot.domain.incident import Entry, Incident
-from bot.domain.picture import Drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +183,11 @@ class ThoughtView:
 
 
 @dataclass(frozen=True, slots=True)
-class PicturesView:
+class ChartsView:
     """What is better looked at than read, in the thread of an incident or of a question: one message, edited in place."""
 
     about: str  # "INC-42", or what somebody asked to see
-    pictures: tuple[Drawn, ...]
+    charts: tuple[Drawn, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +286,7 @@ Shown = (
     | DigestView
     | NoteView
     | EvidenceView
-    | PicturesView
+    | ChartsView
     | ThoughtView
     | UnmatchedView
     | CareView

@@ -115,7 +115,7 @@ def deepest_failures(spans: Iterable[Span], victims: Collection[str] = ()) -> tu
 def cancelled_services(grown: Iterable[Growth]) -> frozenset[str]:
     """Services whose new log lines say that their callers hung up: they are victims of impatience."""
     return frozenset(
-        g.service for g in grown if _notable(g) and _cancelled(g.text) and re.search(r"(?i)client|caller|context", g.text)
+        g.service for g in grown if notable(g) and _cancelled(g.text) and re.search(r"(?i)client|caller|context", g.text)
     )
 
 
@@ -166,7 +166,8 @@ def _patterns(case: Case) -> tuple[Growth, ...]:
     )
 
 
-def _notable(g: Growth) -> bool:
+def notable(g: Growth) -> bool:
+    """It is new, or has grown."""
     return g.new or g.during >= GROWN * (g.before + 1)
 
 
@@ -234,7 +235,7 @@ def _hurts(d: Deviation) -> bool:
 def _affected(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], first: str) -> tuple[str, ...]:
     hurt = [first, *case.services]
     hurt += [d.service for d in bad]
-    hurt += [g.service for g in grown if g.negative and _notable(g)]
+    hurt += [g.service for g in grown if g.negative and notable(g)]
     return tuple(dict.fromkeys(s for s in hurt if s and s not in case.external))
 
 
@@ -270,7 +271,7 @@ def _log_signs(case: Case, grown: tuple[Growth, ...], first: str, begins: dateti
     source = next(((r.source, r.query, r.link) for r in case.readings if r.logs), ("logs", "", ""))
     signs = []
     for g in grown:
-        if not _notable(g):
+        if not notable(g):
             continue
         kinds = kinds_of_text(f"{g.text} {g.example}")
         if not g.negative and not kinds - {Kind.ERRORS, Kind.LATENCY}:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.picture import Drawn
-from bot.domain.view import PicturesView, Place
+from bot.domain.chart import Drawn
+from bot.domain.view import ChartsView, Place
 from bot.errors import Unavailable
 from bot.slack.channel import PICTURE_TRIES, SlackChannel
 from bot.slack.client import connect
@@ -15,7 +15,7 @@ from tests.slack.scripted import Scripted, scripted
 DONE = {"ok": True, "files": [{"id": "F1", "title": "Errors"}]}
 POSTED = {"ok": True, "channel": "C0", "ts": "1.000100"}
 TOO_EARLY = {"ok": False, "error": "invalid_blocks"}
-VIEW = PicturesView("INC-42", (Drawn("F1", "Errors of checkout", "Errors rose from 0.2 % to 18 % at 14:02"),))
+VIEW = ChartsView("INC-42", (Drawn("F1", "Errors of checkout", "Errors rose from 0.2 % to 18 % at 14:02"),))
 
 
 def no_pause(slept: list[float]) -> Callable[[float], Awaitable[None]]:
@@ -58,7 +58,7 @@ async def test_a_picture_that_slack_still_reads_is_waited_for() -> None:
     slept: list[float] = []
     async with scripted(chat_postMessage=[TOO_EARLY, TOO_EARLY, POSTED]) as server:
         channel = SlackChannel(connect("xoxb-1-x", server.url), sleep=no_pause(slept))
-        await channel.post(Place("C0", "", "17.1"), VIEW, key="pictures:i1")
+        await channel.post(Place("C0", "", "17.1"), VIEW, key="charts:i1")
     assert len(slept) == 2
     image = next(b for b in server.asked[-1][1]["blocks"] if b["type"] == "image")
     assert image["slack_file"] == {"id": "F1"}
@@ -69,6 +69,6 @@ async def test_a_picture_that_slack_never_shows_is_told_in_words() -> None:
     slept: list[float] = []
     async with scripted(chat_postMessage=[*[TOO_EARLY] * (PICTURE_TRIES + 1), POSTED]) as server:
         channel = SlackChannel(connect("xoxb-1-x", server.url), sleep=no_pause(slept))
-        await channel.post(Place("C0", "", "17.1"), VIEW, key="pictures:i1")
+        await channel.post(Place("C0", "", "17.1"), VIEW, key="charts:i1")
     assert server.asked[-1][1]["blocks"] == []
     assert "Errors rose from 0.2 %" in server.asked[-1][1]["text"]

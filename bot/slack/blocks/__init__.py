@@ -8,6 +8,7 @@ from bot.domain.view import (
     AnswerView,
     CareView,
     CatchupView,
+    ChartsView,
     ConfirmView,
     DigestView,
     DraftView,
@@ -15,7 +16,6 @@ from bot.domain.view import (
     IncidentView,
     ListView,
     NoteView,
-    PicturesView,
     PointerView,
     RunbookView,
     Shown,
@@ -27,12 +27,12 @@ from bot.slack.blocks.action import render_action
 from bot.slack.blocks.answer import render_answer
 from bot.slack.blocks.card import render_card
 from bot.slack.blocks.care import render_care, render_draft
+from bot.slack.blocks.charts import render_charts
 from bot.slack.blocks.evidence import render_evidence
 from bot.slack.blocks.home import render_home
 from bot.slack.blocks.kit import Block, Message
 from bot.slack.blocks.lists import render_catchup, render_digest, render_list, render_timeline
 from bot.slack.blocks.notes import render_confirm, render_note, render_pointer, render_runbooks
-from bot.slack.blocks.pictures import render_pictures
 from bot.slack.blocks.thought import render_thought
 from bot.slack.blocks.unmatched import render_unmatched
 
@@ -66,8 +66,8 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_note(view)
         case EvidenceView():
             return render_evidence(view, hosts)
-        case PicturesView():
-            return render_pictures(view)
+        case ChartsView():
+            return render_charts(view)
         case ThoughtView():
             return render_thought(view, hosts)
         case UnmatchedView():

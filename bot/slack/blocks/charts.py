@@ -1,6 +1,6 @@
 """Pictures in a thread: each with its title and with words for those who cannot see it."""
 
-from bot.domain.view import PicturesView
+from bot.domain.view import ChartsView
 from bot.slack.blocks.kit import FALLBACK, Block, Message
 from bot.slack.text import escape, plain
 
@@ -8,9 +8,9 @@ MOST = 5  # pictures in one message
 LONGEST_ALT, LONGEST_TITLE = 2000, 300
 
 
-def render_pictures(view: PicturesView) -> Message:
+def render_charts(view: ChartsView) -> Message:
     """One image a picture; the plain words of the message are what the pictures say."""
-    shown = view.pictures[:MOST]
+    shown = view.charts[:MOST]
     blocks: list[Block] = [
         {
             "type": "image",

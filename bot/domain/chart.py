@@ -24,7 +24,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class MetricPicture:
+class MetricChart:
     """Numbers over time with what happened meanwhile. `unit` is "%", "s", "/s" ... or ""; `usual` is their usual value."""
 
     title: str
@@ -46,7 +46,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class TimelinePicture:
+class TimelineChart:
     """The suspects in the order in which they shipped, beside onset and alert."""
 
     title: str
@@ -67,7 +67,7 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class GrowthPicture:
+class GrowthChart:
     """Which log lines are new or have grown, the loudest first."""
 
     title: str
@@ -76,7 +76,7 @@ class GrowthPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class MapPicture:
+class MapChart:
     """One hop around the failing part. `states` of services: "failing", "affected", "external", "" for the rest.
 
     `calls` are (caller, callee); `notes` say something of a call ("p99 2.1 s, was 0.2 s").
@@ -89,7 +89,7 @@ class MapPicture:
     notes: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-Picture = MetricPicture | TimelinePicture | GrowthPicture | MapPicture
+Chart = MetricChart | TimelineChart | GrowthChart | MapChart
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,77 @@
+"""Numbers over time: what they usually are, when it began to hurt, who shipped, when the alert came."""
+
+from datetime import datetime
+
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+
+from bot.charts.look import BAD, FAINT, INK, LINES, SMALL, WARN, heading, png, sheet, shortened
+from bot.domain.chart import Mark, MetricChart
+
+MOST_LINES = 5
+_STYLES = {"onset": (BAD, "--"), "alert": (WARN, "-"), "deploy": (FAINT, ":")}
+
+
+def draw(chart: MetricChart) -> bytes:
+    """The chart as a PNG."""
+    with sheet(4.4) as (figure, axes):
+        heading(axes, chart.title)
+        for line, colour in zip(chart.lines[:MOST_LINES], LINES, strict=False):
+            times = [number(at) for at, _ in line.points]
+            axes.plot(times, [v for _, v in line.points], color=colour, linewidth=2.2, label=shortened(line.name, 34))
+        if chart.usual is not None:
+            axes.axhline(chart.usual, color=FAINT, linewidth=1.2, linestyle=(0, (6, 4)))
+            axes.annotate(
+                "usual",
+                (1, chart.usual),
+                xycoords=("axes fraction", "data"),
+                fontsize=SMALL,
+                color=FAINT,
+                va="bottom",
+                ha="right",
+            )
+        time_axis(axes)
+        axes.set_ylim(bottom=min([0.0, *(v for line in chart.lines for _, v in line.points)]))
+        axes.margins(x=0.01)
+        if chart.unit:
+            axes.set_ylabel(chart.unit)
+        marks(axes, chart.marks)
+        if len(chart.lines) > 1:
+            axes.legend(loc="upper left", frameon=False, fontsize=SMALL)
+        return png(figure)
+
+
+def number(at: datetime) -> float:
+    """A moment as matplotlib counts it."""
+    return float(date2num(at))  # type: ignore[no-untyped-call]  # matplotlib's dates have no types
+
+
+def time_axis(axes: Axes) -> None:
+    """Hours and minutes, UTC, said once."""
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]  # as above
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]  # as above
+    axes.set_xlabel("UTC", loc="right", fontsize=SMALL, color=FAINT)
+
+
+def marks(axes: Axes, given: tuple[Mark, ...]) -> None:
+    """What happened, as lines across; their words stand above each other where they would collide."""
+    left, right = axes.get_xlim()
+    shown = sorted((m for m in given if left <= number(m.at) <= right), key=lambda m: m.at)
+    ends: list[float] = []  # of the last word in each row, as a share of the width
+    for mark in shown:
+        colour, style = _STYLES.get(mark.kind, (FAINT, ":"))
+        colour = BAD if mark.loud else colour
+        at = number(mark.at)
+        axes.axvline(at, color=colour, linewidth=2.4 if mark.loud else 1.6, linestyle=style)
+        words = shortened(mark.label, 26)
+        share, width = (at - left) / (right - left), 0.0185 * len(words)
+        begins = share - width if share + width > 1 else share
+        row = next((n for n, end in enumerate(ends) if end <= begins), len(ends))
+        ends[row : row + 1] = [begins + width]
+        axes.annotate(
+            words, (at, 1), xycoords=("data", "axes fraction"), xytext=(-4 if begins < share else 4, -16 - 19 * row),
+            textcoords="offset points", ha="right" if begins < share else "left", fontsize=SMALL,
+            color=colour if mark.kind != "deploy" or mark.loud else INK,
+            bbox={"facecolor": "#1d212bd0", "edgecolor": "none", "pad": 1.5},
+        )  # fmt: skip
