@@ -17,7 +17,7 @@ class CloudResource:
 class ServiceMetrics:
     """Where the numbers of a service are, as people described it; what is empty is found by conventions.
 
-    `selector` are PromQL matchers in braces, `golden` pairs of a metric's name and its PromQL, `datadog` tags ("service:checkout").
+    `selector` are PromQL matchers in braces, `golden` pairs of a metric name and its PromQL, `datadog` tags ("service:cart").
     """
 
     selector: str = ""

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from bot.door.doors import configured, doors, own_settings
 from bot.domain.service import Catalogue
+from bot.door.doors import configured, doors, own_settings
 from bot.errors import BadSettings
 from bot.flows.desk import Drafting
 from bot.intake.web import Door

@@ -1,4 +1,4 @@
-"""What every evidence source promises, whatever its vendor answers: a failure is a bounded reading with its reason."""
+"""What every evidence source promises, whatever its vendor answers: a failure is a bounded reading with its reason.
 
 A new source adds one `Source` below: how it is made on a transport, and what its vendor answers where nothing is known.
 """
