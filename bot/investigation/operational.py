@@ -9,7 +9,8 @@ from datetime import timedelta
 from bot.domain.evidence import EvidenceKind, Fact, Remedy
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
-from bot.investigation.picture import TELEMETRY_KINDS, Picture, Sign, deepest_failures
+from bot.investigation.picture import Picture
+from bot.investigation.symptoms import TELEMETRY_KINDS, Sign, deepest_failures
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import capital, listed, plain, told
 from bot.signals.direction import bag, counts_traffic, words

@@ -11,11 +11,12 @@ from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
 from bot.investigation.overlap import rarity, spelled, tokens, words_of
-from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
-from bot.investigation.picture import Picture, Sign
+from bot.investigation.picture import Picture
 from bot.investigation.resemblance import cite_diff, in_stack_trace, lengthened, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, shared, shipments
+from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
+from bot.investigation.symptoms import Sign
 from bot.investigation.undoing import puts_back, taken_back
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain

@@ -6,9 +6,10 @@ from datetime import timedelta
 from bot.domain.evidence import EvidenceKind, Fact
 from bot.investigation.diff import Edit, Hunk, code, number
 from bot.investigation.exhibits import Exhibits
-from bot.investigation.picture import TELEMETRY_KINDS as TELEMETRY
-from bot.investigation.picture import Picture, Sign
+from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment
+from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
+from bot.investigation.symptoms import Sign
 from bot.investigation.wording import clock, figure, name_of, plain
 from bot.signals.direction import bag, label_suffix, words
 from bot.signals.onset import Deviation
@@ -58,7 +59,7 @@ def value_said(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: 
 
 
 def in_stack_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
-    """Points if a stack trace goes through a file of the change: more through the very function, most if it shows a line of it."""
+    """Points if a stack trace goes through a file of the change: more through its function, most if it shows a line of it."""
     best: tuple[float, str, Sign] | None = None
     for sign in picture.signs:
         if sign.what in TELEMETRY and _TRACE.search(sign.raw):

@@ -172,3 +172,22 @@ def kinds_of_metric(metric: str, *, rising: bool) -> frozenset[Kind]:
     if counts_traffic(metric) and rising:
         found.add(Kind.CALLS)
     return frozenset(found)
+
+
+IN_EVENT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    (Kind.MEMORY, _any(r"oom|memory ?pressure|out of memory")),
+    (Kind.STARTUP, _any(r"crash ?loop|back-?off|unhealthy|probe|imagepull|errimage|not ?ready|killing"
+        r"|failed ?(?:create|mount|post)")),
+    (Kind.ENDPOINT, _any(r"readiness|no ?endpoints")),
+    (Kind.CONFIG, _any(r"createcontainerconfig|failed ?mount|(?:secret|configmap)\S* not found|invalid ?image")),
+    (Kind.DISK, _any(r"disk ?pressure|ephemeral|no space")),
+    (Kind.NODE, _any(r"node ?not ?ready|\bnode\S* .*pressure|evict|preempt|failed ?scheduling|node ?lost|reboot|unreachable")),
+    (Kind.THROTTLED, _any(r"quota|throttl|rate.?limit")),
+    (Kind.LATENCY, _any(r"degraded|slow|latency")),
+    (Kind.ERRORS, _any(r"outage|error|fail|unavailable|incident|degraded")),
+)  # fmt: skip
+
+
+def kinds_of_happening(reason: str, text: str) -> frozenset[Kind]:
+    """The kinds of trouble that a platform's or provider's report speaks of."""
+    return frozenset(kind for kind, pattern in IN_EVENT if pattern.search(f"{reason} {text}"))
