@@ -29,4 +29,17 @@ def _run_nodes(args: argparse.Namespace) -> int:
     return show(run_nodes(args.cases, progress), args.json)
 
 
-VERBS: tuple[Callable[["Verbs[argparse.ArgumentParser]"], None], ...] = (_nodes,)
+def _templates(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+    parser = verbs.add_parser("templates", help="log lines into templates: grouping accuracy")
+    parser.add_argument("--logs", type=Path, required=True, help="folder with *_structured.csv(.gz): Content, EventId")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.set_defaults(run=_run_templates)
+
+
+def _run_templates(args: argparse.Namespace) -> int:
+    from bot.evals.templates import run_templates  # as the other verbs: read when asked for
+
+    return show(run_templates(args.logs, progress), args.json)
+
+
+VERBS: tuple[Callable[["Verbs[argparse.ArgumentParser]"], None], ...] = (_nodes, _templates)

@@ -1,26 +1,19 @@
-"""Log lines grouped by what they say. A small Drain (He et al., 2017): masked tokens, a fixed-depth tree, merged by likeness."""
+"""Log lines grouped by what they say: what varies is masked, then lines that differ at an open place only are one template."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.telemetry import LogLine
+from bot.signals.likeness import joined
+from bot.signals.masking import AMOUNT, signature
 
-LIKENESS = 0.6  # share of equal tokens that makes two lines one template
-LONGEST = 60  # tokens; the rest of a line is not looked at
-MOST = 2000  # templates; lines beyond that are counted in one rest template per service
+MOST = 4000  # different masked lines of a service; lines beyond that are counted in one rest template
+REST = "(other lines)"
+EMPTY = "(empty)"
 WILD = "<*>"
 NEGATIVE_LEVELS = frozenset({"WARN", "WARNING", "ERROR", "FATAL", "CRITICAL", "PANIC", "EMERGENCY", "ALERT"})
-
-_MASKS = (
-    re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.I),
-    re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*"),
-    re.compile(r"\b0x[0-9a-f]+\b", re.I),
-    re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}\b", re.I),
-    re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"),
-    re.compile(r"(?<![A-Za-z_])[-+]?\d+(?:[.,]\d+)*(?:ms|us|ns|s|m|h|d|%|[kKMGT]i?B?)?\b"),
-)
 
 
 @dataclass(slots=True)
@@ -28,18 +21,13 @@ class Template:
     """What many lines say: the text with <*> for what varies, how often, when first, one example."""
 
     service: str
-    tokens: list[str]
+    text: str
     count: int = 0
     first: datetime | None = None
     last: datetime | None = None
     level: str = ""
     example: str = ""
     times: list[datetime] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The template as people read it."""
-        return " ".join(self.tokens)
 
     @property
     def negative(self) -> bool:
@@ -66,32 +54,33 @@ class Growth:
         return self.before == 0
 
 
-def mask(text: str) -> list[str]:
-    """The tokens of a line's first line, numbers, times, ids and addresses replaced by <*>."""
-    line = text.strip().split("\n", 1)[0]
-    for pattern in _MASKS:
-        line = pattern.sub(WILD, line)
-    return line.split()[:LONGEST]
-
-
 def templates(lines: Iterable[LogLine]) -> tuple[Template, ...]:
     """The templates of some log lines, most frequent first; never fails, whatever the lines hold."""
-    tree: dict[tuple[str, int, str], list[Template]] = {}
-    count = 0
+    by_service: dict[str, list[tuple[str, LogLine]]] = {}
+    masked: dict[str, str] = {}
     for line in lines:
-        tokens = mask(line.text) or ["(empty)"]
-        head = tokens[0] if not any(c.isdigit() for c in tokens[0]) else WILD
-        if count >= MOST:
-            tokens, head = ["(other lines)"], "(other lines)"
-        leaf = tree.setdefault((line.service, len(tokens), head), [])
-        known = _closest(leaf, tokens)
-        if known is None:
-            known = Template(line.service, list(tokens))
-            leaf.append(known)
-            count += 1
-        _absorb(known, tokens, line)
-    every = [t for leaf in tree.values() for t in leaf]
-    return tuple(sorted(every, key=lambda t: (-t.count, t.service, t.text)))
+        shape = masked.get(line.text)
+        if shape is None:
+            shape = masked[line.text] = signature(line.text) or EMPTY
+        by_service.setdefault(line.service, []).append((shape, line))
+    found: dict[tuple[str, str], Template] = {}
+    for service, shaped in by_service.items():
+        loud = {shape for shape, line in shaped if line.level.upper() in NEGATIVE_LEVELS}
+        texts = _texts(Counter(shape for shape, _ in shaped), loud)
+        for shape, line in shaped:
+            text = texts[shape]
+            known = found.get((service, text))
+            if known is None:
+                known = found[service, text] = Template(service, text)
+            _absorb(known, line)
+    return tuple(sorted(found.values(), key=lambda t: (-t.count, t.service, t.text)))
+
+
+def _texts(counts: Mapping[str, int], loud: Collection[str]) -> dict[str, str]:
+    """The template's text for each masked line; of too many different ones the rare ones that warn of nothing are left out."""
+    kept = sorted(counts, key=lambda shape: (shape not in loud, -counts[shape]))[:MOST]
+    texts = {shape: text.replace(AMOUNT, WILD) for shape, text in joined({shape: counts[shape] for shape in kept}).items()}
+    return {shape: texts.get(shape, REST) for shape in counts}
 
 
 def growth(lines: Sequence[LogLine], healthy_until: datetime, since: datetime | None = None) -> tuple[Growth, ...]:
@@ -105,22 +94,12 @@ def growth(lines: Sequence[LogLine], healthy_until: datetime, since: datetime | 
     return tuple(sorted(found, key=lambda g: (not g.new, -(g.during / (g.before + 1)), g.service, g.text)))
 
 
-def _closest(leaf: list[Template], tokens: Sequence[str]) -> Template | None:
-    best, likeness = None, LIKENESS
-    for known in leaf:
-        same = sum(a == b for a, b in zip(known.tokens, tokens, strict=True)) / len(tokens)
-        if same >= likeness:
-            best, likeness = known, same
-    return best
-
-
 def _example(text: str) -> str:
     """The beginning of a line, and its end, where a stack trace says what went wrong."""
     return text if len(text) <= 1200 else f"{text[:400]} … {text[-800:]}"
 
 
-def _absorb(known: Template, tokens: Sequence[str], line: LogLine) -> None:
-    known.tokens = [a if a == b else WILD for a, b in zip(known.tokens, tokens, strict=True)]
+def _absorb(known: Template, line: LogLine) -> None:
     known.count += 1
     known.times.append(line.at)
     known.first = min(known.first or line.at, line.at)

@@ -2,13 +2,20 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.telemetry import LogLine
-from bot.signals.templates import growth, mask, templates
+from bot.signals.masking import signature
+from bot.signals.templates import growth, templates
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def said(*texts: str) -> list[str]:
+    """The templates of these lines."""
+    return [t.text for t in templates([line(text) for text in texts])]
 
 
 def line(text: str, second: int = 0, level: str = "INFO", service: str = "cart") -> LogLine:
@@ -17,12 +24,90 @@ def line(text: str, second: int = 0, level: str = "INFO", service: str = "cart")
 
 def test_numbers_ids_times_and_addresses_are_masked() -> None:
     text = "took 35ms for 9f86d081-884c-4d65-9a2f-eaa0c55ad015 at 2026-03-01T12:00:00Z from 10.0.0.7:443 commit 3f2c1a9"
-    assert " ".join(mask(text)) == "took <*> for <*> at <*> from <*> commit <*>"
+    assert said(text) == ["took <*> for <*> at <*> from <*> commit <*>"]
 
 
-def test_lines_that_differ_in_a_word_become_one_template() -> None:
+@pytest.mark.parametrize(
+    ("text", "template"),
+    [
+        ("GET /v2/ab/items?all=True&since=2 HTTP/1.1", "GET <*> HTTP/<*>"),
+        ("open C:\\jobs\\run.log or ./run as ada@example.com", "open <*> or <*> as <*>"),
+        ("synced with 10.0.0.7,10.0.0.8 and ntp.example.com:123", "synced with <*> and <*>"),
+        ("card FF:F2:9F:16:DC:15 changed Fri Jul 15 01:07:12 PDT 2005", "card <*> changed <*>"),
+        ("stored as bytes (size 5.2 KB, free 900 B)", "stored as bytes (size <*>, free <*>)"),
+        ('lock=17 tag="View Lock" name=system state={a b}', "lock=<*> tag=<*> name=<*> state={a b}"),
+        ('attempt=3 err="i/o timeout" result=failed user=ada', 'attempt=<*> err="i/o timeout" result=failed user=<*>'),
+        ("disk full............0", "disk full............<*>"),
+        ("ORA-00600: internal error, E11000 and ECONNREFUSED", "ORA-00600: internal error, E11000 and ECONNREFUSED"),
+        ("", "(empty)"),
+    ],
+)
+def test_what_varies_is_masked_and_what_tells_stays(text: str, template: str) -> None:
+    assert said(text) == [template]
+
+
+def test_lines_that_differ_in_a_name_become_one_template() -> None:
     found = templates([line(f"user {name} logged in from web") for name in ("ada", "bob", "cem")])
     assert [(t.text, t.count) for t in found] == [("user <*> logged in from web", 3)]
+
+
+def test_names_that_come_again_are_names_if_they_are_many() -> None:
+    names = ("ada", "bob", "cem", "dora", "emil", "fritz", "greta")
+    assert said(*(f"removing user {name} from the list" for name in names for _ in range(5))) == [
+        "removing user <*> from the list"
+    ]
+
+
+def test_states_that_come_again_and_again_are_told_apart() -> None:
+    texts = [f"VM {state} (Lifecycle Event)" for state in ("Started", "Paused", "Resumed", "Stopped") for _ in range(5)]
+    assert len(said(*texts)) == 4
+    assert len(said(*(f"order {i} moved from PAID to {to}" for i, to in enumerate(["SHIPPED", "FAILED"] * 6)))) == 2
+
+
+def test_names_of_errors_are_told_apart_though_each_comes_once() -> None:
+    errors = ("java.io.IOException", "java.net.ConnectException", "TimeoutError", "ECONNRESET", "SIGKILL", "FETCH_FAILED")
+    assert len(said(*(f"worker ended with {error} in the queue" for error in errors))) == len(errors)
+
+
+def test_lists_of_any_length_are_one_template() -> None:
+    assert said("delete blk_1", "delete blk_2 blk_-3", "delete blk_4, blk_5, blk_6 blk_7") == ["delete <*>"]
+
+
+def test_two_names_at_a_time_become_one_template() -> None:
+    pairs = [
+        (a, b)
+        for a in ("cart", "pay", "mail", "ship", "search", "stock", "price")
+        for b in ("ada", "bob", "cem", "dora", "emil", "fritz")
+    ]
+    assert said(*(f"service {a} was asked by {b} again" for a, b in pairs)) == ["service <*> was asked by <*> again"]
+
+
+def test_a_word_where_others_have_a_name_is_one() -> None:
+    texts = ["no link on device eth0", "no link on device eth1", "no link on device lo"]
+    assert said(*texts) == ["no link on device <*>"]
+    assert len(said("worker 5 exited", "worker 6 exited", "worker process exited")) == 2
+
+
+def test_hosts_are_names_however_few_they_are() -> None:
+    assert said("lost contact with db.example.org again", "lost contact with cache.internal again") == [
+        "lost contact with <*> again"
+    ]
+
+
+def test_a_stack_trace_is_told_by_its_first_line_and_its_cause() -> None:
+    python = "Traceback (most recent call last):\n  File \"a.py\", line 3, in f\nKeyError: 'currency'"
+    java = "order failed\n\tat a.B.c(B.java:3)\nCaused by: java.io.IOException: gone\n\tat a.D.e(D.java:9)"
+    assert said(python) == ["Traceback (most recent call last): KeyError: 'currency'"]
+    assert said(java) == ["order failed Caused by: java.io.IOException: gone"]
+
+
+def test_of_too_many_different_lines_warnings_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.signals.templates.MOST", 40)
+    words = ["".join(chr(97 + (i // 26**k) % 26) for k in range(4)) for i in range(50)]
+    lines = [line(f"{word} {word[::-1]} {word}x") for word in words] + [line("pool exhausted", level="ERROR")]
+    texts = {t.text: t.count for t in templates(lines)}
+    assert texts["pool exhausted"] == 1
+    assert texts["(other lines)"] == 11
 
 
 def test_services_are_kept_apart() -> None:
@@ -51,3 +136,8 @@ def test_no_line_breaks_it(texts: list[str]) -> None:
     found = templates([line(t, i) for i, t in enumerate(texts)])
     assert sum(t.count for t in found) == len(texts)
     growth([line(t, i) for i, t in enumerate(texts)], START + timedelta(seconds=5))
+
+
+@given(st.text(alphabet='ab1./=:\\\x00\x01 <*>\n"(', max_size=300))
+def test_no_signature_breaks_on_marks_and_delimiters(text: str) -> None:
+    assert "\n" not in signature(text)
