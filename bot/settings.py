@@ -20,6 +20,7 @@ from bot.domain.care import CareLimits
 from bot.domain.noise import NoiseLimits
 from bot.errors import BadSettings
 from bot.flows.desk import Budgets, Limits, Ticketing
+from bot.topology.current import Learning
 
 _SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET")
 _VENDORS = (*_SLACK, "OPENAI_API_KEY", "ANTHROPIC_API_KEY")  # names that others gave
@@ -167,6 +168,18 @@ class HealthSettings(Section):
     grace_seconds: float = Field(30, ge=0)
 
 
+class TopologySettings(Section):
+    """What edges between services may do that nobody declared, how long they last, and where spans are received."""
+
+    learned: Learning = Learning.DIAGNOSIS
+    fade_days: float = Field(14, gt=0)  # an edge that nobody saw for so long is no edge any more
+    minutes_hours: float = Field(48, gt=0)  # how long is kept what passed minute by minute
+    otlp_port: int = Field(0, ge=0, le=65535)  # 4318 is OpenTelemetry's own; 0: no spans are received
+    otlp_host: str = ""  # "" is the bot's own host
+    otlp_token: SecretStr | None = None
+    otlp_allow_anonymous: bool = False
+
+
 class TelemetrySettings(Section):
     """Where questions to a model are exported as OpenTelemetry spans; "" is nowhere."""
 
@@ -206,6 +219,7 @@ class Settings(Section):
     retention: RetentionSettings = RetentionSettings()
     budget: BudgetSettings = BudgetSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    topology: TopologySettings = TopologySettings()
     health: HealthSettings = HealthSettings()
     connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
     deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)

@@ -72,6 +72,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     from bot.door.server import Server, listen
     from bot.durable.worker import Worker
     from bot.flows.keeping_up import keep_up
+    from bot.flows.mapping.following import follow_topology
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
     from bot.intake.schedule import Clockwork
@@ -142,6 +143,8 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         knowledge = asyncio.create_task(keep_up(bot.desk), name="knowledge")
         tasks.append(knowledge)
         end.callback(knowledge.cancel)
+        tasks.append(asyncio.create_task(follow_topology(bot.desk), name="topology"))
+        end.callback(tasks[-1].cancel)
         checking = asyncio.create_task(
             _selfcheck(bot, drain, worker, keeper, watching.probes() if watching else {}).run(), name="self-check"
         )

@@ -93,9 +93,14 @@ class ServiceGraph:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All services that people described, and how they depend on each other; every question costs one look."""
+    """All services that people described, and how they depend on each other; every question costs one look.
+
+    `learned` are calls that nobody declared and that were seen, `outside` the names of what was seen outside the estate.
+    """
 
     services: Mapping[str, Service] = field(default_factory=dict)
+    learned: ServiceGraph = field(default_factory=ServiceGraph)
+    outside: frozenset[str] = frozenset()
     _named: Mapping[str, Service] = field(init=False, repr=False, compare=False)
     _spelt: Mapping[str, Service | None] = field(init=False, repr=False, compare=False)
     _shipped: Mapping[str, tuple[Service, ...]] = field(init=False, repr=False, compare=False)
@@ -120,6 +125,18 @@ class Catalogue:
     def graph(self) -> ServiceGraph:
         """The dependencies that the services declare."""
         return ServiceGraph({s.name: s.depends_on for s in self.services.values()})
+
+    @property
+    def whole(self) -> ServiceGraph:
+        """What is declared and what was learned, for those who look for causes and for what a change reaches."""
+        declared = self.graph.calls
+        names = dict.fromkeys((*declared, *self.learned.calls))
+        return ServiceGraph({n: tuple(dict.fromkeys((*declared.get(n, ()), *self.learned.callees(n)))) for n in names})
+
+    @property
+    def external(self) -> frozenset[str]:
+        """The names of everything outside the estate, described or only seen; nobody has its telemetry."""
+        return self.outside | {s.name for s in self.services.values() if s.external}
 
     def resolve(self, name: str) -> Service | None:
         """The service of this name or alias, or None."""

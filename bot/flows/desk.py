@@ -32,6 +32,7 @@ from bot.ports import (
     Deployer,
     DiagnosisStore,
     DraftStore,
+    EdgeSource,
     EvidenceSource,
     InboxStore,
     IncidentStore,
@@ -51,9 +52,11 @@ from bot.ports import (
     SwitchStore,
     TicketStore,
     TimelineStore,
+    TopologyStore,
     Tracker,
     Work,
 )
+from bot.topology.current import LiveCatalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +136,15 @@ class Desk:
     past: PastStore
     checks: CheckStore
     drafts: DraftStore
+    topology: TopologyStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]
     library: Library
     sources: Sources = field(default_factory=Sources)
     evidence_sources: tuple[EvidenceSource, ...] = ()
+    edge_sources: tuple[EdgeSource, ...] = ()
+    live: LiveCatalogue | None = None  # where learned edges go, that `catalogue` answers with; None: nothing is learned
     change_sources: tuple[ChangeSource, ...] = ()
     deployers: Mapping[str, Deployer] = field(default_factory=dict)
     pagers: Mapping[str, Pager] = field(default_factory=dict)

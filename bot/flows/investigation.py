@@ -95,7 +95,7 @@ async def collect(incident: Incident, desk: Desk) -> Case:
 
 def earlier_trouble(tx: Transaction, incident: Incident, window: Window, desk: Desk) -> tuple[Window, ...]:
     """The spans of earlier incidents of related services, each from shortly before its onset to its end."""
-    graph = desk.catalogue().graph
+    graph = desk.catalogue().whole
     spans = []
     for other in desk.incidents.recent(tx, 100):
         ended = other.resolved_at

@@ -78,8 +78,8 @@ async def gather(
         commits=_with_files(commits[0], ours),
         carries=commits[1],
         readings=apart_from(earlier, stitch(reading)),
-        graph=catalogue.graph,
-        external=frozenset(s.name for s in catalogue.services.values() if s.external),
+        graph=catalogue.whole,
+        external=catalogue.external,
         runbooks=runbooks,
         past=past,
     )
@@ -88,10 +88,10 @@ async def gather(
 def related(incident: Incident, alerts: Sequence[Alert], catalogue: Catalogue) -> tuple[str, ...]:
     """The services to ask about: those that alert and what they depend on within three hops; outside ones have no telemetry."""
     first = dict.fromkeys((*incident.services, *(a.service for a in alerts)))
-    graph = catalogue.graph
+    graph, outside = catalogue.whole, catalogue.external
     for service in list(first):
         first.update(dict.fromkeys(graph.upstreams(service, HOPS)))
-    return tuple(s for s in first if s and not catalogue.get(s).external)[:MOST_SERVICES]
+    return tuple(s for s in first if s and s not in outside)[:MOST_SERVICES]
 
 
 def stitch(readings: Sequence[Readings]) -> tuple[Readings, ...]:

@@ -43,6 +43,7 @@ from bot.ports.signals import (
     Problem,
     Sighting,
     TicketStore,
+    TopologyStore,
 )
 from bot.ports.stores import (
     ActionStore,
@@ -65,6 +66,7 @@ from bot.ports.vendors import (
     Connector,
     Deployer,
     DocumentSource,
+    EdgeSource,
     EvidenceSource,
     OnCall,
     Order,
@@ -131,6 +133,7 @@ __all__ = [
     "DiagnosisStore",
     "DocumentSource",
     "DraftStore",
+    "EdgeSource",
     "Embedder",
     "Event",
     "EvidenceSource",
@@ -181,6 +184,7 @@ __all__ = [
     "TicketStore",
     "TimelineStore",
     "Tool",
+    "TopologyStore",
     "Tracker",
     "Transaction",
     "Watcher",

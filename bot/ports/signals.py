@@ -11,6 +11,7 @@ from bot.domain.care import Fired
 from bot.domain.change import Change
 from bot.domain.noise import Decision, Kind, NoiseState, Outcome, Silence, Source, Storm
 from bot.domain.ticket import TicketStatus
+from bot.domain.topology import CallMinute, KnownCall, SeenCall
 from bot.ports.webhooks import Delivery
 from bot.ports.work import Transaction
 
@@ -87,6 +88,25 @@ class Sighting:
     instance: str
     verdict: str
     incident_id: str = ""
+
+
+class TopologyStore(Protocol):
+    """Who was seen calling whom, by which source, since when; and what passed minute by minute."""
+
+    def saw(self, tx: Transaction, source: str, seen: Sequence[SeenCall], at: datetime) -> None:
+        """A source saw these calls now."""
+
+    def known(self, tx: Transaction, since: datetime | None = None) -> tuple[KnownCall, ...]:
+        """The calls that some source saw since a time, or ever; the latest first."""
+
+    def add(self, tx: Transaction, counted: Sequence[CallMinute]) -> None:
+        """Counts of minutes, added to what is there of them already."""
+
+    def minutes(self, tx: Transaction, start: datetime, end: datetime, services: Collection[str]) -> tuple[CallMinute, ...]:
+        """What passed from and to these services in the minutes that begin from `start` to before `end`, oldest first."""
+
+    def totals(self, tx: Transaction, start: datetime, end: datetime) -> tuple[CallMinute, ...]:
+        """What passed between all services in these minutes together, as if it were one minute at `start`."""
 
 
 class AlertStore(Protocol):

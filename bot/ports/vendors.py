@@ -15,10 +15,12 @@ from bot.domain.handling import Deed
 from bot.domain.service import Service
 from bot.domain.telemetry import Readings, Window
 from bot.domain.ticket import Ticket, TicketStatus
+from bot.domain.topology import SeenCall
 from bot.ports.knowledge import IncidentHistory, Proposals, QueryProbe
 from bot.ports.webhooks import Delivery, Webhook
 
 
+@runtime_checkable
 class EvidenceSource(Protocol):
     """Read-only numbers, logs or traces. A failure is a value (`Readings.status`), never an exception."""
 
@@ -32,6 +34,15 @@ class Catalogued(Protocol):
 
     def catalogued(self, service: Callable[[str], Service]) -> EvidenceSource:
         """The same source, told how services are described; asked anew at each reading, as people edit services.yaml."""
+
+
+class EdgeSource(Protocol):
+    """Knows who called whom. What also is an EvidenceSource is read when an incident is looked into."""
+
+    name: str  # how the graph names it as the source of an edge
+
+    async def seen(self, window: Window) -> tuple[SeenCall, ...]:
+        """The calls of the window between all services. Raises Unavailable, NotAllowed or BadPayload."""
 
 
 class ChangeSource(Protocol):
@@ -284,6 +295,7 @@ class Connector:
     webhook: Webhook | None = None
     configured: Callable[[BaseModel], Webhook] | None = None
     evidence: Callable[[BaseModel], EvidenceSource | None] | None = None
+    edges: Callable[[BaseModel], EdgeSource | None] | None = None
     changes: Callable[[BaseModel], ChangeSource | None] | None = None
     deployer: Callable[[Mapping[str, object]], Deployer] | None = None
     documents: Callable[[Mapping[str, object], Room], DocumentSource] | None = None  # own values of [knowledge.sources.NAME]

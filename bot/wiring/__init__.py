@@ -9,7 +9,7 @@ work       flows by name: durable work, clock, Slack
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from uuid6 import uuid7
@@ -31,6 +31,8 @@ from bot.slack.app import App, build_app
 from bot.slack.socket import SocketMode
 from bot.storage.database import SqlDatabase
 from bot.topology.catalogue import catalogue_file
+from bot.topology.current import LiveCatalogue
+from bot.topology.minutes import MinuteEdges
 from bot.topology.rulefile import RuleFile
 from bot.wiring.beside import library_beside, records_beside
 from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of, library_of, vector_store
@@ -114,6 +116,8 @@ def build(settings: Settings, channel: Channel) -> Bot:
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds raw bodies: nobody else reads them
     db.open()
     sources = Sources(named, db, stores.copies, utc_now, pages)
+    live = LiveCatalogue(lambda: catalogue.current, settings.topology.learned, timedelta(days=settings.topology.fade_days))
+    counted = (MinuteEdges(db, stores.topology),) if settings.topology.otlp_port else ()
     desk = Desk(
         db=db,
         work=work,
@@ -141,7 +145,9 @@ def build(settings: Settings, channel: Channel) -> Bot:
         past=stores.past,
         checks=stores.checks,
         drafts=stores.drafts,
-        catalogue=lambda: catalogue.current,
+        topology=stores.topology,
+        catalogue=live,
+        live=live,
         routing=lambda: routing.current,
         policies=lambda: policies.current,
         library=library_of(
@@ -151,7 +157,8 @@ def build(settings: Settings, channel: Channel) -> Bot:
             sources.documents,
         ),
         sources=sources,
-        evidence_sources=described(able.evidence, lambda: catalogue.current),
+        evidence_sources=(*described(able.evidence, lambda: catalogue.current), *counted),
+        edge_sources=(*able.edges, *counted),
         change_sources=able.changes,
         deployers=able.deployers,
         pagers=able.pagers,

@@ -27,6 +27,7 @@ from bot.storage.reach import SqlReachStore
 from bot.storage.suggestions import SqlSuggestionStore
 from bot.storage.switches import SqlSwitchStore
 from bot.storage.tickets import SqlTicketStore
+from bot.storage.topology import SqlTopologyStore
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ class Stores:
     switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
     noise: SqlNoiseStore = field(default_factory=SqlNoiseStore)
     tickets: SqlTicketStore = field(default_factory=SqlTicketStore)
+    topology: SqlTopologyStore = field(default_factory=SqlTopologyStore)
     reach: SqlReachStore = field(default_factory=SqlReachStore)
     suggestions: SqlSuggestionStore = field(default_factory=SqlSuggestionStore)
     past: SqlPastStore = field(default_factory=SqlPastStore)

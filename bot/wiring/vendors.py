@@ -16,6 +16,7 @@ from bot.ports import (
     ChangeSource,
     Connector,
     Deployer,
+    EdgeSource,
     EvidenceSource,
     Pager,
     QueryProbe,
@@ -47,6 +48,7 @@ class Vendors:
     trackers: Mapping[str, Tracker]
     watchers: Mapping[str, Watcher]
     probes: tuple[QueryProbe, ...] = ()
+    edges: tuple[EdgeSource, ...] = ()
 
 
 def vendors(settings: Settings) -> Vendors:
@@ -54,11 +56,12 @@ def vendors(settings: Settings) -> Vendors:
     known, own = configured(settings.connectors)
     evidence = [c.evidence(own[n]) for n, c in known.items() if c.evidence and n in settings.connectors]
     changes = [c.changes(own[n]) for n, c in known.items() if c.changes and n in settings.connectors]
+    edges = tuple(_made({n: c.edges for n, c in known.items()}, own, settings).values())
     trackers = _made({n: c.tracker for n, c in known.items()}, own, settings)
     _keeps_tickets(settings.tickets.tracker, trackers, known)
     return Vendors(
         doors=doors(known, own),
-        evidence=tuple(e for e in evidence if e is not None),
+        evidence=(*(e for e in evidence if e is not None), *(e for e in edges if isinstance(e, EvidenceSource))),
         changes=tuple(c for c in changes if c is not None),
         deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
         readers={n: c for n, c in known.items() if c.webhook},
@@ -69,6 +72,7 @@ def vendors(settings: Settings) -> Vendors:
         trackers=trackers,
         watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
         probes=tuple(_made({n: c.probe for n, c in known.items()}, own, settings).values()),
+        edges=edges,
     )
 
 

@@ -44,6 +44,7 @@ from bot.flows.alerts import on_tidied, release, tidy
 from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
+from bot.flows.mapping.sweeping import refresh_topology
 from bot.flows.tickets import on_tickets
 from bot.intake.inbox import Told
 from bot.intake.schedule import Daily, Every, Job
@@ -53,6 +54,9 @@ from bot.slack.front import Stories as SlackStories
 from bot.storage import journal as journal_store
 from bot.storage.alerts import SqlAlertStore
 from bot.storage.noise import SqlNoiseStore
+from bot.storage.topology import SqlTopologyStore
+
+KEPT = 4  # times as long as an edge takes to fade, it is known when it was last seen
 
 
 def stories(channels: Collection[str] = ()) -> SlackStories:
@@ -95,6 +99,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("runbook_care", Daily(time.fromisoformat(settings.digest_at), settings.zone), queue="slack"),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
+        Job("refresh_topology", Every(timedelta(minutes=5))),
         Job("sync_sources", Every(timedelta(minutes=1 if settings.knowledge.sources else 60))),
         *_polls(settings),
     ]
@@ -124,6 +129,8 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         journal_store.prune: timedelta(days=keep.journal_days),
         SqlNoiseStore().forget: timedelta(days=keep.alert_days),
         work.purge: timedelta(days=1),
+        SqlTopologyStore().forget: KEPT * timedelta(days=settings.topology.fade_days),
+        SqlTopologyStore().forget_minutes: timedelta(hours=settings.topology.minutes_hours),
     }
     return {
         "refresh": _for(announce.refresh, desk),
@@ -158,6 +165,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "runbook_care": _for(care.monthly, desk),
         "draft_runbook": _for(drafting.draft_runbook, desk),
         "keep_draft": _for(drafting.keep_draft, desk),
+        "refresh_topology": _for(refresh_topology, desk),
         "sync_sources": _for(sourcing.sync_sources, desk),
         "sync_source": _for(sourcing.sync_source, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),

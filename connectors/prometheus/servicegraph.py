@@ -237,8 +237,8 @@ def _rows(family: Family, answer: Node) -> Iterator[tuple[tuple[str, str, bool],
 
 def _number(value: object, path: str) -> tuple[float, float]:
     try:
-        at, number = value  # type: ignore[misc]  # what is no pair raises
-        return float(at), float(number)
+        at, number = (float(part) for part in value)  # type: ignore[attr-defined]  # what is no list raises, as a wrong one does
+        return at, number
     except (TypeError, ValueError):
         raise BadPayload("is not [time, value]", path=path) from None
 
