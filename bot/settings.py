@@ -51,6 +51,7 @@ class SlackSettings(Section):
     app_token: SecretStr | None = None
     signing_secret: SecretStr | None = None
     api_url: str = "https://slack.com/api/"
+    charts: bool = True  # in the threads of incidents; takes the scope files:write
     pin_emoji: str = Field(":pushpin:", pattern=r"^:?[a-z0-9_+'-]{1,100}:?$")  # this reaction pins a message to a timeline
     link_hosts: tuple[str, ...] = ()  # links to other hosts are shown as plain text
 

@@ -8,6 +8,7 @@ from bot.actions.policy import Policies
 from bot.domain.document import Document
 from bot.domain.service import Catalogue, Service
 from bot.flows import announce, investigation, past, question, report, thinking
+from bot.flows.charting.incident import draw_incident
 from bot.flows.desk import Desk
 from bot.incidents.routing import Routing, read_routing
 from bot.knowledge.library import Library
@@ -72,6 +73,7 @@ def handlers(desk: Desk) -> dict[str, Handler]:
         "refresh": announce.refresh,
         "first_card": announce.first_card,
         "investigate": investigation.investigate,
+        "draw": draw_incident,
         "think": thinking.think,
         "answer": question.answer,
         "keep_past": past.keep_past,

@@ -99,3 +99,11 @@ class Drawn:
     id: str
     title: str
     alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSet:
+    """The charts of one message; `looks` is equal for charts that look the same."""
+
+    charts: tuple[Drawn, ...]
+    looks: str

@@ -1,9 +1,9 @@
 """What people see is kept current: one message per thing, posted once, edited in place.
 
 A message of ours has a key: `card:<incident>`, `evidence:<incident>`, `thought:<incident>`, `pointer:<incident>:<channel>`,
-`confirm:<incident>`, `action:<action>`. `want` asks for it to be brought up to date; `refresh` is the durable work that does
-so. At most one refresh per key is outstanding; it reads the latest state when it runs, and ends if that is what people see
-already.
+`charts:<incident>`, `confirm:<incident>`, `action:<action>`. `want` asks for it to be brought up to date; `refresh` is the
+durable work that does so. At most one refresh per key is outstanding; it reads the latest state when it runs, and ends if
+that is what people see already.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -25,6 +25,7 @@ from bot.ports import (
     ChangeSource,
     ChangeStore,
     Channel,
+    ChartStore,
     CheckStore,
     Clock,
     CopyStore,
@@ -72,6 +73,7 @@ class Limits:
     look_again: timedelta = timedelta(seconds=30)  # a live incident is looked at again when it changed, at most this often
     think: timedelta = timedelta(seconds=120)  # a model may read the evidence of an incident for so long
     reply: timedelta = timedelta(seconds=60)  # a model may take so long for an answer to a person
+    draw: timedelta = timedelta(seconds=15)  # charts come so long after the news, when first things are done
     window: timedelta = timedelta(hours=2)  # how far back evidence and changes are looked at
 
 
@@ -127,6 +129,7 @@ class Desk:
     ledger: Ledger
     journal: JournalStore
     cards: CardStore
+    charts: ChartStore
     belongings: BelongingStore
     switches: SwitchStore
     noise: NoiseStore
@@ -160,6 +163,7 @@ class Desk:
     limits: Limits = Limits()
     care: CareLimits = field(default_factory=CareLimits)
     drafting: Drafting = Drafting()
+    draws: bool = True  # charts in the threads of incidents
     quiet: NoiseLimits = field(default_factory=NoiseLimits)
     noise_rules: Callable[[], NoiseRules] = NoiseRules
     decided: Counter[str] = field(

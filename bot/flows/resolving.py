@@ -4,6 +4,7 @@ from bot.domain.handling import Deed, Handling
 from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.flows.announce import announce, want
 from bot.flows.carrying import tell_vendors
+from bot.flows.charting.soon import draw_soon
 from bot.flows.desk import Desk
 from bot.ports import Transaction
 
@@ -23,4 +24,5 @@ def resolve(tx: Transaction, incident: Incident, by: str, why: str, desk: Desk, 
     for pointer in desk.cards.like(tx, f"pointer:{done.id}:"):
         want(tx, pointer.key, desk)
     want(tx, f"confirm:{done.id}", desk)
+    draw_soon(tx, done, "resolved", desk)
     return done

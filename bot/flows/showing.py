@@ -10,6 +10,7 @@ from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Incident, Status
 from bot.domain.view import (
     ActionView,
+    ChartsView,
     ConfirmView,
     DraftView,
     EvidenceView,
@@ -75,6 +76,9 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
     thread = Place(card.place.channel, "", card.place.ts)
     if kind == "evidence":
         return (EvidenceView(incident, diagnosis), thread) if diagnosis else None
+    if kind == "charts":
+        kept = desk.charts.get(tx, incident.id)
+        return (ChartsView(incident.key, kept.charts), thread) if kept else None
     if kind == "thought":
         stands = desk.cards.get(tx, key)
         return _build_thought(incident, diagnosis, stands is not None and bool(stands.place.ts), thread)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bot.domain.action import Action
 from bot.domain.belonging import Belonging, Regrouping
+from bot.domain.chart import DrawnSet
 from bot.domain.copy import Copy, Mark, SourceState
 from bot.domain.document import Document
 from bot.domain.evidence import Diagnosis
@@ -39,6 +40,16 @@ class IncidentStore(Protocol):
 
     def next_number(self, tx: Transaction) -> int:
         """The next number for people."""
+
+
+class ChartStore(Protocol):
+    """The charts that the chat keeps for messages of ours."""
+
+    def put(self, tx: Transaction, about: str, drawn: DrawnSet, at: datetime) -> None:
+        """Keep them in place of those before; `about` is an incident's id."""
+
+    def get(self, tx: Transaction, about: str) -> DrawnSet | None:
+        """What was drawn last, or None."""
 
 
 class BelongingStore(Protocol):

@@ -14,6 +14,7 @@ from bot.storage.belongings import SqlBelongingStore
 from bot.storage.cards import SqlCardStore
 from bot.storage.care import SqlCheckStore, SqlDraftStore
 from bot.storage.changes import SqlChangeStore
+from bot.storage.charts import SqlChartStore
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
 from bot.storage.diagnoses import SqlDiagnosisStore
@@ -48,6 +49,7 @@ class Stores:
     ledger: SqlLedger = field(default_factory=SqlLedger)
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
+    charts: SqlChartStore = field(default_factory=SqlChartStore)
     belongings: SqlBelongingStore = field(default_factory=SqlBelongingStore)
     switches: SqlSwitchStore = field(default_factory=SqlSwitchStore)
     noise: SqlNoiseStore = field(default_factory=SqlNoiseStore)

@@ -42,6 +42,7 @@ from bot.flows import (
 )
 from bot.flows.alerts import on_tidied, release, tidy
 from bot.flows.changes import on_changes
+from bot.flows.charting.incident import draw_incident
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
 from bot.flows.mapping.sweeping import refresh_topology
@@ -136,6 +137,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "refresh": _for(announce.refresh, desk),
         "first_card": _for(announce.first_card, desk),
         "investigate": _for(investigation.investigate, desk),
+        "draw": _for(draw_incident, desk),
         "think": _for(thinking.think, desk),
         "keep_ticket": _for(ticketing.keep_ticket, desk),
         "reports_quiet": _for(tickets.reports_quiet, desk),

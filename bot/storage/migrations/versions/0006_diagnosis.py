@@ -44,3 +44,15 @@ def _topology() -> None:
         sa.Column("external", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("at", "caller", "callee", name="pk_call_minutes"),
     )
+    _charts()
+
+
+def _charts() -> None:
+    """The charts that the chat keeps for messages of ours."""
+    op.create_table(
+        "charts",
+        sa.Column("about", sa.String(200), nullable=False),
+        sa.Column("drawn_at", UtcDateTime, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("about", name="pk_charts"),
+    )
