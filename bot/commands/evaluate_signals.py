@@ -42,4 +42,17 @@ def _run_templates(args: argparse.Namespace) -> int:
     return show(run_templates(args.logs, progress), args.json)
 
 
-VERBS: tuple[Callable[["Verbs[argparse.ArgumentParser]"], None], ...] = (_nodes, _templates)
+def _anomaly(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+    parser = verbs.add_parser("anomaly", help="anomalies in metrics: NAB scores, lead times, false warnings per week")
+    parser.add_argument("--series", type=Path, required=True, help="folder with series.jsonl and the series as CSV")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.set_defaults(run=_run_anomaly)
+
+
+def _run_anomaly(args: argparse.Namespace) -> int:
+    from bot.evals.anomaly import run_anomaly  # as lazy as its sisters
+
+    return show(run_anomaly(args.series, progress), args.json)
+
+
+VERBS: tuple[Callable[["Verbs[argparse.ArgumentParser]"], None], ...] = (_nodes, _templates, _anomaly)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from bot.evals.metrics import hit_at, mean
 from bot.evals.node_cases import NodeCase, read_node_cases
-from bot.investigation.nodes import rank_nodes
+from bot.investigation.nodes.ranking import rank_nodes
+from bot.investigation.nodes.rises import see
 
 
 def run_nodes(folder: Path, progress: Callable[[str], None]) -> dict[str, object]:
@@ -27,7 +28,8 @@ def run_nodes(folder: Path, progress: Callable[[str], None]) -> dict[str, object
 
 
 def _ranked(case: NodeCase, progress: Callable[[str], None]) -> tuple[str, ...]:
-    found = tuple(b.service for b in rank_nodes(case.normal, case.during, case.graph, case.alerting, case.about))
+    sight = see(case.normal, case.during, statistic=case.statistic)
+    found = tuple(b.service for b in rank_nodes(sight, case.graph, case.alerting, case.about))
     place = found.index(case.guilty) + 1 if case.guilty in found else 0
     progress(f"{case.id}: {case.guilty} is {f'at place {place}' if place else 'not found'}")
     return found

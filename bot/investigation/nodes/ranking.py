@@ -1,0 +1,107 @@
+"""Whose own the trouble is: each service's rise, less what its callees explain of it, by how much that touches who alerts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.domain.service import ServiceGraph
+from bot.investigation.nodes.measures import Measure
+from bot.investigation.nodes.rises import Rise, Sight
+
+FAR = 99  # hops: everything that can be reached
+WOBBLE = 1.0  # wobbles that a rise must exceed before it is anybody's own
+CLEAR = 5.0  # wobbles at which the rise of whoever alerts is certain
+LOUD = 5.0  # excesses of processor use at which it is near certain
+LEAST_CPU = 0.03  # share of a processor below which more use is nothing
+WIDER = 0.2  # or this share of its usual use
+GROWTH = 4.0  # times as many calls, at most, that excuse more use
+ASIDE = 0.25  # what a measure weighs that the alert is not about
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """How much of the trouble is a service's own: `score` in [0, 1], all together at most 1, and why in words.
+
+    `rise` is what it rests on, None for a service without any; `explained` is the part of it that its callees made.
+    """
+
+    service: str
+    score: float
+    rise: Rise | None = None
+    explained: float = 0.0
+
+
+def rank_nodes(
+    sight: Sight, graph: ServiceGraph, alerting: Sequence[str] = (), about: Measure | None = None
+) -> tuple[Blame, ...]:
+    """The services that alert and all they depend on, whoever made most of the trouble first; without alerts, all services."""
+    reach = _reach(sight, graph, alerting)
+    found: dict[str, list[Blame]] = {name: [Blame(name, 0.0)] for name in reach}
+    for measure in (Measure.LATENCY, Measure.ERRORS):
+        weight = 1.0 if about is measure else ASIDE
+        for blame in _excess(sight, measure, graph, reach, alerting, weight):
+            found[blame.service].append(blame)
+    weight = 1.0 if about in (None, Measure.CPU) else ASIDE
+    for rise in sight.rises.get(Measure.CPU, {}).values():
+        if rise.service in found:
+            found[rise.service].append(_hot(sight, rise, weight))
+    whole = max(1.0, sum(b.score for blames in found.values() for b in blames))
+    told = []
+    for name, blames in found.items():
+        best = max(blames, key=lambda b: b.score)
+        told.append(Blame(name, sum(b.score for b in blames) / whole, best.rise, best.explained))
+    return tuple(sorted(told, key=lambda b: (-b.score, reach[b.service], b.service)))
+
+
+def _reach(sight: Sight, graph: ServiceGraph, alerting: Sequence[str]) -> dict[str, int]:
+    """Hops to each service that may be to blame."""
+    hops: dict[str, int] = {}
+    for start in alerting:
+        for name, far in graph.upstreams(start, FAR).items():
+            hops[name] = min(far, hops.get(name, FAR))
+    return hops or dict.fromkeys({name for rises in sight.rises.values() for name in rises}, 0)
+
+
+def _excess(
+    sight: Sight, measure: Measure, graph: ServiceGraph, reach: Iterable[str], alerting: Sequence[str], weight: float
+) -> list[Blame]:
+    """What each service adds by itself to the rise of whoever alerts, in shares of that."""
+    rises = {name: sight.rises[measure][name] for name in reach if name in sight.rises.get(measure, {})}
+    heard = [rises[name] for name in alerting if name in rises] or list(rises.values())
+    moments = np.sum([r.above for r in heard], axis=0) if heard else np.zeros(sight.moments)
+    if not np.any(moments):
+        return []
+    moments = moments / np.sum(moments)
+    entries = max((sight.calls.get(name, 0.0) for name in (alerting or rises)), default=0.0)
+    own: list[tuple[str, float, float]] = []
+    for name, rise in rises.items():
+        parts = [_per_call(sight, graph, name, y) * rises[y].above for y in graph.callees(name) if y in rises and y != name]
+        explained = np.sum(parts, axis=0) if parts else np.zeros(sight.moments)
+        left = np.maximum(0.0, rise.above - explained - WOBBLE * rise.wobble)
+        visits = sight.calls.get(name, entries) / entries if entries else 1.0
+        loudest = int(np.argmax(rise.above))
+        own.append((name, float(np.dot(left, moments)) * visits, min(float(explained[loudest]), float(rise.above[loudest]))))
+    whole = sum(score for _, score, _ in own)
+    if not whole:
+        return []
+    sure = weight * min(1.0, max(r.loudness for r in heard) / CLEAR)
+    return [Blame(name, sure * score / whole, rises[name], explained) for name, score, explained in own]
+
+
+def _per_call(sight: Sight, graph: ServiceGraph, caller: str, callee: str) -> float:
+    """How often a call of the one calls the other: as measured, else all calls shared evenly among the callers' calls."""
+    if (caller, callee) in sight.edge_calls and sight.calls.get(caller):
+        return sight.edge_calls[caller, callee] / sight.calls[caller]
+    callers = sum(sight.calls.get(name, 0.0) for name in graph.callers(callee))
+    return sight.calls[callee] / callers if callers and callee in sight.calls else 1.0
+
+
+def _hot(sight: Sight, rise: Rise, weight: float) -> Blame:
+    """More processor use than the growth of its calls excuses."""
+    usual, now = sight.usual_calls.get(rise.service, 0.0), sight.calls.get(rise.service, 0.0)
+    growth = min(GROWTH, max(1.0, now / usual)) if usual else 1.0
+    excused = rise.usual * (growth - 1.0)
+    left = max(0.0, float(np.max(rise.above, initial=0.0)) - excused)
+    excess = left / max(LEAST_CPU, WIDER * rise.usual)
+    return Blame(rise.service, weight * (1.0 - float(np.exp(-excess / LOUD))), rise, excused)
