@@ -2,8 +2,10 @@
 
 from pydantic import BaseModel
 
-from bot.ports import Connector, EvidenceSource, QueryProbe
+from bot.ports import Connector, EdgeSource, EvidenceSource, QueryProbe
+from connectors.prometheus.api import rest_of
 from connectors.prometheus.probe import PrometheusProbe
+from connectors.prometheus.servicegraph import ServiceGraphMetrics
 from connectors.prometheus.settings import PrometheusSettings
 from connectors.prometheus.source import NAME, Prometheus
 
@@ -12,6 +14,10 @@ __all__ = ["CONNECTOR", "NAME", "Prometheus", "PrometheusSettings"]
 
 def _source(settings: BaseModel) -> EvidenceSource | None:
     return Prometheus(settings) if isinstance(settings, PrometheusSettings) and settings.url else None
+
+
+def _edges(settings: BaseModel) -> EdgeSource | None:
+    return ServiceGraphMetrics(rest_of(settings)) if isinstance(settings, PrometheusSettings) and settings.url else None
 
 
 def _probe(settings: BaseModel) -> QueryProbe | None:
@@ -26,5 +32,6 @@ CONNECTOR = Connector(
     settings=PrometheusSettings,
     help='url of the HTTP API; token if it asks for one; selector says how a service is found, such as {{app="{service}"}}',
     evidence=_source,
+    edges=_edges,
     probe=_probe,
 )

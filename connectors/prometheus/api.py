@@ -27,25 +27,30 @@ _COUNTER = re.compile(r"_(?:total|count|sum)$")
 Points = list[tuple[datetime, float]]
 
 
+def rest_of(settings: PrometheusSettings, transport: httpx.AsyncBaseTransport | None = None) -> Rest:
+    """The way to one Prometheus, with what proves who asks."""
+    headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
+    if settings.tenant:
+        headers["X-Scope-OrgID"] = settings.tenant
+    password = settings.password.get_secret_value() if settings.password else ""
+    return Rest(
+        "Prometheus",
+        settings.url,
+        headers,
+        auth=(settings.username, password) if settings.username else None,
+        timeout=settings.timeout_seconds,
+        most_bytes=MOST_BYTES,
+        quotes=True,
+        transport=transport,
+    )
+
+
 class PrometheusApi:
     """One Prometheus. Every method raises Unavailable, NotAllowed, NotFound or BadPayload."""
 
     def __init__(self, settings: PrometheusSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
-        if settings.tenant:
-            headers["X-Scope-OrgID"] = settings.tenant
-        password = settings.password.get_secret_value() if settings.password else ""
         self._settings = settings
-        self._rest = Rest(
-            "Prometheus",
-            settings.url,
-            headers,
-            auth=(settings.username, password) if settings.username else None,
-            timeout=settings.timeout_seconds,
-            most_bytes=MOST_BYTES,
-            quotes=True,
-            transport=transport,
-        )
+        self._rest = rest_of(settings, transport)
 
     async def range(self, query: str, window: Window, step: float, most: int) -> Node:
         """The answer to a range query, of about `most` series where this Prometheus knows limits."""

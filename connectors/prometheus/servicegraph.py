@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
-import httpx
-
 from bot.domain.payload import Node
 from bot.domain.service import spelling
 from bot.domain.telemetry import Edge, Readings, SourceStatus, Window
@@ -122,16 +120,8 @@ class ServiceGraphMetrics:
 
     name = NAME
 
-    def __init__(
-        self,
-        url: str,
-        headers: Mapping[str, str],
-        *,
-        timeout: float = 4.0,
-        transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._api = Rest("Prometheus", url, headers, timeout=timeout, transport=transport)
+    def __init__(self, api: Rest, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
         self._clock = clock
         self._known: tuple[float, tuple[Family, ...]] | None = None
 
@@ -149,7 +139,8 @@ class ServiceGraphMetrics:
         found: dict[tuple[str, str], SeenCall] = {}
         for family in await self._families(window):
             queries = queries_of(family, (), over)
-            answers = await asyncio.gather(*(self._instant(q, window.end) for q in queries))
+            at = {"time": f"{window.end.timestamp():.0f}"}
+            answers = await asyncio.gather(*(self._ask("/api/v1/query", {"query": q, **at}) for q in queries))
             for call in _calls_of(family, answers):
                 found.setdefault((call.caller, call.callee), call)  # the families come in the order in which they are believed
         return tuple(sorted(found.values(), key=lambda c: (-c.calls, c.caller, c.callee)))[: 10 * MOST_EDGES]
@@ -157,11 +148,11 @@ class ServiceGraphMetrics:
     async def _families(self, window: Window) -> tuple[Family, ...]:
         if self._known is not None and self._clock() - self._known[0] < LOOK_AGAIN:
             return self._known[1]
-        asked = [(f, s) for f in FAMILIES for s in _signatures(f)]
+        asked = [s for f in FAMILIES for s in _signatures(f)]
         since = min(window.start, window.end - timedelta(hours=1))
         span = [("start", f"{since.timestamp():.0f}"), ("end", f"{window.end.timestamp():.0f}")]
-        path = "/api/v1/label/__name__/values?" + urlencode([*(("match[]", s) for _, s in asked), *span])
-        names = {n.text() for n in (await self._api.send("GET", path))["data"].optional_items()}
+        path = "/api/v1/label/__name__/values?" + urlencode([*(("match[]", s) for s in asked), *span])
+        names = {n.text() for n in (await self._api.send("GET", path))["data"].items()}
         there = tuple(f for f in FAMILIES if f.calls in names)
         self._known = (self._clock(), there)
         return there
@@ -169,17 +160,17 @@ class ServiceGraphMetrics:
     async def _edges(self, family: Family, services: Sequence[str], window: Window) -> Readings:
         step = max(15, math.ceil((window.end - window.start).total_seconds() / MOST_POINTS))
         queries = queries_of(family, services, f"{max(SMOOTH, step)}s")
-        params = {"start": f"{window.start.timestamp():.0f}", "end": f"{window.end.timestamp():.0f}", "step": str(step)}
+        span = {"start": f"{window.start.timestamp():.0f}", "end": f"{window.end.timestamp():.0f}", "step": str(step)}
         try:
-            answers = [(await self._api.get("/api/v1/query_range", query=q, **params))["data"]["result"] for q in queries]
+            answers = await asyncio.gather(*(self._ask("/api/v1/query_range", {"query": q, **span}) for q in queries))
             edges = tuple(_over_time(family, answers, timedelta(seconds=step), services))
         except BotError as error:
             return Readings(NAME, queries[0], window, SourceStatus.FAILED, str(error)[:200])
         status = SourceStatus.OK if edges else SourceStatus.NO_DATA
         return Readings(NAME, queries[0], window, status, "" if edges else "no edge of these services", edges=edges)
 
-    async def _instant(self, query: str, at: datetime) -> Node:
-        return (await self._api.get("/api/v1/query", query=query, time=f"{at.timestamp():.0f}"))["data"]["result"]
+    async def _ask(self, path: str, form: Mapping[str, str]) -> Node:
+        return (await self._api.send("POST", path, form=form))["data"]["result"]
 
 
 def queries_of(family: Family, services: Collection[str], over: str) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ import contextlib
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,12 +15,19 @@ import pytest
 from bot.commands.staging import free_port
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BotError
+from bot.rest import Rest
+from connectors.prometheus import PrometheusSettings
+from connectors.prometheus.api import rest_of
 from connectors.prometheus.servicegraph import FAMILIES, ServiceGraphMetrics, queries_of
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(minutes=2))
 Row = tuple[dict[str, str], list[tuple[float, str]]]
 TEMPO, ISTIO, LINKERD = FAMILIES[0], FAMILIES[1], FAMILIES[2]
+
+
+def rest(answer: Callable[[httpx.Request], httpx.Response]) -> Rest:
+    return rest_of(PrometheusSettings(url="http://p.test"), httpx.MockTransport(answer))
 
 
 class FakePrometheus:
@@ -31,7 +38,7 @@ class FakePrometheus:
         self.asked: list[tuple[str, str]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        path, params = request.url.path, request.url.params
+        path, params = request.url.path, httpx.QueryParams(request.content.decode() or request.url.query)
         self.asked.append((path, params.get("query", " ".join(params.get_list("match[]")))))
         if path.endswith("/__name__/values"):
             return httpx.Response(200, json={"status": "success", "data": self.names})
@@ -44,7 +51,7 @@ class FakePrometheus:
         return httpx.Response(200, content=json.dumps({"status": "success", "data": {"result": result}}))
 
     def source(self, clock: float = 0.0) -> ServiceGraphMetrics:
-        return ServiceGraphMetrics("http://p.test", {}, transport=httpx.MockTransport(self), clock=lambda: clock)
+        return ServiceGraphMetrics(rest(self), clock=lambda: clock)
 
 
 def tempo(client: str, server: str, *values: tuple[float, str], kind: str = "") -> Row:
@@ -142,14 +149,14 @@ async def test_what_is_not_documented_is_a_failure_with_its_reason(body: bytes) 
             return httpx.Response(200, json={"data": ["traces_service_graph_request_total"]})
         return httpx.Response(200, content=body)
 
-    source = ServiceGraphMetrics("http://p.test", {}, transport=httpx.MockTransport(answer))
+    source = ServiceGraphMetrics(rest(answer))
     (found,) = await source.read(["a"], WINDOW)
     assert found.status is SourceStatus.FAILED
     assert found.reason
 
 
 async def test_a_server_that_is_away_is_a_failure_to_those_who_read_and_an_error_to_the_sweep() -> None:
-    source = ServiceGraphMetrics("http://p.test", {}, transport=httpx.MockTransport(lambda _: httpx.Response(503)))
+    source = ServiceGraphMetrics(rest(lambda _: httpx.Response(503)))
     (found,) = await source.read(["a"], WINDOW)
     assert (found.status, "503" in found.reason) == (SourceStatus.FAILED, True)
     with pytest.raises(BotError):
@@ -200,7 +207,7 @@ async def test_the_real_prometheus_understands_every_query(tmp_path: Path) -> No
              f"--web.listen-address=127.0.0.1:{port}", "--storage.tsdb.retention.time=100y")  # fmt: skip
     server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        source = ServiceGraphMetrics(f"http://127.0.0.1:{port}", {})
+        source = ServiceGraphMetrics(rest_of(PrometheusSettings(url=f"http://127.0.0.1:{port}")))
         window = Window(START - timedelta(minutes=4), START)
         for _ in range(100):
             with contextlib.suppress(BotError):
