@@ -11,6 +11,7 @@ from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.missing import missing, say_failures
 from bot.investigation.operational import operational
+from bot.investigation.outside import outside
 from bot.investigation.picture import paint
 from bot.investigation.rank import Scored, rank
 from bot.investigation.seemly import seemly
@@ -28,7 +29,7 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
     ranked = rank(case, picture, exhibits, without=without)
     suspects = [s for s in ranked if not s.candidate.ruled_out]
     findings = operational(case, picture, exhibits)
-    judgement = judge(suspects, [f for f in findings if f.name not in without])
+    judgement = judge(suspects, [f for f in findings if f.name not in without], outside(case, picture, exhibits, suspects))
     say_failures(case, exhibits)
     first = picture.first or (case.services[0] if case.services else "")
     found = Diagnosis(

@@ -13,6 +13,9 @@ _LITERAL = re.compile(
 _NAMED = re.compile(r"[\"']?([A-Za-z_][\w.-]*)[\"']?\s*(?::\s*[\w.\[\]]+\s*=|:=|=>|[:=])\s*$")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\([^()]*$")
 _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)[^A-Za-z_]*$")
+_PIN = re.compile(  # go.mod, requirements, Gemfile: a name and its version on a line of their own
+    r"^(?:require\s+|gem\s+)?[\"']?(@?[A-Za-z][\w./@-]*?)[\"']?(?:\s+|\s*,\s*|\s*[=~<>^]=?=?\s*)[\"']?(v?\d+(?:\.[\w+-]+){1,4})[\"']?,?$"
+)
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0,
     "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "KB": 1e3, "MB": 1e6, "GB": 1e9,
@@ -107,6 +110,12 @@ def edits(hunks: Iterable[Hunk]) -> tuple[Edit, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def is_pin(edit: Edit) -> bool:
+    """The edit is another version of something, not another value."""
+    versions = [re.fullmatch(r"[\"'^~=v]*\d+(?:\.[\w+-]+){1,4}[\"']?", v) for v in (edit.old, edit.new)]
+    return all(versions) and (number(edit.old) is None or number(edit.new) is None or bool(_PIN.match(f"{edit.key} {edit.new}")))
+
+
 def number(literal: str) -> float | None:
     """The number that a literal stands for, in base units (seconds, bytes), or None if it is not one."""
     text = literal.strip("\"'`").replace("_", "").strip()
@@ -138,6 +147,8 @@ def _values(lines: Iterable[str]) -> dict[str, list[str]]:
             key = _key(before)
             if key:
                 found.setdefault(key, []).append(match[0])
+        if pin := _PIN.match(text):
+            found.setdefault(pin[1], []).append(pin[2])
         bare = re.match(r"^-?\s*([\w.-]+):\s+([A-Za-z/][^\s\"'{\[,]*)$", text)  # YAML: words without quotes
         if bare and not _LITERAL.fullmatch(bare[2]):
             found.setdefault(bare[1], []).append(bare[2])

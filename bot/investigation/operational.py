@@ -17,7 +17,7 @@ from bot.signals.direction import bag, counts_traffic, words
 
 SURGE = 1.8  # traffic at the edge by this factor
 _HOST = re.compile(r"(?<![\w@.-])((?:[a-z0-9-]+\.)+[a-z]{2,24})(?![\w.-]*[(=])(?![\w-])", re.IGNORECASE)
-_INSIDE = re.compile(r"(?:\.local|\.internal|\.svc|\.lan|\.localdomain|\.cluster|\.consul)$|\.svc\.", re.IGNORECASE)
+INSIDE = re.compile(r"(?:\.local|\.internal|\.svc|\.lan|\.localdomain|\.cluster|\.consul)$|\.svc\.", re.IGNORECASE)
 _NOT_HOSTS = re.compile(
     r"\.(?:go|py|js|ts|java|rb|rs|c|h|cpp|sql|json|ya?ml|md|log|txt|html|css|exc|sh|conf|toml|xml|proto|lua|php)$"
     r"|^(?:java|javax|org|com|io|sqlalchemy|exc|net)\.",
@@ -31,7 +31,7 @@ _EXPIRED = re.compile(
 )
 _NODE = re.compile(r"\b(?:node|host|instance)[=: /\"']+((?:ip-)?[a-z0-9][\w.-]*\d[\w.-]*)", re.IGNORECASE)
 _BROKEN = frozenset({Kind.ERRORS, Kind.TIMEOUT, Kind.THROTTLED, Kind.ENDPOINT})
-_OWN_CRASH = frozenset({Kind.NULL, Kind.CONCURRENCY, Kind.SERIALIZATION, Kind.SCHEMA, Kind.CONFIG, Kind.STARTUP, Kind.AUTH})
+OWN_CRASH = frozenset({Kind.NULL, Kind.CONCURRENCY, Kind.SERIALIZATION, Kind.SCHEMA, Kind.CONFIG, Kind.STARTUP, Kind.AUTH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +158,14 @@ def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None
     return Finding("external_provider", fact, Remedy.ESCALATE_PROVIDER, 0.9, outside, False)
 
 
-def surge(_: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
+def surge(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     """More traffic came in at the edge, before anything hurt, and what is inside grew no more than that."""
-    if any(s.kinds & _OWN_CRASH and s.what in (EvidenceKind.LOG, EvidenceKind.TRACE) for s in picture.signs):
+    if any(s.kinds & OWN_CRASH and s.what in (EvidenceKind.LOG, EvidenceKind.TRACE) for s in picture.signs):
         return None
     grown = [d for d in picture.deviations if counts_traffic(d.metric) and d.rising and d.factor >= SURGE]
     inside = {c for cs in picture.graph.calls.values() for c in cs}
     edge = [d for d in grown if d.service not in inside and (d.service in picture.graph.calls or not inside)]
-    if not edge:
+    if not edge or (not inside and _some_stay_flat(case, picture)):
         return None
     first = min(edge, key=lambda d: d.onset)
     hurting = [d.onset for d in picture.deviations if d.bad]
@@ -178,6 +178,13 @@ def surge(_: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     cite = exhibits.cite(EvidenceKind.METRIC, f"{first.service}: {told(first)}", "metrics", at=first.onset, service=first.service)
     fact = Fact(f"{capital(first.service)} gets {first.factor:.1f} times the traffic", 4.0, (cite,), "surge")
     return Finding("surge", fact, Remedy.SCALE, 0.8, first.service, False)
+
+
+def _some_stay_flat(case: Case, picture: Picture) -> bool:
+    """Traffic of some service is as before: without knowing who calls whom, what grew may be no edge."""
+    counted = {s.service for s in case.series if counts_traffic(s.metric)}
+    grown = {d.service for d in picture.deviations if counts_traffic(d.metric) and d.rising}
+    return len(counted) < 2 or bool(counted - grown)
 
 
 def node(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
@@ -244,7 +251,7 @@ def _domain(host: str) -> str:
 def _outside(text: str, external: Iterable[str], known: set[str]) -> set[str]:
     """The outside services that a text names: those of the catalogue, and hosts that are not of our own network."""
     named = {e for e in external if re.search(rf"(?<![\w-]){re.escape(e)}(?![\w-])", text, re.IGNORECASE)}
-    hosts = {h for h in _hosts(text) if not _INSIDE.search(h) and h.split(".")[0] not in known}
+    hosts = {h for h in _hosts(text) if not INSIDE.search(h) and h.split(".")[0] not in known}
     return named or {_domain(h) for h in hosts}
 
 

@@ -33,6 +33,8 @@ def words_of(shipment: Shipment) -> dict[str, float]:
     found = {t: 0.4 for t in old & new} | {t: 1.0 for t in old ^ new}
     for edit in shipment.text.edits:
         found.update(dict.fromkeys(tokens(f"{edit.key} {edit.old} {edit.new}"), 1.0))
+    if not shipment.text.hunks:  # nothing but a title is known of it: a flag, a change whose diff no source has
+        found.update(dict.fromkeys(tokens(shipment.title), 1.0 if shipment.commit is None else 0.5))
     for file in shipment.text.files:
         for w in words(file.rsplit("/", 1)[-1].rsplit(".", 1)[0]):
             if len(w) > 3 and w not in _COMMON:

@@ -14,6 +14,7 @@ from bot.investigation.symptoms import Sign, cancelled_services, deepest_failure
 from bot.investigation.symptoms import notable as notable  # as above
 from bot.investigation.vocabulary import Kind, kinds_of_metric, kinds_of_text
 from bot.signals.onset import Deviation, deviations
+from bot.signals.ramps import Ramp, ramps
 from bot.signals.steps import Step, steps
 from bot.signals.templates import Growth, growth
 
@@ -29,6 +30,7 @@ class Picture:
     signs: tuple[Sign, ...]
     deviations: tuple[Deviation, ...]
     steps: tuple[Step, ...]
+    ramps: tuple[Ramp, ...]
     growths: tuple[Growth, ...]
     onset: datetime
     earliest: datetime
@@ -63,7 +65,8 @@ def paint(case: Case) -> Picture:
     affected = _affected(case, bad, grown, first)
     earliest = min([onset, *(d.onset for d in _clear(bad))])
     step = min((d.step for d in found), default=timedelta(minutes=1))
-    return Picture(signs, found, steps(case.series), grown, onset, earliest, step, first, affected, graph)
+    grows = ramps(case.series, [d for d in found if d.bad])
+    return Picture(signs, found, steps(case.series), grows, grown, onset, earliest, step, first, affected, graph)
 
 
 def _standing(bad: Sequence[Deviation], alert_at: datetime) -> list[Deviation]:

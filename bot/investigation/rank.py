@@ -12,11 +12,12 @@ from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
 from bot.investigation.overlap import rarity, spelled, tokens, words_of
 from bot.investigation.picture import Picture
-from bot.investigation.resemblance import cite_diff, in_stack_trace, lengthened, stepped, value_said, verbatim
+from bot.investigation.resemblance import cite_diff, in_stack_trace, lengthened, names_edit, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
-from bot.investigation.shipments import Shipment, shared, shipments
+from bot.investigation.shipments import Shipment, known, shared, shipments
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.symptoms import Sign
+from bot.investigation.timing import growing_since, not_started
 from bot.investigation.undoing import puts_back, taken_back
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
@@ -24,6 +25,8 @@ from bot.signals.direction import words
 
 ROLLOUT = timedelta(seconds=3)  # a deployment is reported done this long after it began to serve
 CONTENT = 4.0  # the most that one rule gives
+NAME_OF_SERVICE = 0.1  # of the weight of another word has the name of a service: place has it already
+KNOWN = 0.5  # for what the deployment names or is the service's own code, against what was only likely taken along
 OVERLAP = 4.0  # the most that shared words give
 
 _PROVEN = frozenset(r.name for r in RULES) | {"stepped", "verbatim", "stack_trace"}
@@ -74,6 +77,9 @@ def _judge(
     heard += in_stack_trace(shipment, picture, exhibits, facts)
     heard += stepped(shipment, picture, exhibits, facts)
     heard += lengthened(shipment, picture, exhibits, facts)
+    heard += names_edit(shipment, picture, rare, exhibits, facts)
+    heard += not_started(shipment, picture, exhibits, facts)
+    heard += growing_since(shipment, picture, exhibits, facts)
     _place(shipment, picture, facts)
     heard += _shape(shipment, facts)
     _timing(shipment, picture, exhibits, facts)
@@ -200,7 +206,7 @@ def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], ex
     for sign in picture.signs:
         for token in tokens(sign.raw) & mine.keys():
             weight = sign.weight * mine[token] * rare.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
-            weight *= (0.4 if token in services else 1.0) * reach(shipment, sign, picture)
+            weight *= (NAME_OF_SERVICE if token in services else 1.0) * reach(shipment, sign, picture)
             if weight > best.get(token, (0.0, sign))[0]:
                 best[token] = (weight, sign)
     total = sum(w for w, _ in best.values())
@@ -217,6 +223,8 @@ def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], ex
 def _place(shipment: Shipment, picture: Picture, facts: list[Fact]) -> None:
     """Points for being where the trouble began, or upstream of it."""
     targets = set(shipment.services)
+    if known(shipment):
+        facts.append(Fact("known to be in what was shipped", KNOWN, (), "known"))
     if picture.first in targets:
         facts.append(Fact(f"on {picture.first}, which failed first", 1.5, (), "place"))
         return

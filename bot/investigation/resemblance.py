@@ -1,11 +1,13 @@
 """Where telemetry repeats a change word for word: a quoted name, a new value, a line in a stack trace, a metric's step."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.domain.evidence import EvidenceKind, Fact
 from bot.investigation.diff import Edit, Hunk, code, number
 from bot.investigation.exhibits import Exhibits
+from bot.investigation.overlap import spelled, tokens
 from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
@@ -27,6 +29,7 @@ _UNITS = {"ms": 1e-3, "millis": 1e-3, "milliseconds": 1e-3, "s": 1.0, "sec": 1.0
 _BOUNDS = bag("timeout timeouts deadline ttl cache expiry expires max limit interval period every retry backoff")
 _TAKES = bag("latency duration elapsed")
 LATE = timedelta(minutes=1)  # a deployment may be reported this long after it began to serve
+RARE = 0.6  # a word of few changes
 ABOUT = 1.5  # quantiles of a histogram are this coarse, either way
 
 
@@ -40,6 +43,20 @@ def verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: li
             verb = "brought" if name in new else "took away"
             facts.append(Fact(f"{verb} {name}, which the errors name", 2.0, (sign.cite(exhibits),), "verbatim"))
             return 2.0
+    return 0.0
+
+
+def names_edit(shipment: Shipment, picture: Picture, rare: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
+    """Points if new errors name the very thing whose value or version an edit changed, and few other changes speak of it."""
+    services = {w.rstrip("s") for s in picture.affected for w in words(s)}
+    said = [s for s in picture.signs if s.what in (EvidenceKind.LOG, EvidenceKind.TRACE) and s.weight > 0.5]
+    for edit in shipment.text.edits:
+        named = {t for t in tokens(edit.key) if rare.get(t, 0.0) >= RARE and t not in services}
+        for sign in said:
+            if hit := sorted(named & tokens(sign.raw), key=lambda t: (-len(t), t)):
+                text = f"{edit.text} · the errors name {spelled(hit[0], sign.raw)}"
+                facts.append(Fact(text, 1.0, (cite_diff(shipment, edit.text, exhibits), sign.cite(exhibits)), "names_edit"))
+                return 1.0
     return 0.0
 
 

@@ -67,6 +67,11 @@ def linked(service: str, files: Sequence[str]) -> bool:
     return bool(own) and any(own in _folded(part) for f in files for part in f.split("/"))
 
 
+def known(shipment: Shipment) -> bool:
+    """It is known to be in what was shipped: the deployment names it, or it is the service's own code; others may be."""
+    return shipment.own or any(linked(s, shipment.text.files) for s in shipment.services)
+
+
 def shared(files: Sequence[str]) -> bool:
     """The files belong to no one service: a library, a schema, the root of the repository."""
     return any("/" not in f or set(words(f.split("/", 1)[0])) & _SHARED for f in files)

@@ -7,7 +7,7 @@ from bot.domain.evidence import Confidence, Verdict
 from bot.investigation.operational import Finding
 from bot.investigation.rank import Scored
 
-CONVICT = 4.0  # points that a conviction needs
+CONVICT = 4.5  # points that a conviction needs
 MARGIN = 1.5  # points ahead of the next suspect
 HEARD = 2.0  # points that telemetry itself must vouch for
 EXPLAINS = 2.8  # points of content with which a change explains what looks operational
@@ -24,8 +24,8 @@ class Judgement:
     finding: Finding | None = None
 
 
-def judge(suspects: Sequence[Scored], findings: Sequence[Finding]) -> Judgement:
-    """The verdict on suspects (best first, none ruled out) and operational findings (surest first)."""
+def judge(suspects: Sequence[Scored], findings: Sequence[Finding], outside: Finding | None = None) -> Judgement:
+    """The verdict on suspects (best first, none ruled out), operational findings (surest first), and what else points outside."""
     best = suspects[0] if suspects else None
     finding = findings[0] if findings else None
     if finding and (finding.specific or not best or not _explains(best)):
@@ -33,6 +33,8 @@ def judge(suspects: Sequence[Scored], findings: Sequence[Finding]) -> Judgement:
     if best and _guilty(best, suspects[1:]):
         confidence = Confidence.STRONG if best.candidate.score >= SURE else Confidence.LIKELY
         return Judgement(Verdict.CONVICTED, confidence, best, None)
+    if outside and not (best and best.candidate.score >= CONVICT):
+        return Judgement(Verdict.OPERATIONAL, Confidence.LIKELY, None, outside)
     likely = best is not None and best.candidate.score >= CONVICT
     return Judgement(Verdict.UNDETERMINED, Confidence.LIKELY if likely else Confidence.WEAK, None, None)
 
