@@ -38,8 +38,10 @@ def rank_nodes(
     """The services that alert and all they depend on, whoever made most of the trouble first; without alerts, all services."""
     reach = _reach(sight, graph, alerting)
     found: dict[str, list[Blame]] = {name: [Blame(name, 0.0)] for name in reach}
-    for measure in (Measure.LATENCY, Measure.ERRORS):
-        weight = 1.0 if about is measure else ASIDE
+    sure = {m: _sureness(sight, m, alerting or tuple(reach)) for m in (Measure.LATENCY, Measure.ERRORS)}
+    decided = sure.get(about, 0.0) if about else 0.0
+    for measure in sure:
+        weight = sure[measure] * (1.0 if about is measure else ASIDE * (1.0 - decided))
         for blame in _excess(sight, measure, graph, reach, alerting, weight):
             found[blame.service].append(blame)
     weight = 1.0 if about in (None, Measure.CPU) else ASIDE
@@ -61,6 +63,12 @@ def _reach(sight: Sight, graph: ServiceGraph, alerting: Sequence[str]) -> dict[s
         for name, far in graph.upstreams(start, FAR).items():
             hops[name] = min(far, hops.get(name, FAR))
     return hops or dict.fromkeys({name for rises in sight.rises.values() for name in rises}, 0)
+
+
+def _sureness(sight: Sight, measure: Measure, alerting: Sequence[str]) -> float:
+    """How clearly those who alert deviate in this measure, in [0, 1]."""
+    rises = sight.rises.get(measure, {})
+    return min(1.0, max((rises[name].loudness for name in alerting if name in rises), default=0.0) / CLEAR)
 
 
 def _excess(
@@ -85,8 +93,7 @@ def _excess(
     whole = sum(score for _, score, _ in own)
     if not whole:
         return []
-    sure = weight * min(1.0, max(r.loudness for r in heard) / CLEAR)
-    return [Blame(name, sure * score / whole, rises[name], explained) for name, score, explained in own]
+    return [Blame(name, weight * score / whole, rises[name], explained) for name, score, explained in own]
 
 
 def _per_call(sight: Sight, graph: ServiceGraph, caller: str, callee: str) -> float:
