@@ -138,6 +138,8 @@ async def watched_shop(folder: Path, say: Say, intervals: Intervals | None = Non
             "TOCSIN_ALERTMANAGER_URL": alertmanager,
             "TOCSIN_GITHUB_SECRET": SECRET,
             "TOCSIN_PROMETHEUS_URL": prometheus,
+            "TOCSIN_PROMETHEUS_GOLDEN": "true",
+            "TOCSIN_PROMETHEUS_SCRAPE_SECONDS": "1",
             "TOCSIN_KNOWLEDGE_EMBEDDER": "none",
         }
         await start_bot(stack, folder / "bot", folder / "bot.log", {**environ, **slack, **own})

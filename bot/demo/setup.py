@@ -148,6 +148,7 @@ def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) ->
         f"repositories = {{ {_quoted(FULL_NAME)} = {_quoted(str(repository))} }}",
         "[connectors.prometheus]",
         f"url = {_quoted(url)}",
+        "golden = false                       # the estate records its signals itself and understands selectors only",
         f"timeout_seconds = {GATHER_SECONDS}",
         "[connectors.loki]",
         f"url = {_quoted(url)}",

@@ -4,10 +4,11 @@ from pydantic import BaseModel
 
 from bot.ports import Connector, EdgeSource, EvidenceSource, QueryProbe
 from connectors.prometheus.api import rest_of
+from connectors.prometheus.asking import NAME
 from connectors.prometheus.probe import PrometheusProbe
 from connectors.prometheus.servicegraph import ServiceGraphMetrics
 from connectors.prometheus.settings import PrometheusSettings
-from connectors.prometheus.source import NAME, Prometheus
+from connectors.prometheus.source import Prometheus
 
 __all__ = ["CONNECTOR", "NAME", "Prometheus", "PrometheusSettings"]
 

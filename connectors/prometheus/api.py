@@ -99,10 +99,10 @@ def quoted(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
 
 
-def series_of(answer: Node, service: str) -> tuple[Series, ...]:
-    """The series of an answer; histogram buckets are left out. Raises BadPayload naming the path."""
+def series_of(rows: Sequence[tuple[Mapping[str, str], Points]], service: str) -> tuple[Series, ...]:
+    """The series that a selector found; histogram buckets are left out, counters become rates."""
     found = []
-    for labels, values in rows_of(answer):
+    for labels, values in rows:
         metric = labels.get("__name__", "value")
         if _LEFT_OUT.search(metric):
             continue

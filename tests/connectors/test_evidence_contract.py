@@ -47,9 +47,14 @@ def _loki(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
     return Loki(LokiSettings(url=f"http://{HOST}", token=SecretStr(SECRET)), transport)
 
 
+def _no_metrics(request: httpx.Request) -> httpx.Response:
+    nothing = [] if request.url.path == "/api/v1/series" else {"resultType": "matrix", "result": []}
+    return httpx.Response(200, json={"status": "success", "data": nothing})
+
+
 SOURCES = (
     Source("loki", _loki, _json({"data": {"resultType": "streams", "result": []}}), downloads_all="looks at the size afterwards"),
-    Source("prometheus", _prometheus, _json({"status": "success", "data": {"resultType": "matrix", "result": []}})),
+    Source("prometheus", _prometheus, _no_metrics),
 )
 ELSEWHERE: dict[str, str] = {}  # connectors whose evidence does not come by HTTP: where their contract is tested
 

@@ -13,7 +13,7 @@ from bot.domain.payload import Node, read_json
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BadPayload
 from connectors.prometheus import CONNECTOR, Prometheus, PrometheusSettings
-from connectors.prometheus.api import MOST_POINTS, rates, series_of, step_seconds
+from connectors.prometheus.api import MOST_POINTS, rates, rows_of, series_of, step_seconds
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(minutes=2))
@@ -25,7 +25,7 @@ def matrix(*rows: tuple[dict[str, str], list[tuple[float, str]]]) -> bytes:
 
 
 def source(answer: Callable[[httpx.Request], httpx.Response], **settings: object) -> Prometheus:
-    own = PrometheusSettings.model_validate({"url": "http://prometheus.test/", **settings})
+    own = PrometheusSettings.model_validate({"url": "http://prometheus.test/", "golden": False, **settings})
     return Prometheus(own, httpx.MockTransport(answer))
 
 
@@ -55,7 +55,7 @@ def test_a_window_never_has_more_than_720_points(span: timedelta) -> None:
 
 def test_counters_become_rates_and_survive_a_restart() -> None:
     body = matrix(({"__name__": "requests_total"}, [(0, "10"), (10, "30"), (20, "5")]), ({"__name__": "x_bucket"}, [(0, "1")]))
-    (only,) = series_of(read_json(body), "cart")
+    (only,) = series_of(rows_of(read_json(body)), "cart")
     assert (only.service, only.metric) == ("cart", "requests_total_per_second")
     assert [v for _, v in only.points] == [2.0, 0.5]
     assert rates([]) == []
@@ -93,7 +93,7 @@ async def test_a_failure_is_a_value_with_its_reason(answer: Callable[[httpx.Requ
 
 def test_what_is_not_a_matrix_is_refused_by_path() -> None:
     with pytest.raises(BadPayload, match=r"\$\.data\.result\[0\]"):
-        series_of(Node({"data": {"result": [{"metric": 3}]}}), "cart")
+        rows_of(Node({"data": {"result": [{"metric": 3}]}}))
 
 
 @pytest.mark.parametrize("selector", ["{{app='x'}}", "{service", '{{a="{service}"}} {other}'])
