@@ -19,13 +19,15 @@ from bot.flows import care, noise_command, regrouping, ticketing
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
 from bot.flows.carrying import tell_vendors
+from bot.flows.charting.asked import map_incident
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
 from bot.flows.knowing import Reader, fit_for
 from bot.flows.listening import listen
+from bot.flows.meaning import mentioned
 from bot.flows.ordering import from_command, on_order
-from bot.flows.question import about, answer_id, inquire, mentioned
+from bot.flows.question import about, answer_id, inquire
 from bot.flows.regroup import undo
 from bot.flows.resolving import resolve
 from bot.flows.routes import route
@@ -35,7 +37,7 @@ from bot.ports import Transaction
 from bot.redact import redact
 
 USAGE = {
-    "incident": "/incident list | show | ack | resolve | silence | unsilence | catchup | timeline | ticket [INC-n] "
+    "incident": "/incident list | show | ack | resolve | silence | unsilence | catchup | timeline | map | ticket [INC-n] "
     "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n "
     "| merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
     "deploy": "/deploy <service> <version> [environment]",
@@ -84,6 +86,9 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         return await noise_command.unsilence(rest[0], request.person, desk)
     if verb in regrouping.VERBS:
         return await regrouping.by_words(verb, tuple(rest), request, desk)
+    if verb == "map":
+        named = next((w for w in rest if re.fullmatch(r"(?i)inc-\d+", w)), "")
+        return await map_incident(await desk.db.read(lambda tx: find(tx, named, request.channel, desk)), desk)
     verbs: dict[str, Callable[[Transaction, Incident, Person, str, Desk], Shown]] = {
         "show": lambda tx, i, _p, _t, d: incident_view(tx, i, d),
         "ack": lambda tx, i, p, _t, d: acknowledge(tx, i, p, d),
@@ -95,7 +100,7 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         "ticket": lambda tx, i, p, t, d: ticketing.ask(tx, i, p, t, d),
     }
     if verb not in verbs:
-        near = difflib.get_close_matches(verb, ["list", "unmatched", *regrouping.VERBS, *verbs], n=1)
+        near = difflib.get_close_matches(verb, ["list", "map", "unmatched", *regrouping.VERBS, *verbs], n=1)
         hint = f" Did you mean `/incident {near[0]}`?" if near else ""
         return NoteView(f"I do not know `/incident {verb[:40]}`.{hint}\n{USAGE['incident']}")
     named = next((w for w in rest if re.fullmatch(r"(?i)inc-\d+", w)), "")

@@ -3,9 +3,8 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from uuid import NAMESPACE_URL, uuid5
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.domain.document import DocumentKind, Inquiry
 from bot.domain.evidence import Diagnosis
@@ -16,8 +15,10 @@ from bot.domain.view import AnswerView, Offered, Place
 from bot.errors import Unavailable
 from bot.flows.announce import post_once
 from bot.flows.answering import Heard, Said, ask, numbered
+from bot.flows.charting.asked import chart_asked, show_charts
 from bot.flows.desk import Desk
 from bot.flows.knowing import Reader, audience_of, private
+from bot.flows.meaning import Meaning, meaning, span, zone_of
 from bot.investigation import answers
 from bot.investigation.answers import Answer, Topic
 from bot.investigation.journal import recorded
@@ -70,13 +71,14 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
     earlier = await desk.db.read(lambda tx: desk.journal.of_thread(tx, place.thread, 8))
     telling = None if args.get("late") else await _begin(args, place, desk)
     heard = Heard(telling, lambda t: _stands(args, t, desk)) if telling is not None else None
-    title = looking_at(text, incident, desk)
+    meant = meaning(text, earlier, desk)
+    title = looking_at(meant, incident, desk)
     if heard is not None:
         await heard.step(title, done=False)
     alone = str(args["user"]) if private(place.channel) else ""
     if diagnosis is not None:
         diagnosis = diagnosis.seen_by(await audience_of(place.channel, desk, alone))
-    rules = await reply(text, incident, diagnosis, await _zone(args, desk), desk, place.channel, alone)
+    rules = await reply(meant, incident, diagnosis, await _zone(args, desk), desk, place.channel, alone)
     if heard is not None:
         await heard.step(title, done=True)
     facts = numbered(rules, diagnosis if incident else None)
@@ -96,6 +98,8 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
         retrieved=tuple(Retrieved(f.document.id, n, f.score, f.tier.value, True) for n, f in enumerate(rules.shown, 1)),
         latency_ms=1000 * (time.perf_counter() - began),
     )
+    if rules.charts:
+        rules = await show_charts(rules, str(args["id"]), place, desk)
     view, entries = outcome(plain, rules, said)
     view = replace(view, offered=offered(plain, desk))
 
@@ -204,11 +208,13 @@ async def _zone(args: Mapping[str, Scalar], desk: Desk) -> tzinfo:
         return UTC
 
 
-def looking_at(text: str, incident: Incident | None, desk: Desk) -> str:
+def looking_at(meant: Meaning, incident: Incident | None, desk: Desk) -> str:
     """What is looked at first, for the person who waits."""
-    topic = answers.topic(text)
+    topic = meant.topic
     if topic is Topic.CHANGES:
-        return f"Looking at changes {span(text, desk.clock())[1]}"
+        return f"Looking at changes {span(meant.when, desk.clock())[1]}"
+    if topic is Topic.CHART:
+        return "Reading the numbers"
     if topic is Topic.SEEN:
         return "Looking for past incidents like this"
     if topic is Topic.CAUSE and incident is not None:
@@ -240,7 +246,7 @@ def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Inciden
 
 
 async def reply(
-    text: str,
+    meant: Meaning,
     incident: Incident | None,
     diagnosis: Diagnosis | None,
     zone: tzinfo,
@@ -249,10 +255,11 @@ async def reply(
     person: str = "",
 ) -> Answer:
     """The answer by rules, from what this channel may see; with a `person`, who alone reads it, from what they may see."""
-    topic = answers.topic(text)
-    services = mentioned(text, desk)
+    text, topic, services = meant.text, meant.topic, meant.services
+    if topic is Topic.CHART:
+        return await chart_asked(text, services, incident, diagnosis, desk)
     if topic is Topic.CHANGES:
-        since, words = span(text, desk.clock().astimezone(zone))
+        since, words = span(meant.when, desk.clock().astimezone(zone))
         changes = await desk.db.read(lambda tx: desk.changes.between(tx, since, desk.clock()))
         return answers.what_changed(changes, services, since, words)
     if topic is Topic.STATUS or (topic is Topic.CAUSE and incident is None):
@@ -278,32 +285,3 @@ def inquire(text: str, services: tuple[str, ...], incident: Incident | None, top
     first = incident.members[0] if incident.members else None
     symptoms = " ".join(dict.fromkeys(m.summary for m in incident.members[:10]))
     return Inquiry(name=first.name if first else "", text=symptoms or incident.title, services=services or incident.services)
-
-
-def mentioned(text: str, desk: Desk) -> tuple[str, ...]:
-    """The services of the catalogue that a text names."""
-    words = {w.strip(".,;:!?\"'()`*").lower() for w in text.split()}
-    return tuple(s.name for s in desk.catalogue().services.values() if words & {s.name.lower(), *(a.lower() for a in s.aliases)})
-
-
-def span(text: str, now: datetime) -> tuple[datetime, str]:
-    """The span of time that a question names, since when and in words; one day otherwise. `now` is in the asker's zone."""
-    lowered = text.lower()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if "today" in lowered:
-        return midnight, f"today ({now:%Z})"
-    if "yesterday" in lowered:
-        return midnight - timedelta(days=1), f"since yesterday ({now:%Z})"
-    if "hour" in lowered:
-        return now - timedelta(hours=1), "in the last hour"
-    if "week" in lowered:
-        return now - timedelta(days=7), "in the last week"
-    return now - timedelta(hours=24), "in the last 24 hours"
-
-
-def zone_of(name: str) -> tzinfo:
-    """The time zone of this name; UTC if there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return UTC

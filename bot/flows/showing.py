@@ -76,8 +76,8 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
     thread = Place(card.place.channel, "", card.place.ts)
     if kind == "evidence":
         return (EvidenceView(incident, diagnosis), thread) if diagnosis else None
-    if kind == "charts":
-        kept = desk.charts.get(tx, incident.id)
+    if kind in ("charts", "map"):
+        kept = desk.charts.get(tx, incident.id if kind == "charts" else f"{incident.id}:map")
         return (ChartsView(incident.key, kept.charts), thread) if kept else None
     if kind == "thought":
         stands = desk.cards.get(tx, key)

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.change import Change, ChangeKind
+from bot.domain.chart import Chart
 from bot.domain.document import Found, Tier
 from bot.domain.evidence import Candidate, Diagnosis, Verdict
 from bot.domain.incident import Entry, Incident
@@ -18,6 +19,7 @@ from bot.domain.incident import Entry, Incident
 class Topic(StrEnum):
     """What a question is about, as far as rules can tell."""
 
+    CHART = "chart"
     CHANGES = "changes"
     SEEN = "seen before"
     NEXT = "next step"
@@ -27,6 +29,7 @@ class Topic(StrEnum):
 
 
 _TOPICS = (
+    (Topic.CHART, r"\b(charts?|graphs?|plot|draw|diagram|picture|map)\b"),
     (Topic.SEEN, r"\b(before|previous(ly)?|again|similar|past incidents?|last time|history|recurr\w*)\b"),
     (Topic.CHANGES, r"\b(chang\w*|deploy\w*|shipp\w*|releas\w*|roll(ed)? ?out|merged|commits?)\b"),
     (Topic.NEXT, r"\b(next|should (i|we)|check|do now|how (do|can) (i|we)|mitigat\w*|fix|help)\b"),
@@ -43,11 +46,15 @@ def topic(text: str) -> Topic:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Markdown that cites E-ids, and what stands behind each id: (id, text, link); `shown` are the documents it rests on."""
+    """Markdown that cites E-ids, and what stands behind each id: (id, text, link); `shown` are the documents it rests on.
+
+    `charts` are to be drawn beside it.
+    """
 
     markdown: str
     evidence: tuple[tuple[str, str, str], ...] = ()
     shown: tuple[Found, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
 
 class _Notes:

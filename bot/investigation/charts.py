@@ -100,6 +100,8 @@ def map_chart(
     external: Collection[str],
     edges: Sequence[Edge] = (),
     onset: datetime | None = None,
+    *,
+    failing: bool = True,
 ) -> MapChart | None:
     """One hop around a service, and whatever is affected between; None where it has no neighbours that we know of."""
     near = [*graph.callers(centre), *graph.callees(centre)]
@@ -109,12 +111,18 @@ def map_chart(
     if not centre or not calls:
         return None
     states = {
-        name: "failing" if name == centre else "affected" if name in affected else "external" if name in external else ""
+        name: "failing"
+        if name == centre and failing
+        else "affected"
+        if name in affected
+        else "external"
+        if name in external
+        else ""
         for name in sorted(kept)
     }
     callers, callees = (sorted(set(found) & kept) for found in (graph.callers(centre), graph.callees(centre)))
     hurt = sorted(name for name, state in states.items() if state == "affected")
-    told_of = [f"{centre} is failing", f"{listed(hurt)} suffer" if hurt else ""]
+    told_of = [f"{centre} is failing" if failing else centre, f"{listed(hurt)} suffer" if hurt else ""]
     told_of += [f"called by {listed(callers)}" if callers else "", f"calls {listed(callees)}" if callees else ""]
     return MapChart(
         f"Around {plain(centre, 40)}",

@@ -65,7 +65,7 @@ async def gather(
     inquiry = _inquiry(incident, firing)
     seconds = deadline.total_seconds()
     reading, commits, runbooks, past = await asyncio.gather(
-        _read(sources, services, window, alert_at, seconds),
+        read_sources(sources, services, window, alert_at, seconds),
         _within(_commits(ours, catalogue, change_sources), seconds, ({}, {})),
         _within(_find(library, inquiry, DocumentKind.RUNBOOK), seconds, ()),
         _within(_find(library, inquiry, DocumentKind.INCIDENT), seconds, ()),
@@ -137,9 +137,10 @@ def _without_noise(readings: Sequence[Readings]) -> list[Readings]:
     return [r for r in readings if r.status is not SourceStatus.NO_DATA or r.source not in answered]
 
 
-async def _read(
+async def read_sources(
     sources: Sequence[EvidenceSource], services: Sequence[str], window: Window, alert_at: datetime, seconds: float
 ) -> tuple[Readings, ...]:
+    """What the sources say, finely since shortly before `alert_at`, coarsely before; a failure is a reading that says so."""
     border = min(max(alert_at - CLOSE, window.start), window.end)
     windows = [w for w in (Window(border, window.end), Window(window.start, border)) if w.start < w.end]
     asked = [_ask(source, services, w, seconds) for source in sources for w in windows]

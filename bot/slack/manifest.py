@@ -76,7 +76,7 @@ EVENTS: Mapping[str, Heard] = {
 TYPED: Mapping[str, tuple[str, str]] = {
     "incident": (
         "Look at an incident, or move it on",
-        "list | show | ack | resolve | silence | unsilence | catchup | timeline | unmatched",
+        "list | show | ack | resolve | silence | unsilence | catchup | timeline | map | unmatched",
     ),
     "deploy": ("Deploy a version", "<service> <version> [environment]; nothing opens a form"),
     "rollback": ("Go back to an earlier version", "<service> [version] [environment]; nothing opens a form"),
