@@ -4,23 +4,25 @@ Format: https://grafana.com/docs/loki/latest/reference/loki-http-api/#query-logs
 """
 
 import asyncio
-import json
-import re
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
+from bot.domain.payload import Node, read_json
 from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
-from bot.errors import BadPayload
+from bot.errors import BadPayload, BotError
+from bot.loglines import TELLING_WORDS, Part, RawLine, both_ends, cut, read_lines, sampled
 from bot.ports import Connector, EvidenceSource
+from bot.rest import Rest
 
 NAME = "loki"
-LONGEST = 4000  # characters of one line that are kept
 MOST_BYTES = 20_000_000
-_LEVELS = {"WARNING": "WARN", "ERR": "ERROR", "CRIT": "CRITICAL", "INFORMATION": "INFO", "TRACE": "DEBUG", "EMERG": "FATAL"}
-_LEVEL_IN_TEXT = re.compile(r"\b(?:level=)?(debug|info|warn(?:ing)?|error|fatal|critical|panic)\b", re.IGNORECASE)
+MOST_AT_ONCE = 6  # questions that wait for an answer
+_TELLING = "|".join(TELLING_WORDS)
+_LEVELS = ("level", "detected_level", "severity")  # labels
 
 
 class LokiSettings(BaseModel):
@@ -30,6 +32,8 @@ class LokiSettings(BaseModel):
 
     url: str = ""
     token: SecretStr | None = None
+    username: str = ""
+    password: SecretStr | None = None
     tenant: str = ""
     selector: str = '{{service="{service}"}}'
     timeout_seconds: float = Field(4.0, gt=0)
@@ -47,95 +51,121 @@ class LokiSettings(BaseModel):
 
 
 class Loki:
-    """The newest lines of each service, and some from the beginning of the window where there are too many."""
+    """All lines of each service; where they are too many, the first and last ones, those that tell of trouble apart."""
 
     name = NAME
 
     def __init__(self, settings: LokiSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._settings = settings
-        self._transport = transport
+        self._rest = _rest(settings, transport)
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
 
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
         """One answer per service, in order; a failure is an answer with its reason."""
-        own = self._settings
-        headers = {"Authorization": f"Bearer {own.token.get_secret_value()}"} if own.token else {}
-        if own.tenant:
-            headers["X-Scope-OrgID"] = own.tenant
-        async with httpx.AsyncClient(
-            base_url=own.url.rstrip("/"), headers=headers, timeout=own.timeout_seconds, transport=self._transport, trust_env=False
-        ) as client:
-            return tuple(await asyncio.gather(*(self._service(client, s, window) for s in services)))
+        return tuple(await asyncio.gather(*(self._service(s, window) for s in services)))
 
-    async def _service(self, client: httpx.AsyncClient, service: str, window: Window) -> Readings:
+    async def _service(self, service: str, window: Window) -> Readings:
         query = self._settings.selector.format(service=_quoted(service))
         try:
-            lines = await self._ask(client, service, query, window, "backward")
-            if len(lines) >= self._settings.limit:
-                early = Window(window.start, lines[0].at)
-                lines = (*await self._ask(client, service, query, early, "forward"), *lines)
-        except httpx.TimeoutException:
-            return _failed(query, window, f"did not answer within {self._settings.timeout_seconds:g} s")
-        except httpx.HTTPError as error:
-            return _failed(query, window, f"cannot be reached: {type(error).__name__}")
-        except BadPayload as error:
-            return _failed(query, window, str(error))
-        status = SourceStatus.OK if lines else SourceStatus.NO_DATA
-        return Readings(NAME, query, window, status, "" if lines else "no lines match", logs=tuple(lines))
+            raw = await self._lines(service, query, window, "backward")
+            lines, reason = read_lines(raw), "" if raw else "no lines match"
+            if len(raw) >= self._settings.limit:
+                lines, reason = await self._sample(service, query, window)
+        except BotError as error:
+            return Readings(NAME, query, window, SourceStatus.FAILED, str(error)[:400])
+        return Readings(NAME, query, window, SourceStatus.OK if lines else SourceStatus.NO_DATA, reason, logs=lines)
 
-    async def _ask(
-        self, client: httpx.AsyncClient, service: str, query: str, window: Window, direction: str
-    ) -> tuple[LogLine, ...]:
-        given = {
-            "query": query,
-            "start": str(_nanoseconds(window.start)),
-            "end": str(_nanoseconds(window.end) + 1),
-            "limit": str(self._settings.limit),
-            "direction": direction,
-        }
-        response = await client.get("/loki/api/v1/query_range", params=given)
-        if len(response.content) > MOST_BYTES:
-            raise BadPayload("the answer is larger than 20 MB; lower the limit")
-        if response.status_code != 200:
-            token = self._settings.token.get_secret_value() if self._settings.token else ""
-            told = response.text[:150] if not token or token not in response.text else "it repeats our token"
-            raise BadPayload(f"answered {response.status_code}: {told}")
-        return lines_of(response.content, service)
+    async def _sample(self, service: str, query: str, window: Window) -> tuple[tuple[LogLine, ...], str]:
+        """Lines that tell of trouble, which are few, and the others; where lines cannot be told apart, all alike."""
+        try:
+            parts = [
+                await self._part(service, f'{query} {way} "(?i){_TELLING}"', window, what)
+                for way, what in (("|~", "that tell of trouble"), ("!~", "others"))
+            ]
+        except BadPayload:
+            parts = [await self._part(service, query, window, "")]
+        return sampled(parts, window), cut(parts, window)
+
+    async def _part(self, service: str, query: str, window: Window, what: str) -> Part:
+        ways = ("forward", "backward")
+        first, last = await asyncio.gather(*(self._lines(service, query, window, way) for way in ways))
+        limit = self._settings.limit
+        lines = both_ends(first, last, limit)
+        if len(first) < limit:
+            return Part(what, lines, len(lines), limit)
+        return Part(what, lines, await self._count(query, window), limit)
+
+    async def _lines(self, service: str, query: str, window: Window, direction: str) -> tuple[RawLine, ...]:
+        asked = {"query": query, "limit": str(self._settings.limit), "direction": direction}
+        return _lines_in(await self._ask(asked, window), service)
+
+    async def _count(self, query: str, window: Window) -> float | None:
+        """How many lines of the window match; None where this Loki does not tell."""
+        seconds = max(1, math.ceil((window.end - window.start).total_seconds()))
+        asked = {"query": f"sum(count_over_time({query} [{seconds}s]))", "step": f"{seconds}s"}
+        at_the_end = Window(window.end, window.end)
+        try:
+            answer = await self._ask(asked, at_the_end)
+            rows = list(answer["data"]["result"].items())
+            if answer["data"]["resultType"].text() != "matrix":
+                return None
+            return max((_count_in(row["values"]) for row in rows), default=0.0)
+        except BotError:
+            return None
+
+    async def _ask(self, asked: dict[str, str], window: Window) -> Node:
+        span = {"start": str(_nanoseconds(window.start)), "end": str(_nanoseconds(window.end) + 1)}
+        async with self._turns:
+            return await self._rest.send("GET", "/loki/api/v1/query_range", params=asked | span)
 
 
 def lines_of(body: bytes, service: str) -> tuple[LogLine, ...]:
-    """The lines of an answer, oldest first. Raises BadPayload naming the path."""
-    try:
-        streams = json.loads(body)["data"]["result"]
-        found = [
-            _line(str(at), str(text), stream.get("stream") or {}, service)
-            for stream in streams
-            for at, text, *_ in stream["values"]
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError) as error:
-        raise BadPayload("is not an answer of Loki's range query", path="$.data.result") from error
+    """What the lines of an answer say, oldest first. Raises BadPayload naming the path."""
+    return read_lines(_lines_in(read_json(body), service))
+
+
+def _lines_in(answer: Node, service: str) -> tuple[RawLine, ...]:
+    found: list[RawLine] = []
+    for row in answer["data"]["result"].items():
+        labels = row["stream"].texts()
+        stream = repr(sorted((k, v) for k, v in labels.items() if k not in _LEVELS))
+        level = next((labels[k] for k in _LEVELS if labels.get(k, "unknown") != "unknown"), "")
+        trace = labels.get("trace_id") or labels.get("traceID") or ""
+        values = row["values"].items()
+        found.extend(_line(value, labels.get("service") or service, stream, level, trace) for value in values)
     return tuple(sorted(found, key=lambda line: line.at))
 
 
-def _line(at: str, text: str, labels: Mapping[str, object], service: str) -> LogLine:
-    said = _inside(text)
-    message = str(said.get("message") or said.get("msg") or text)[:LONGEST]
-    level = str(labels.get("level") or labels.get("detected_level") or said.get("level") or said.get("severity") or "").upper()
-    if not level and (found := _LEVEL_IN_TEXT.search(text[:200])):
-        level = found[1].upper()
-    when = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(at) // 1000)
-    trace = str(said.get("trace_id") or said.get("traceId") or "")[:64]
-    return LogLine(when, str(labels.get("service") or service), _LEVELS.get(level, level)[:12], message, trace)
+def _line(value: Node, service: str, stream: str, level: str, trace: str) -> RawLine:
+    match value.value:
+        case [str(at), str(text), *_] if at.isdecimal() and len(at) < 20:
+            when = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(at) // 1000)
+            return RawLine(when, service, text, stream, level, trace)
+    raise BadPayload("is not [nanoseconds, line]", path=value.path)
 
 
-def _inside(text: str) -> Mapping[str, object]:
-    """The fields of a line that is a JSON object; none otherwise."""
-    if not text.startswith("{"):
-        return {}
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}
+def _count_in(values: Node) -> float:
+    match values.value:
+        case [*_, [_, str(count)]] if count.isdecimal():
+            return float(count)
+    raise BadPayload("is not a list of [time, count]", path=values.path)
+
+
+def _rest(settings: LokiSettings, transport: httpx.AsyncBaseTransport | None) -> Rest:
+    headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
+    if settings.tenant:
+        headers["X-Scope-OrgID"] = settings.tenant
+    password = settings.password.get_secret_value() if settings.password else ""
+    return Rest(
+        "Loki",
+        settings.url,
+        headers,
+        auth=(settings.username, password) if settings.username else None,
+        timeout=settings.timeout_seconds,
+        most_bytes=MOST_BYTES,
+        quotes=True,
+        transport=transport,
+    )
 
 
 def _nanoseconds(at: datetime) -> int:
@@ -144,10 +174,6 @@ def _nanoseconds(at: datetime) -> int:
 
 def _quoted(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
-
-
-def _failed(query: str, window: Window, reason: str) -> Readings:
-    return Readings(NAME, query, window, SourceStatus.FAILED, f"Loki {reason}")
 
 
 def _source(settings: BaseModel) -> EvidenceSource | None:

@@ -36,7 +36,8 @@ class Series:
 class LogLine:
     """One log line; level in upper case (INFO, WARN, ERROR ...), empty where unknown.
 
-    `fields` is what a structured line says besides its text: a stack, a peer, a record's id.
+    `fields` is what a structured line says besides its text: a stack, a peer, a record's id. `stands_for` is how many lines
+    of the source it speaks for, where a limit let only a sample of them through.
     """
 
     at: datetime
@@ -45,6 +46,7 @@ class LogLine:
     text: str
     trace_id: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    stands_for: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ class Template:
     level: str = ""
     example: str = ""
     times: list[datetime] = field(default_factory=list)
+    weights: list[float] = field(default_factory=list)  # how many lines of the source stand behind each of the times
 
     @property
     def negative(self) -> bool:
@@ -84,13 +85,17 @@ def _texts(counts: Mapping[str, int], loud: Collection[str]) -> dict[str, str]:
 
 
 def growth(lines: Sequence[LogLine], healthy_until: datetime, since: datetime | None = None) -> tuple[Growth, ...]:
-    """Each template's count from `since` up to `healthy_until` and after it; new and most grown ones first."""
+    """Each template's count from `since` up to `healthy_until` and after it; new and most grown ones first.
+
+    Where a source let only a sample of its lines through, each counts for as many as it stands for.
+    """
     found = []
     for t in templates(line for line in lines if since is None or line.at >= since):
-        before = sum(at < healthy_until for at in t.times)
-        after = [at for at in t.times if at >= healthy_until]
-        first = min(after, default=None)
-        found.append(Growth(t.service, t.text, t.level, before, len(after), first, t.example, t.negative))
+        seen = tuple(zip(t.times, t.weights, strict=True))
+        before = round(sum(weight for at, weight in seen if at < healthy_until))
+        during = round(sum(weight for at, weight in seen if at >= healthy_until))
+        first = min((at for at in t.times if at >= healthy_until), default=None)
+        found.append(Growth(t.service, t.text, t.level, before, during, first, t.example, t.negative))
     return tuple(sorted(found, key=lambda g: (not g.new, -(g.during / (g.before + 1)), g.service, g.text)))
 
 
@@ -102,6 +107,7 @@ def _example(text: str) -> str:
 def _absorb(known: Template, line: LogLine) -> None:
     known.count += 1
     known.times.append(line.at)
+    known.weights.append(line.stands_for)
     known.first = min(known.first or line.at, line.at)
     known.last = max(known.last or line.at, line.at)
     if not known.example:
