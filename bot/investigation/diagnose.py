@@ -10,6 +10,7 @@ from bot.domain.evidence import Candidate, Diagnosis, EvidenceKind, PastLink, Re
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.missing import missing, say_failures
+from bot.investigation.nodes.of_case import say_blames
 from bot.investigation.operational import operational
 from bot.investigation.outside import outside
 from bot.investigation.picture import paint
@@ -30,6 +31,7 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
     suspects = [s for s in ranked if not s.candidate.ruled_out]
     findings = operational(case, picture, exhibits)
     judgement = judge(suspects, [f for f in findings if f.name not in without], outside(case, picture, exhibits, suspects))
+    say_blames(picture.blames, exhibits)
     say_failures(case, exhibits)
     first = picture.first or (case.services[0] if case.services else "")
     found = Diagnosis(

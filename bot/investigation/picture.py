@@ -9,6 +9,8 @@ from bot.domain.evidence import EvidenceKind
 from bot.domain.service import ServiceGraph
 from bot.domain.telemetry import Span
 from bot.investigation.case import Case
+from bot.investigation.nodes.of_case import blames_of, clear_first
+from bot.investigation.nodes.ranking import Blame
 from bot.investigation.symptoms import SUFFERS as SUFFERS  # charts read it here
 from bot.investigation.symptoms import Sign, cancelled_services, deepest_failures, series_of_edges, signs_of
 from bot.investigation.symptoms import notable as notable  # as above
@@ -38,6 +40,7 @@ class Picture:
     first: str
     affected: tuple[str, ...]
     graph: ServiceGraph
+    blames: tuple[Blame, ...] = ()  # whose own the trouble is, by metrics and the call graph
 
     def weight(self, kind: Kind) -> float:
         """How loudly the signs speak of a kind of trouble, in [0, 1]."""
@@ -60,13 +63,14 @@ def paint(case: Case) -> Picture:
     case = replace(case, readings=tuple(replace(r, spans=tuple(s for s in r.spans if s.start >= begins)) for r in case.readings))
     onset = _onset(case, bad, grown)
     found, bad = _lasting(found, onset), _lasting(bad, onset)
-    first = _first(case, _clear(bad), grown, graph)
+    blames = blames_of(case, begins, graph)
+    first = _first(case, _clear(bad), grown, graph, blames)
     signs = signs_of(case, found, grown, first, begins)
     affected = _affected(case, bad, grown, first)
     earliest = min([onset, *(d.onset for d in _clear(bad))])
     step = min((d.step for d in found), default=timedelta(minutes=1))
     grows = ramps(case.series, [d for d in found if d.bad])
-    return Picture(signs, found, steps(case.series), grows, grown, onset, earliest, step, first, affected, graph)
+    return Picture(signs, found, steps(case.series), grows, grown, onset, earliest, step, first, affected, graph, blames)
 
 
 def _standing(bad: Sequence[Deviation], alert_at: datetime) -> list[Deviation]:
@@ -121,8 +125,9 @@ def _onset(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...]) -> d
     return min([case.alert_at, *times])
 
 
-def _first(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph) -> str:
-    """The service that failed first: where the deepest spans fail by themselves, else the deepest dependency that hurts."""
+def _first(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], graph: ServiceGraph, blames: Sequence[Blame]) -> str:
+    """The service that failed first: where the deepest spans fail by themselves, else whose own the trouble clearly is,
+    else the deepest dependency that hurts."""
     alerting = case.services
     votes: Counter[str] = Counter()
     victims = cancelled_services(grown)
@@ -136,7 +141,8 @@ def _first(case: Case, bad: Sequence[Deviation], grown: tuple[Growth, ...], grap
         above = {a for a in votes if any(b in votes for b in graph.upstreams(a) if b != a)}
         deep = {s: v for s, v in votes.items() if s not in above} or votes
         return max(deep, key=lambda s: (deep[s], s))
-    return _deepest_hurt(case, bad, grown, graph, victims)
+    clear = clear_first(blames, never={*case.external, *victims})
+    return clear or _deepest_hurt(case, bad, grown, graph, victims)
 
 
 def _own_failure(votes: Mapping[str, int]) -> bool:

@@ -33,6 +33,7 @@ class Rise:
     peak: float
     unit: str = ""
     share: bool = False
+    inverted: bool = False  # the metric is of what went well
 
     @property
     def loudness(self) -> float:
@@ -191,7 +192,7 @@ def _rise_of(service: str, s: Series, m: Meaning, before: Sequence[float], clock
     wobble = max(wobble, LEAST_SHARE if m.share else LEAST)
     above = np.maximum(0.0, np.nan_to_num(laid - usual))
     peak = float(laid[int(np.argmax(above))]) if np.any(above) else usual
-    return Rise(service, m.measure, s.metric, usual, wobble, above, peak, m.unit, m.share)
+    return Rise(service, m.measure, s.metric, usual, wobble, above, peak, m.unit, m.share, m.inverted)
 
 
 def _joined(found: Sequence[tuple[Rise, float]]) -> Rise:
