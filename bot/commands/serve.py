@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from bot.commands import Commands, stdin_closes
-from bot.errors import BadSettings
+from bot.errors import BadSettings, Unavailable
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -67,7 +67,7 @@ async def _run(args: argparse.Namespace) -> int:
 @contextlib.asynccontextmanager
 async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIterator[list["asyncio.Task[None]"]]:
     """The bot runs while this is entered; the tasks it gives are not meant to end."""
-    from bot.door.keeper import Keeper  # slow, as above
+    from bot.door.keeper import Keeper, arrivals  # slow, as above
     from bot.door.orders import Orders
     from bot.door.server import Server, listen
     from bot.durable.worker import Worker
@@ -119,7 +119,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
                 settings.intake.max_waiting,
                 settings.log_level,
             ),
-            drain.wake,
+            arrivals(drain.wake),
         )
         tasks = [
             asyncio.create_task(worker.run(), name="durable work"),
@@ -143,10 +143,14 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         knowledge = asyncio.create_task(keep_up(bot.desk), name="knowledge")
         tasks.append(knowledge)
         end.callback(knowledge.cancel)
+        spans = await _span_door(bot, end, tasks) if settings.topology.otlp_port else None
         tasks.append(asyncio.create_task(follow_topology(bot.desk), name="topology"))
         end.callback(tasks[-1].cancel)
         checking = asyncio.create_task(
-            _selfcheck(bot, drain, worker, keeper, watching.probes() if watching else {}).run(), name="self-check"
+            _selfcheck(
+                bot, drain, worker, keeper, {**(watching.probes() if watching else {}), **({"spans": spans} if spans else {})}
+            ).run(),
+            name="self-check",
         )
         tasks.append(checking)
         end.callback(checking.cancel)
@@ -156,6 +160,42 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         await _up(bot, keeper)
         say(f"The bot is up: webhooks at http://{settings.host}:{settings.port}/webhooks/<connector>")
         yield tasks
+
+
+async def _span_door(bot: "Bot", end: contextlib.AsyncExitStack, tasks: list["asyncio.Task[None]"]) -> "Probe":
+    """The port for spans is open: a process of its own counts, what it counted is kept here. Raises BadSettings."""
+    from bot.door.keeper import Keeper  # slow, as above
+    from bot.door.orders import SpanOrders
+    from bot.door.server import listen
+    from bot.flows.mapping.minutes import MinuteKeeper
+
+    settings, own = bot.settings, bot.settings.topology
+    token = own.otlp_token.get_secret_value() if own.otlp_token else ""
+    if not token and not own.otlp_allow_anonymous:
+        raise BadSettings(
+            "[topology] otlp_port is set, but not who may send spans: set TOCSIN_TOPOLOGY_OTLP_TOKEN, "
+            "or otlp_allow_anonymous = true where nobody else reaches the port."
+        )
+    listener = end.enter_context(listen(own.otlp_host or settings.host, own.otlp_port, "TOCSIN_TOPOLOGY_OTLP_PORT"))
+    minutes = MinuteKeeper(bot.desk)
+    keeper = Keeper(listener, SpanOrders(token, settings.log_level), minutes.heard, "bot.door.spans")
+    keeping = asyncio.create_task(keeper.run(), name="spans")
+    writing = asyncio.create_task(minutes.run(), name="counted spans")
+
+    async def close() -> None:
+        writing.cancel()
+        await keeper.stop()
+        await keeping
+        with contextlib.suppress(Unavailable):
+            await minutes.write()
+
+    end.push_async_callback(close)
+    tasks += [keeping, writing]
+
+    async def trouble() -> str:
+        return keeper.trouble()
+
+    return trouble
 
 
 def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", watchers: "Mapping[str, Probe]") -> "SelfCheck":

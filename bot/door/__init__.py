@@ -5,4 +5,5 @@ doors.py     connectors with their settings
 server.py    the port, and the web server behind it
 keeper.py    the bot's side: starts the process, hears of what came in, starts it again
 __main__.py  the process
+spans.py     another process, at the port for spans
 """

@@ -10,7 +10,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 
-from bot.door.orders import Orders, line_of
+from bot.door.orders import Orders, SpanOrders, line_of
 
 log = logging.getLogger(__name__)
 STEADY = 5.0  # seconds that a process has to live to be started again at once
@@ -18,13 +18,29 @@ PAUSE, LONGEST = 0.2, 10.0  # seconds before one that died young is
 GRACE = 6.0  # seconds in which it finishes what it has accepted
 
 
-class Keeper:
-    """Keeps one process at the door. The socket stays open here: while there is none, connections queue in it."""
+def arrivals(arrived: Callable[[int], None]) -> Callable[[bytes], None]:
+    """Hears how many deliveries the door's process has let in, and tells of them."""
 
-    def __init__(self, listener: socket.socket, orders: Orders, arrived: Callable[[int], None]) -> None:
+    def heard(line: bytes) -> None:
+        if deliveries := int(line):
+            arrived(deliveries)
+
+    return heard
+
+
+class Keeper:
+    """Keeps one process at the door. The socket stays open here: while there is none, connections queue in it.
+
+    `heard` gets each line that the process `module` says; the first one says that it is up.
+    """
+
+    def __init__(
+        self, listener: socket.socket, orders: Orders | SpanOrders, heard: Callable[[bytes], None], module: str = "bot.door"
+    ) -> None:
         self._listener = listener
         self._orders = orders
-        self._arrived = arrived
+        self._heard = heard
+        self._module = module
         self._process: Process | None = None
         self._stopping = False
         self._why = ""
@@ -51,7 +67,7 @@ class Keeper:
             lived = time.monotonic() - began
             pause = 0.0 if lived > STEADY else min(LONGEST, 2 * pause or PAUSE)
             self._why = f"its process ended with status {status}"
-            log.error("the door's process ended with status %s after %.1f s; another one is started", status, lived)
+            log.error("%s ended with status %s after %.1f s; another one is started", self._module, status, lived)
             await asyncio.sleep(pause)
 
     async def stop(self) -> None:
@@ -64,13 +80,13 @@ class Keeper:
         ending = asyncio.ensure_future(process.wait())
         await asyncio.wait({ending}, timeout=GRACE)
         if not ending.done():
-            log.warning("the door did not end within %.0f s", GRACE)
+            log.warning("%s did not end within %.0f s", self._module, GRACE)
             self._tell(process, signal.SIGKILL)
             await ending
 
     async def _one(self) -> int:
         number = self._listener.fileno()
-        words = (sys.executable, "-m", "bot.door", str(number))
+        words = (sys.executable, "-m", self._module, str(number))
         process = self._process = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE, pass_fds=(number,))
         assert process.stdin is not None  # noqa: S101  pipes were asked for
         assert process.stdout is not None  # noqa: S101  as above
@@ -81,8 +97,7 @@ class Keeper:
             await process.stdin.drain()
         async for line in process.stdout:
             self.up.set()
-            if deliveries := int(line):
-                self._arrived(deliveries)
+            self._heard(line)
         return await process.wait()
 
     def _tell(self, process: Process, what: signal.Signals) -> None:

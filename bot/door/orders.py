@@ -18,7 +18,7 @@ class Orders:
     log_level: str
 
 
-def line_of(orders: Orders) -> bytes:
+def line_of(orders: "Orders | SpanOrders") -> bytes:
     """One line of JSON."""
     return msgspec.json.encode(orders) + b"\n"
 
@@ -26,3 +26,16 @@ def line_of(orders: Orders) -> bytes:
 def orders_in(line: bytes) -> Orders:
     """What `line_of` wrote. Raises msgspec.DecodeError."""
     return msgspec.json.decode(line, type=Orders)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanOrders:
+    """All that the process which receives spans knows; without a token everybody may send."""
+
+    token: str = field(repr=False)
+    log_level: str
+
+
+def span_orders_in(line: bytes) -> SpanOrders:
+    """What `line_of` wrote of these. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(line, type=SpanOrders)

@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def listen(host: str, port: int) -> Iterator[socket.socket]:
+def listen(host: str, port: int, setting: str = "TOCSIN_PORT") -> Iterator[socket.socket]:
     """A socket that listens there. Raises BadSettings if somebody else does."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:  # named, so that asyncio sets TCP_NODELAY
@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> Iterator[socket.socket]:
             _bind(listener, host, port)
         except OSError as error:
             raise BadSettings(
-                f"Port {port} of {host} cannot be had ({error.strerror}). Set another: TOCSIN_PORT={port + 1}"
+                f"Port {port} of {host} cannot be had ({error.strerror}). Set another: {setting}={port + 1}"
             ) from None
         listener.setblocking(False)
         yield listener

@@ -21,7 +21,7 @@ import uvicorn
 from pydantic import SecretStr
 from uuid6 import uuid7
 
-from bot.door.keeper import Keeper
+from bot.door.keeper import Keeper, arrivals
 from bot.door.orders import Orders
 from bot.door.server import Server, listen
 from bot.durable.work import DurableWork
@@ -61,7 +61,7 @@ async def serve(url: str, stories: Told, *, apart: bool) -> None:
         if apart:
             house = Path(mkdtemp(), "house")
             pages = Server(create_house(desk, Meters(), {}), str(house))
-            door = Keeper(listener, Orders(url, GIVEN, str(house), MOST_BYTES, MOST_WAITING, "WARNING"), drain.wake)
+            door = Keeper(listener, Orders(url, GIVEN, str(house), MOST_BYTES, MOST_WAITING, "WARNING"), arrivals(drain.wake))
             running = [asyncio.create_task(pages.serve()), asyncio.create_task(door.run())]
             await door.up.wait()
             print(os.getpid(), port, door.pid, flush=True)
