@@ -76,6 +76,21 @@ class Rest:
         Raises Unavailable (with `retry_after` where told) if asking again can help, NotFound for 404 and 410, NotAllowed for
         401 and 403, BadPayload for every other refusal.
         """
+        told = await self.raw(method, path, body, params=params, headers=headers, form=form, content=content)
+        return read_json(told) if told.strip() else Node(None)
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str | Sequence[str]] | None = None,
+        content: bytes | None = None,
+    ) -> bytes:
+        """The bytes of the answer, for what is no JSON; raises as `send` does."""
         try:
             async with httpx.AsyncClient(
                 headers={"accept-encoding": "gzip", **self._headers, **(headers or {})},
@@ -93,7 +108,7 @@ class Rest:
         except httpx.HTTPError as error:
             raise Unavailable(f"{self._title} cannot be reached ({type(error).__name__}).") from None
         self._judge(answer, method, path, told)
-        return read_json(told) if told.strip() else Node(None)
+        return told
 
     async def _read(self, answer: httpx.Response) -> bytes:
         packed = str(answer.headers.get("content-encoding", "identity")).strip().lower()
