@@ -11,11 +11,17 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from bot.domain.service import CloudResource, Service, ServiceMetrics
 from bot.domain.telemetry import Readings, SourceStatus, Window
 from bot.ports import EvidenceSource
 from connectors import CONNECTORS
+from connectors.cloudwatch import CloudWatchMetrics, CloudWatchSettings
+from connectors.datadog import DatadogMetrics, DatadogSettings
+from connectors.jaeger import Jaeger, JaegerSettings
 from connectors.loki import Loki, LokiSettings
 from connectors.prometheus import Prometheus, PrometheusSettings
+from connectors.tempo import Tempo, TempoSettings
+from connectors.statuspages import StatusPages, StatusPagesSettings
 
 SECRET = "s3cret-of-the-vendor"
 HOST = "vendor.test"  # the only host that may be asked
@@ -52,7 +58,40 @@ def _no_metrics(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, json={"status": "success", "data": nothing})
 
 
+def _status_pages(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    return StatusPages(StatusPagesSettings(pages={"cart": f"http://{HOST}/?key={SECRET}"}), transport)
+
+
+def _datadog(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    own = DatadogSettings(site=HOST, api_key=SecretStr(SECRET), app_key=SecretStr(f"{SECRET}-too"))
+    return DatadogMetrics(own, transport)
+
+
+def _cloudwatch(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    class Here(CloudWatchSettings):
+        @property
+        def endpoint(self) -> str:
+            return f"https://monitoring.{HOST}"
+
+    own = Here(region="eu-west-1", access_key_id="AKIAEXAMPLE", secret_access_key=SecretStr(SECRET))
+    resource = CloudResource("AWS/SQS", (("QueueName", "orders"),))
+    return CloudWatchMetrics(own, transport, lambda name: Service(name, metrics=ServiceMetrics(cloudwatch=(resource,))))
+
+
+def _tempo(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    return Tempo(TempoSettings(url=f"http://{HOST}", token=SecretStr(SECRET)), transport)
+
+
+def _jaeger(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    return Jaeger(JaegerSettings(url=f"http://{HOST}", token=SecretStr(SECRET)), transport)
+
+
 SOURCES = (
+    Source("jaeger", _jaeger, _json({"data": [], "total": 0, "errors": None})),
+    Source("tempo", _tempo, _json({"traces": [], "metrics": {"totalBlocks": 1}})),
+    Source("cloudwatch", _cloudwatch, _json({"MetricDataResults": [], "Messages": []})),
+    Source("datadog", _datadog, _json({"from": "1571011200", "metrics": []})),
+    Source("statuspages", _status_pages, _json({"incidents": [], "components": []})),
     Source("loki", _loki, _json({"data": {"resultType": "streams", "result": []}})),
     Source("prometheus", _prometheus, _no_metrics),
 )

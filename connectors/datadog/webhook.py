@@ -13,7 +13,7 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import shows
 from bot.domain.vocabulary import ENVIRONMENT_LABELS, SERVICE_LABELS, environment_of, line, link, service_of, severity_of
 from bot.errors import BadPayload, BadSignature
-from bot.ports import Connector, Delivery, Parsed, WebhookSettings
+from bot.ports import Delivery, Parsed
 
 NAME = "datadog"
 # "[P1] [Re-Triggered on {host:a}] Disk is full": what happened stands before what the monitor is called.
@@ -99,12 +99,3 @@ def _time(node: Node) -> datetime | None:
     """Milliseconds since 1970, which Datadog sends as a text."""
     text = _text(node)
     return Node(int(text) / 1000, node.path).time() if text.isascii() and text.isdecimal() and len(text) <= 15 else None
-
-
-CONNECTOR = Connector(
-    name=NAME,
-    title="Datadog",
-    settings=WebhookSettings,
-    help='TOCSIN_DATADOG_SECRET is shown in the webhook\'s custom headers: {"Authorization": "Bearer …"}',
-    webhook=DatadogWebhook(),
-)

@@ -13,8 +13,8 @@ from urllib.parse import quote
 from bot.domain.alert import Alert
 from bot.domain.payload import Node
 from bot.domain.vocabulary import environment_of, first, line, service_of, severity_of
-from bot.ports import Connector, Ignored
-from bot.sns import Notification, SnsSettings, SnsWebhook
+from bot.ports import Ignored
+from bot.sns import Notification
 
 NAME = "cloudwatch"
 STATE_CHANGE = "CloudWatch Alarm State Change"
@@ -43,7 +43,7 @@ class _Alarm:
     said: str = ""
 
 
-def _events(notification: Notification) -> Iterator[Alert | Ignored]:
+def events(notification: Notification) -> Iterator[Alert | Ignored]:
     message = notification.message.object()
     if (kind := message["detail-type"].text()) and kind != STATE_CHANGE:
         yield Ignored(f"EventBridge: {kind[:80]}")
@@ -141,12 +141,3 @@ def _console(name: str, partition: str, region: str, _account: str) -> str:
     }
     host = hosts.get(partition)
     return f"https://{host}/cloudwatch/home?region={region}#alarmsV2:alarm/{quote(name, safe='')[:500]}" if host else ""
-
-
-CONNECTOR = Connector(
-    name=NAME,
-    title="Amazon CloudWatch",
-    settings=SnsSettings,
-    help='No secret: topics = ["arn:aws:sns:…"] under [connectors.cloudwatch] are the SNS topics that may speak',
-    webhook=SnsWebhook(_events),
-)
