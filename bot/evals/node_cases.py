@@ -162,10 +162,12 @@ def _wide(path: Path, *, missing_is_empty: bool = False) -> tuple[Series, ...]:
         raise BadSettings(f"{path}: expected rows of services, metrics and statistics, then the times.")
     points: list[list[tuple[datetime, float]]] = [[] for _ in rows[0]]
     for number, cells in enumerate(rows[3:], 4):
-        at = _number(cells[0], path, number) if cells and cells[0] and cells[0][0].isdigit() else None
-        for column, cell in enumerate(cells[1:], 1):
-            if at is not None and cell and column < len(points):
-                points[column].append((datetime.fromtimestamp(at, UTC), _number(cell, path, number)))
+        if not cells or not cells[0][:1].isdigit():
+            continue  # the name of the index
+        at = datetime.fromtimestamp(_number(cells[0], path, number), UTC)
+        for column, cell in enumerate(cells[1 : len(points)], 1):
+            if cell:
+                points[column].append((at, _number(cell, path, number)))
     labels: Mapping[str, str]
     found = []
     for column in range(1, len(rows[0])):

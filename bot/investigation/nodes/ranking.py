@@ -1,6 +1,6 @@
 """Whose own the trouble is: each service's rise, less what its callees explain of it, by how much that touches who alerts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,7 +72,7 @@ def _sureness(sight: Sight, measure: Measure, alerting: Sequence[str]) -> float:
 
 
 def _excess(
-    sight: Sight, measure: Measure, graph: ServiceGraph, reach: Iterable[str], alerting: Sequence[str], weight: float
+    sight: Sight, measure: Measure, graph: ServiceGraph, reach: Collection[str], alerting: Sequence[str], weight: float
 ) -> list[Blame]:
     """What each service adds by itself to the rise of whoever alerts, in shares of that."""
     rises = {name: sight.rises[measure][name] for name in reach if name in sight.rises.get(measure, {})}
@@ -87,13 +87,32 @@ def _excess(
         parts = [_per_call(sight, graph, name, y) * rises[y].above for y in graph.callees(name) if y in rises and y != name]
         explained = np.sum(parts, axis=0) if parts else np.zeros(sight.moments)
         left = np.maximum(0.0, rise.above - explained - WOBBLE * rise.wobble)
-        visits = sight.calls.get(name, entries) / entries if entries else 1.0
+        visits = _visits(sight, graph, name, reach, entries)
         loudest = int(np.argmax(rise.above))
-        own.append((name, float(np.dot(left, moments)) * visits, min(float(explained[loudest]), float(rise.above[loudest]))))
+        own.append((name, _with(left, moments) * visits, min(float(explained[loudest]), float(rise.above[loudest]))))
     whole = sum(score for _, score, _ in own)
     if not whole:
         return []
     return [Blame(name, weight * score / whole, rises[name], explained) for name, score, explained in own]
+
+
+def _with(left: np.ndarray, moments: np.ndarray) -> float:
+    """How much of this there was while somebody suffered; less if it was there as well while nobody did.
+
+    The mean over the moments, weighted by how much they hurt, times the cosine of the angle between both courses.
+    """
+    length = float(np.linalg.norm(left) * np.linalg.norm(moments))
+    together = float(np.dot(left, moments))
+    return together * together / length if length else 0.0
+
+
+def _visits(sight: Sight, graph: ServiceGraph, name: str, reach: Collection[str], entries: float) -> float:
+    """How often a call of those who alert comes to a service; calls that come by other ways are left out."""
+    if not entries or name not in sight.calls:
+        return 1.0
+    flows = {c: sight.edge_calls.get((c, name), 0.0) or sight.calls.get(c, 0.0) for c in graph.callers(name)}
+    every, ours = sum(flows.values()), sum(flow for c, flow in flows.items() if c in reach)
+    return sight.calls[name] / entries * (ours / every if ours else 1.0)
 
 
 def _per_call(sight: Sight, graph: ServiceGraph, caller: str, callee: str) -> float:

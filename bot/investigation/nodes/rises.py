@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import isfinite
 
 import numpy as np
 
@@ -66,10 +67,11 @@ def see(
         return Sight(0, {}, {}, {})
     width = _width(during, times[-1] - times[0])
     clock = _Clock(times[0], width, int((times[-1] - times[0]) / width) + 1)
-    before: dict[Name, list[float]] = defaultdict(list)
-    for s in normal:
-        before[_name(s)].extend(v for _, v in s.points if np.isfinite(v))
     groups = _chosen(during, statistic)
+    before: dict[Name, list[float]] = {_name(s): [] for group in groups.values() for s, _ in group}
+    for s in normal:
+        if (known := before.get(_name(s))) is not None:
+            known.extend(v for _, v in s.points if isfinite(v))
     counts = {key: _calls(group, clock) for (key, measure), group in groups.items() if measure is Measure.CALLS}
     usual = {key: _usual_calls(group, before) for (key, measure), group in groups.items() if measure is Measure.CALLS}
     rises: dict[Measure, dict[str, list[tuple[Rise, float]]]] = defaultdict(lambda: defaultdict(list))
@@ -94,7 +96,7 @@ class _Clock:
         """The mean value of a series at each moment, nan where it has none."""
         sums, counts = np.zeros(self.moments), np.zeros(self.moments)
         for t, v in s.points:
-            if np.isfinite(v):
+            if isfinite(v):
                 at = int((t - self.start) / self.width)
                 sums[at] += v * scale
                 counts[at] += 1
@@ -128,7 +130,7 @@ def _chosen(during: Sequence[Series], statistic: str) -> dict[tuple[Key, Measure
     counted: dict[Measure, Counter[str]] = defaultdict(Counter)
     most: dict[str, float] = {}
     for s in during:
-        most[s.metric] = max([most.get(s.metric, 0.0), *(v for _, v in s.points if np.isfinite(v))])
+        most[s.metric] = max([most.get(s.metric, 0.0), *(v for _, v in s.points if isfinite(v))])
     for s in during:
         m = meaning(s, most[s.metric])
         if m is not None and s.points:
@@ -203,6 +205,8 @@ def _joined(found: Sequence[tuple[Rise, float]]) -> Rise:
         return own[0]
     whole = sum(calls for _, calls in seen)
     above = np.sum([rise.above * calls for rise, calls in seen], axis=0) / whole
+    agree = np.sum([(rise.above >= above) * calls for rise, calls in seen], axis=0) / whole
+    above = above * agree  # what only some callers see is rather theirs
     loudest = max(seen, key=lambda one: float(np.max(one[0].above)))[0]
     outer = replace(loudest, above=above, wobble=sum(rise.wobble * calls for rise, calls in seen) / whole)
     return max([*own, outer], key=lambda r: float(np.max(r.above)))
