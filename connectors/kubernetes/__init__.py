@@ -14,7 +14,8 @@ from bot.domain.payload import Node, read_json
 from bot.domain.vocabulary import environment_of, first, line
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, Watcher
-from connectors.kubernetes.watch import ID, KubernetesSettings, KubernetesWatcher
+from connectors.kubernetes.api import KubernetesSettings
+from connectors.kubernetes.watch import ID, KubernetesWatcher
 
 NAME = "kubernetes"
 PHASES = {"running": ChangeStatus.RUNNING, "succeeded": ChangeStatus.SUCCEEDED, "failed": ChangeStatus.FAILED}

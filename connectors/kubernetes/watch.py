@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bot.domain.payload import Node
-from bot.errors import BadPayload
+from bot.errors import BadPayload, BadSettings
 from bot.ports import Delivery
+from connectors.kubernetes.api import Gone, KubernetesSettings, ask, connect, read
 from connectors.kubernetes.objects import WORKLOADS, Object, rollout, time_of, warning, why_it_ended
 
 if TYPE_CHECKING:
@@ -33,26 +32,6 @@ LOOK = 15.0  # seconds between looks for warnings that stopped
 OLD = timedelta(hours=24)  # a rollout that ended longer ago is no news when the watch begins
 MOST_LINE = 8_000_000  # bytes of one object
 Told = Callable[[Delivery], Awaitable[None]]
-
-
-class Gone(Exception):
-    """The server does not know this resourceVersion any more (410): everything is listed anew."""
-
-
-class KubernetesSettings(BaseModel):
-    """How the API server is reached: by `url` and `token`, by a `kubeconfig` file, else as the pod that this runs in."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: str = Field("", pattern=r"^(https?://[^\s@]+)?$")
-    token: SecretStr | None = None
-    ca_file: Path | None = None
-    kubeconfig: Path | None = None
-    context: str = ""
-    namespaces: tuple[str, ...] = ()  # none: all
-    environment: str = ""  # of the whole cluster; a workload's label says otherwise
-    ignore_reasons: tuple[str, ...] = ("DNSConfigForming", "FailedToUpdateEndpoint", "FailedToUpdateEndpointSlices")
-    quiet_minutes: float = Field(10, gt=0)
 
 
 @dataclass(slots=True)
@@ -74,8 +53,8 @@ class KubernetesWatcher:
         async with AsyncExitStack() as end:
             api = await self._connected(end)
             streams = [
-                (kind, f"/apis/apps/v1{place}/{plural}") for place in self._places() for kind, plural in WORKLOADS.items()
-            ] + [("Event", f"/api/v1{place}/events") for place in self._places()]
+                (kind, f"/apis/apps/v1{place}/{plural}") for place in self.settings.places for kind, plural in WORKLOADS.items()
+            ] + [("Event", f"/api/v1{place}/events") for place in self.settings.places]
             async with asyncio.TaskGroup() as group:
                 for kind, path in streams:
                     group.create_task(self._follow(api, kind, path, told))
@@ -85,35 +64,19 @@ class KubernetesWatcher:
         """The first reason of those there are."""
         return next(iter(self._away.values()), "")
 
-    def _places(self) -> list[str]:
-        return [f"/namespaces/{name}" for name in self.settings.namespaces] or [""]
-
     async def _connected(self, end: AsyncExitStack) -> "ApiClient":
         """The official client, once its configuration can be read."""
-        from kubernetes.aio import client, config  # slow to import: only who watches pays for it
-
         pause = self.first_pause
         while True:
-            own = client.Configuration()
             try:
-                if self.settings.url:
-                    own.host = self.settings.url.rstrip("/")
-                    own.ssl_ca_cert = str(self.settings.ca_file) if self.settings.ca_file else None
-                    if self.settings.token:
-                        own.api_key["BearerToken"] = f"Bearer {self.settings.token.get_secret_value()}"
-                elif self.settings.kubeconfig:
-                    await config.load_kube_config(  # type: ignore[no-untyped-call]  # as below
-                        str(self.settings.kubeconfig), self.settings.context or None, client_configuration=own
-                    )
-                else:
-                    config.load_incluster_config(own)  # type: ignore[no-untyped-call]  # the client has no types here
+                api = await connect(self.settings)
                 break
-            except (config.ConfigException, OSError) as error:
-                self._lost("configuration", f"no way to reach the API server: {str(error)[:200]}")
+            except BadSettings as error:
+                self._lost("configuration", str(error))
                 await asyncio.sleep(pause)
                 pause = min(LONGEST_PAUSE, 2 * pause)
         self._found("configuration")
-        return await end.enter_async_context(client.ApiClient(own))
+        return await end.enter_async_context(api)
 
     async def _follow(self, api: "ApiClient", kind: str, path: str, told: Told) -> None:
         """One kind in one place: list, then watch from there; resume after a break, list again after 410."""
@@ -142,7 +105,7 @@ class KubernetesWatcher:
         more = ""
         while True:
             query = {"limit": str(PAGE)} | _selector(kind) | ({"continue": more} if more else {})
-            page = await self._read(api, path, query)
+            page = await read(api, path, query)
             for item in page["items"].optional_items():
                 if isinstance(item.value, dict):
                     await self._seen(api, kind, "LISTED", item.value, told)
@@ -150,41 +113,13 @@ class KubernetesWatcher:
             if not more:
                 return page["metadata"]["resourceVersion"].needed()
 
-    async def _read(self, api: "ApiClient", path: str, query: Mapping[str, str]) -> Node:
-        async with asyncio.timeout(60):
-            answer = await self._ask(api, path, query, 60)
-            try:
-                return Node(json.loads(await answer.content.read())).object()
-            except (ValueError, RecursionError):
-                raise BadPayload(f"{path}: the API server's answer is not JSON") from None
-            finally:
-                answer.release()
-
-    async def _ask(self, api: "ApiClient", path: str, query: Mapping[str, str], seconds: float) -> aiohttp.ClientResponse:
-        request = await api.param_serialize(
-            "GET",
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": "application/json"},
-            auth_settings=["BearerToken"],
-        )
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=10)
-        answer: aiohttp.ClientResponse = (await api.call_api(*request, _request_timeout=timeout)).response
-        if answer.status == 200:
-            return answer
-        answer.release()
-        if answer.status == 410:
-            raise Gone
-        hint = " (its service account may not list and watch this)" if answer.status in (401, 403) else ""
-        raise BadPayload(f"{path}: the API server answered {answer.status}{hint}")
-
     @asynccontextmanager
     async def _changes(
         self, api: "ApiClient", path: str, version: str, selector: dict[str, str]
     ) -> AsyncIterator[AsyncIterator[tuple[str, Object]]]:
         """The lines of one watch, until the server ends it."""
         query = {"watch": "true", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
-        answer = await self._ask(api, path, query | selector, WATCH_SECONDS + 30)
+        answer = await ask(api, path, query | selector, WATCH_SECONDS + 30)
         try:
             yield _events(answer)
         finally:
@@ -234,7 +169,7 @@ class KubernetesWatcher:
         found["labels"] = dict(self._labels.get((namespace, found["owner"]), {}))
         if found["kind"] == "Pod" and Node(namespace).text() and "/" not in f"{namespace}{name}":
             try:
-                pod = await self._read(api, f"/api/v1/namespaces/{namespace}/pods/{name}", {})
+                pod = await read(api, f"/api/v1/namespaces/{namespace}/pods/{name}", {})
             except (aiohttp.ClientError, TimeoutError, OSError, BadPayload, Gone):
                 return  # it is gone, or we may not look: its workload has to do
             found["labels"] |= pod["metadata"]["labels"].texts()

@@ -19,7 +19,8 @@ from bot.intake.watching import Watching
 from bot.ports import Delivery, Event
 from bot.storage.database import SqlDatabase
 from connectors.kubernetes import CONNECTOR, KubernetesSightings
-from connectors.kubernetes.watch import KubernetesSettings, KubernetesWatcher
+from connectors.kubernetes.api import KubernetesSettings
+from connectors.kubernetes.watch import KubernetesWatcher
 from tests.connectors.cluster import Cluster, Object
 from tests.desk import a_desk
 from tests.fakes import FakeClock
