@@ -13,13 +13,13 @@ from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
 from bot.domain.vocabulary import environment_of, first, line
 from bot.errors import BadPayload, BadSignature
-from bot.ports import Connector, Delivery, Ignored, Parsed, Watcher
+from bot.ports import Connector, Delivery, EvidenceSource, Ignored, Parsed, Watcher
 from connectors.kubernetes.api import KubernetesSettings
+from connectors.kubernetes.evidence import SERVICE, KubernetesEvidence
 from connectors.kubernetes.watch import ID, KubernetesWatcher
 
 NAME = "kubernetes"
 PHASES = {"running": ChangeStatus.RUNNING, "succeeded": ChangeStatus.SUCCEEDED, "failed": ChangeStatus.FAILED}
-SERVICE = ("app.kubernetes.io/name", "app", "k8s-app", "app.kubernetes.io/instance")
 
 
 class KubernetesSightings:
@@ -100,6 +100,10 @@ def _alert(told: Node, environment: str, delivery: Delivery) -> Alert:
     )
 
 
+def _evidence(settings: BaseModel) -> EvidenceSource | None:
+    return KubernetesEvidence(settings) if isinstance(settings, KubernetesSettings) else None
+
+
 def _watcher(settings: BaseModel) -> Watcher | None:
     return KubernetesWatcher(NAME, settings) if isinstance(settings, KubernetesSettings) else None
 
@@ -111,4 +115,5 @@ CONNECTOR = Connector(
     help="no secret within the cluster: a service account that may list and watch; else kubeconfig, or url and token",
     webhook=KubernetesSightings(),
     watcher=_watcher,
+    evidence=_evidence,
 )
