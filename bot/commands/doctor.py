@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from bot.commands import Commands, journal_care, runs, sources
 from bot.commands import examination as judge
 from bot.commands.examination import Finding
+from bot.domain.telemetry import Window
 from bot.errors import BotError
 
 if TYPE_CHECKING:
     from bot.domain.service import Catalogue
-    from bot.ports import Transaction
+    from bot.ports import EvidenceSource, Transaction
     from bot.settings import Settings
     from bot.storage.database import SqlDatabase
     from bot.wiring import Vendors
@@ -57,6 +58,8 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
         return
     for finding in _rules(catalogue.current, len(policies.current.rules), able):
         yield finding
+    async for finding in _evidence(catalogue.current, able):
+        yield finding
     for text in without_credentials(routing.current, able.pagers, able.schedules):
         yield Finding("routing", False, f"routing.yaml: {text}")
     for finding in _records(settings, catalogue.current, able):
@@ -79,13 +82,35 @@ def _rules(catalogue: "Catalogue", rule_count: int, able: "Vendors") -> Iterator
     yield Finding(
         "policies", rule_count > 0, f"{rule_count} rules" if rule_count else "no rule: every deploy and rollback is refused"
     )
-    missing = "no [connectors.prometheus] or [connectors.loki]: causes are named from alerts, changes and diffs alone"
-    yield Finding("evidence", bool(able.evidence), f"{len(able.evidence)} sources" if able.evidence else missing)
+    if not able.evidence:
+        missing = "no [connectors.prometheus] or [connectors.loki]: causes are named from alerts, changes and diffs alone"
+        yield Finding("evidence", False, missing)
     yield Finding(
         "diffs",
         bool(able.changes),
         "diffs are read" if able.changes else "no [connectors.git]: changes are judged without their diff",
     )
+
+
+async def _evidence(catalogue: "Catalogue", able: "Vendors") -> AsyncIterator[Finding]:
+    """Each source of evidence is asked about some services, as an investigation would."""
+    from bot.wiring import utc_now  # slow, as above
+    from bot.wiring.vendors import described
+
+    asked = judge.to_ask(catalogue)
+    window = Window(utc_now() - judge.LATELY, utc_now())
+    sources = described(able.evidence, lambda: catalogue)
+    for finding in await asyncio.gather(*(_tried(source, asked, window) for source in sources)):
+        yield finding
+
+
+async def _tried(source: "EvidenceSource", asked: tuple[str, ...], window: Window) -> Finding:
+    name = str(getattr(source, "name", type(source).__name__))
+    try:
+        readings = await asyncio.wait_for(source.read(asked, window), judge.PATIENCE)
+    except TimeoutError:
+        return Finding("evidence", False, f"{name} did not answer within {judge.PATIENCE:g} s")
+    return judge.of_evidence(name, asked, readings)
 
 
 def _records(settings: "Settings", catalogue: "Catalogue", able: "Vendors") -> Iterator[Finding]:

@@ -7,11 +7,14 @@ from types import MappingProxyType
 
 from bot.domain.conversation import Abilities
 from bot.domain.service import Catalogue
+from bot.domain.telemetry import Readings, SourceStatus
 from bot.slack.examine import FEATURES, Identity
 
 NAMED = 5  # services that a finding names; the rest are counted
 SEEN = timedelta(days=30)
 QUIET = timedelta(days=7)
+LATELY = timedelta(minutes=15)  # of which sources of evidence are asked
+PATIENCE = 10.0  # seconds that each of them has
 KINDS = {"xoxb-": "a bot token", "xoxp-": "a user's token", "xapp-": "an app-level token", "xoxe": "a rotating token"}
 
 
@@ -22,6 +25,37 @@ class Finding:
     subject: str
     ok: bool
     text: str
+
+
+def to_ask(catalogue: Catalogue) -> tuple[str, ...]:
+    """Some services of the catalogue, ours and outside ones, that a source of evidence is tried with."""
+    ours = [s.name for s in catalogue.services.values() if not s.external][:NAMED]
+    return (*ours, *[s.name for s in catalogue.services.values() if s.external][:NAMED])
+
+
+def of_evidence(name: str, asked: Collection[str], readings: Collection[Readings]) -> Finding:
+    """A source of evidence can be asked; whether it knew something is told too."""
+    bad = next((r for r in readings if r.status is SourceStatus.FAILED), None)
+    if bad is not None:
+        return Finding("evidence", False, f"{name} cannot be asked: {bad.reason} Asked: {bad.query[:120]}")
+    if not asked:
+        return Finding("evidence", True, f"{name} is set up; without a service in services.yaml there is nothing to ask it")
+    knew = [r for r in readings if r.status is SourceStatus.OK]
+    minutes = int(LATELY.total_seconds() // 60)
+    if not knew:
+        why = next((r.reason for r in readings if r.reason), "no data")
+        return Finding("evidence", True, f"{name} answers, with nothing of {_few(asked)} in the last {minutes} minutes: {why}")
+    found = {"series": 0, "log lines": 0, "spans": 0, "edges": 0, "happenings": 0}
+    for r in knew:
+        sizes = (r.series, r.logs, r.spans, r.edges, r.happenings)
+        found = {what: n + len(more) for (what, n), more in zip(found.items(), sizes, strict=True)}
+    told = ", ".join(f"{n} {what}" for what, n in found.items() if n)
+    return Finding("evidence", True, f"{name} answers: {told or 'data'} of {_few(asked)} in the last {minutes} minutes")
+
+
+def _few(names: Collection[str]) -> str:
+    shown = ", ".join(list(names)[:NAMED])
+    return shown if len(names) <= NAMED else f"{shown} and {len(names) - NAMED} more"
 
 
 def kind_of(token: str) -> str:

@@ -13,6 +13,7 @@ from bot.settings import load
 from bot.storage.database import SqlDatabase, sql
 from bot.storage.ledger import lines
 from bot.wiring import Stores
+from tests.connectors.vendor import a_vendor
 from tests.e2e.house import SECRET, write_configuration
 from tests.fakes import NOON, a_change, an_alert
 
@@ -116,3 +117,18 @@ def test_what_came_and_what_never_came_is_told(folder: Path, capsys: pytest.Capt
     assert "NO  deployments    no deployment events in 30 days for 1 of 2 services (checkout)" in said
     assert "NO  alerts         no alerts in 30 days for 1 of 2 services (checkout)" in said
     assert "ok  work           nothing was given up" in said
+
+
+def test_each_source_of_evidence_is_asked_and_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with a_vendor() as vendor:
+        vendor.says("GET /loki/api/v1/query_range", {"message": "no"}, status=403)
+        with (folder / "tocsin.toml").open("a") as file:
+            file.write(f'\n[connectors.loki]\nurl = "{vendor.url}"\ntoken = "s3cret-of-it"\n')
+            file.write('[connectors.prometheus]\nurl = "http://127.0.0.1:1"\n')
+        main(["--config", str(folder), "doctor"])
+        assert vendor.asked
+    said = capsys.readouterr().out
+    rows = [line for line in said.splitlines() if line[4:18].strip() == "evidence"]
+    assert any(row.startswith("NO") and "loki cannot be asked" in row and "403" in row for row in rows), rows
+    assert any(row.startswith("NO") and "prometheus cannot be asked" in row and "cannot be reached" in row for row in rows), rows
+    assert "s3cret-of-it" not in said

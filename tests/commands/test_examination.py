@@ -7,6 +7,7 @@ import pytest
 from bot.commands import examination as judge
 from bot.domain.conversation import Abilities
 from bot.domain.service import Catalogue, Service
+from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.slack.examine import FEATURES, Identity
 from tests.fakes import NOON
 
@@ -99,3 +100,23 @@ def test_a_model_that_can_do_nothing_did_not_answer() -> None:
     assert not judge.of_abilities("openai:x", Abilities()).ok
     able = judge.of_abilities("openai:x", Abilities(tools=True, json_schema=True, context=128000, small=False))
     assert (able.ok, "tools, JSON schema, 128000 tokens, investigates with tools" in able.text) == (True, True)
+
+
+def test_a_source_of_evidence_that_fails_needs_attention_and_one_that_knows_nothing_is_told() -> None:
+    def reading(status: SourceStatus, reason: str = "", series: tuple[Series, ...] = ()) -> Readings:
+        return Readings("prometheus", "up", Window(NOON, NOON), status, reason, series=series)
+
+    asked = ("cart", "pay")
+    good = reading(SourceStatus.OK, series=(Series("cart", "x", ()),))
+    bad = judge.of_evidence("prometheus", asked, (good, reading(SourceStatus.FAILED, "Prometheus answered 503.")))
+    assert (bad.ok, "503" in bad.text, "Asked: up" in bad.text) == (False, True, True)
+    found = judge.of_evidence("prometheus", asked, (good, good))
+    assert (found.ok, found.text) == (True, "prometheus answers: 2 series of cart, pay in the last 15 minutes")
+    nothing = judge.of_evidence("prometheus", asked, (reading(SourceStatus.NO_DATA, "no series match"),))
+    assert (nothing.ok, "with nothing of cart, pay" in nothing.text, "no series match" in nothing.text) == (True, True, True)
+    assert judge.of_evidence("prometheus", (), ()).ok
+
+
+def test_ours_and_outside_services_are_tried() -> None:
+    many = {f"s{n}": Service(f"s{n}") for n in range(9)} | {"out": Service("out", external=True)}
+    assert judge.to_ask(Catalogue(many)) == ("s0", "s1", "s2", "s3", "s4", "out")
