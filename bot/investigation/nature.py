@@ -61,10 +61,11 @@ def moved_share(text: Text) -> float:
 
 
 def removed_share(text: Text) -> float:
-    """The share of removed tokens that came back nowhere in the change."""
+    """The share of removed tokens that came back nowhere in the change; 0 where as much came in their place."""
     old = {t for h in text.hunks for line in h.removed for t in _TOKEN.findall(code(line))}
     new = {t for h in text.hunks for s, line in h.lines if s != "-" for t in _TOKEN.findall(code(line))}
-    return len(old - new) / len(old) if old else 0.0
+    come = {t for h in text.hunks for line in h.added for t in _TOKEN.findall(code(line))} - old
+    return len(old - new) / len(old) if old and len(come) <= len(old - new) / 2 else 0.0
 
 
 def _same_code(hunk: Hunk) -> bool:

@@ -5,6 +5,7 @@ and does not wait for a date. Each finding yields to a change that explains the 
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -19,13 +20,15 @@ from bot.investigation.operational import INSIDE, OWN_CRASH, Finding
 from bot.investigation.picture import Picture
 from bot.investigation.rank import Scored
 from bot.investigation.subjects import Subject, subjects
-from bot.investigation.symptoms import TELEMETRY_KINDS, Sign
+from bot.investigation.symptoms import TELEMETRY_KINDS
 from bot.investigation.wording import capital, clock, listed, name_of, plain
 from bot.signals.direction import bag, counts_traffic, words
+from bot.signals.templates import NEGATIVE_LEVELS
 
 TOGETHER = timedelta(seconds=60)  # what begins this close together began at one moment (or within two samples, if more)
 UNRELATED = 3  # services that fail by themselves at one moment
 STRAIGHT = 0.99  # the share of a series' movement that a straight line explains
+LONGEST = 2000  # characters of a line that are read for dates
 STEPS = 8  # samples that a countdown has at least
 FAR = 3.0  # a knob turned by this factor is turned far
 AROUND = 40  # characters around a moment that say what it is
@@ -49,16 +52,16 @@ def outside(case: Case, picture: Picture, exhibits: Exhibits, suspects: Sequence
 def appointed(case: Case, picture: Picture, exhibits: Exhibits, suspects: Sequence[Scored]) -> Finding | None:
     """It began at a moment that was set before: errors name that very moment as an end, or something counted down to it."""
     near = max(2 * picture.step, TOGETHER)
-    said = [s for s in picture.signs if any(abs(m - picture.onset) <= near and not _just_now(m, s) for m in ends(s.raw))]
+    when = _appointed(case, picture, near)
+    said = [s for s in picture.signs if when and when in ends(s.raw) and s.what in TELEMETRY_KINDS]
     run_out = next((s for s in case.series if (at := _reaches_zero(s, suspects)) and abs(at - picture.onset) <= near), None)
-    heard = [s for s in said if s.what in TELEMETRY_KINDS]
-    if run_out is None and len(heard) < 2:
+    if run_out is None and not said:
         return None
     cites = [s.cite(exhibits) for s in said[:3]]
     if run_out is not None:
         text = f"{run_out.service}: {run_out.metric} counted down to zero"
         cites.append(exhibits.cite(EvidenceKind.METRIC, text, "metrics", at=picture.onset, service=run_out.service))
-    where = run_out.service if run_out else heard[0].service
+    where = run_out.service if run_out else said[0].service
     what = f"{name_of(run_out.metric)} of {where} ran out" if run_out else f"the errors of {where} name that moment as an end"
     text = f"It began at {clock(picture.onset, picture.step)} as if appointed: {what}; no change fits"
     return Finding("outside", Fact(text, 4.0, tuple(dict.fromkeys(cites)), "outside"), Remedy.INVESTIGATE, 0.7, where, False)
@@ -78,9 +81,18 @@ def ends(text: str) -> list[datetime]:
     return found
 
 
-def _just_now(moment: datetime, sign: Sign) -> bool:
-    """The moment is merely when the line was written."""
-    return sign.at is not None and abs(moment - sign.at) < timedelta(seconds=1)
+def _appointed(case: Case, picture: Picture, near: timedelta) -> datetime | None:
+    """The moment about the onset that lines name as an end, again and again; not merely the time at which each was written."""
+    told: Counter[datetime] = Counter()
+    for line in case.logs:
+        if line.level in NEGATIVE_LEVELS and line.at >= picture.onset - picture.step:
+            spoken = ends(" ".join((line.text, *line.fields.values())[:20])[:LONGEST])
+            told.update({m for m in spoken if abs(m - line.at) >= timedelta(seconds=1)})
+    for sign in picture.signs:
+        if sign.at is None or sign.what is EvidenceKind.EVENT:
+            told.update(set(ends(sign.raw)))
+    fitting = [(times, m) for m, times in told.items() if times >= 2 and abs(m - picture.onset) <= near]
+    return max(fitting)[1] if fitting else None
 
 
 def _reaches_zero(series: Series, suspects: Sequence[Scored]) -> datetime | None:
@@ -145,7 +157,7 @@ def _covers(suspect: Scored, own: Sequence[str], case: Case, picture: Picture) -
 def pointed(case: Case, picture: Picture, exhibits: Exhibits, suspects: Sequence[Scored]) -> Finding | None:
     """All errors of the service that failed first name one thing that nobody changed, and what goes well does not."""
     for subject in subjects(case, picture, picture.first):
-        if _touched(subject, suspects) or (subject.place and _fresh(suspects, picture)):
+        if _touched(subject, suspects) or (subject.machine and _fresh(suspects, picture)):
             continue
         if subject.host and (_ours(subject, case, picture) or not _fails_itself(subject, picture) or _turned(subject, suspects)):
             continue

@@ -9,7 +9,7 @@ from functools import lru_cache
 from bot.investigation.shipments import Shipment
 from bot.signals.direction import bag, words
 
-_COMMON = bag(
+COMMON = bag(
     "error errors return func self this context string const void await async import from with time data value values result "
     "request response null none true false class type struct public private static else case default print service services "
     "server client handler call calls code http https name path json list dict array float double bool byte count total "
@@ -37,7 +37,7 @@ def words_of(shipment: Shipment) -> dict[str, float]:
         found.update(dict.fromkeys(tokens(shipment.title), 1.0 if shipment.commit is None else 0.5))
     for file in shipment.text.files:
         for w in words(file.rsplit("/", 1)[-1].rsplit(".", 1)[0]):
-            if len(w) > 3 and w not in _COMMON:
+            if len(w) > 3 and w not in COMMON:
                 found.setdefault(w, 0.4)
     return found
 
@@ -47,7 +47,7 @@ def tokens(text: str) -> frozenset[str]:
     """Identifiers as a whole and their parts, long enough to mean something."""
     found: set[str] = set()
     for name in re.findall(r"[A-Za-z][\w]*", text):
-        parts = [w for w in words(name) if len(w) > 3 and w not in _COMMON]
+        parts = [w for w in words(name) if len(w) > 3 and w not in COMMON]
         found.update(p.rstrip("s") if len(p) > 4 else p for p in parts)
         if "_" in name and len(name) > 8:
             found.add(name.lower())

@@ -17,7 +17,7 @@ from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, known, shared, shipments
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.symptoms import Sign
-from bot.investigation.timing import growing_since, not_started
+from bot.investigation.timing import growing_since, movers, not_started, switched
 from bot.investigation.undoing import puts_back, taken_back
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
@@ -49,7 +49,8 @@ def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collectio
     """Every shipment as a scored candidate: suspects best first, then those ruled out, newest first."""
     every = shipments(case, picture)
     rare = rarity(every)
-    scored = [_judge(s, case, picture, rare, exhibits, without) for s in every]
+    rivals = movers(every)
+    scored = [_judge(s, case, picture, rare, rivals, exhibits, without) for s in every]
     suspects = [s for s in scored if not s.candidate.ruled_out]
     out = [s for s in scored if s.candidate.ruled_out]
     suspects.sort(key=lambda s: (-s.candidate.score, -(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
@@ -62,6 +63,7 @@ def _judge(
     case: Case,
     picture: Picture,
     rare: Mapping[str, float],
+    rivals: Sequence[Shipment],
     exhibits: Exhibits,
     without: Collection[str],
 ) -> Scored:
@@ -78,8 +80,9 @@ def _judge(
     heard += stepped(shipment, picture, exhibits, facts)
     heard += lengthened(shipment, picture, exhibits, facts)
     heard += names_edit(shipment, picture, rare, exhibits, facts)
-    heard += not_started(shipment, picture, exhibits, facts)
-    heard += growing_since(shipment, picture, exhibits, facts)
+    heard += not_started(shipment, picture, rivals, exhibits, facts)
+    heard += switched(shipment, picture, exhibits, facts)
+    heard += growing_since(shipment, picture, rivals, exhibits, facts)
     _place(shipment, picture, facts)
     heard += _shape(shipment, facts)
     _timing(shipment, picture, exhibits, facts)

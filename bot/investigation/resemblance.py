@@ -1,13 +1,13 @@
 """Where telemetry repeats a change word for word: a quoted name, a new value, a line in a stack trace, a metric's step."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from bot.domain.evidence import EvidenceKind, Fact
-from bot.investigation.diff import Edit, Hunk, code, number
+from bot.investigation.diff import Edit, Hunk, code, is_pin, number
 from bot.investigation.exhibits import Exhibits
-from bot.investigation.overlap import spelled, tokens
+from bot.investigation.overlap import COMMON, spelled, tokens
 from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
@@ -16,6 +16,11 @@ from bot.investigation.wording import clock, figure, name_of, plain
 from bot.signals.direction import bag, label_suffix, words
 from bot.signals.onset import Deviation
 
+_TEXT = re.compile(r"[\"'`]([^\"'`\s]{5,80})[\"'`]")
+_BARE = re.compile(r"^-?\s*[\w.-]+:\s+([^\s\"'{\[]{5,80})$")
+_NAMES = re.compile(
+    r"(?=.*[A-Za-z]{2})(?=.*[A-Za-z0-9][._/:@-][A-Za-z0-9]|/[A-Za-z]{4}|[A-Z]{2,}_)(?!https?://[^/]*/?$)[\w./:@{}-]+"
+)
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 _TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
 _FUNCTION = re.compile(
@@ -28,6 +33,7 @@ _SAID_UNITS = bag(
 _UNITS = {"ms": 1e-3, "millis": 1e-3, "milliseconds": 1e-3, "s": 1.0, "sec": 1.0, "secs": 1.0, "seconds": 1.0}
 _BOUNDS = bag("timeout timeouts deadline ttl cache expiry expires max limit interval period every retry backoff")
 _TAKES = bag("latency duration elapsed")
+QUOTES = "\"'`"
 LATE = timedelta(minutes=1)  # a deployment may be reported this long after it began to serve
 RARE = 0.6  # a word of few changes
 ABOUT = 1.5  # quantiles of a histogram are this coarse, either way
@@ -40,10 +46,32 @@ def verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: li
     for sign in picture.signs:
         said = {q for q in _QUOTED.findall(sign.raw) if sign.what in TELEMETRY}
         for name in sorted(said & (old ^ new)):
-            verb = "brought" if name in new else "took away"
-            facts.append(Fact(f"{verb} {name}, which the errors name", 2.0, (sign.cite(exhibits),), "verbatim"))
-            return 2.0
+            return _verbatim(name, name in new, sign, exhibits, facts)
+    usual = " ".join(g.text for g in picture.growths if g.before)
+    come = _literals(t for h in shipment.text.hunks for t in h.added)
+    gone = _literals(t for h in shipment.text.hunks for t in h.removed)
+    for name in sorted(come ^ gone, key=lambda n: (-len(n), n)):
+        whole = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+        naming = [s for s in picture.signs if s.what in TELEMETRY and whole.search(s.raw)]
+        if naming and not whole.search(usual) and name not in picture.affected:
+            return _verbatim(name, name in come, naming[0], exhibits, facts)
     return 0.0
+
+
+def _verbatim(name: str, come: bool, sign: Sign, exhibits: Exhibits, facts: list[Fact]) -> float:
+    text = f"{'brought' if come else 'took away'} {plain(name, 60)}, which the errors name"
+    facts.append(Fact(text, 2.0, (sign.cite(exhibits),), "verbatim"))
+    return 2.0
+
+
+def _literals(lines: Iterable[str]) -> set[str]:
+    """The texts and bare values in some lines that name one thing: an address, a path, a tag, a table, an event."""
+    found: set[str] = set()
+    for line in lines:
+        found.update(m for m in _TEXT.findall(code(line)) if _NAMES.fullmatch(m))
+        if (bare := _BARE.match(code(line))) and _NAMES.fullmatch(bare[1]):
+            found.add(bare[1])
+    return found
 
 
 def names_edit(shipment: Shipment, picture: Picture, rare: Mapping[str, float], exhibits: Exhibits, facts: list[Fact]) -> float:
@@ -63,16 +91,26 @@ def names_edit(shipment: Shipment, picture: Picture, rare: Mapping[str, float], 
 def value_said(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:
     """Points if new errors say the new value of an edit with its unit: "took longer than 90 ms", "wait for 1 workers"."""
     for edit in shipment.text.edits:
-        unit = words(edit.key)[-1:] if number(edit.new) is not None else ()
-        if not unit or unit[0] not in _SAID_UNITS:
-            continue
-        said = re.compile(rf"(?<![\w.]){re.escape(edit.new)} ?{unit[0]}\b", re.IGNORECASE)
-        for sign in picture.signs:
-            if sign.what is EvidenceKind.LOG and said.search(sign.raw):
-                text = f"{edit.text} · the errors say {edit.new} {unit[0]}"
+        said = _spoken(edit)
+        for sign in picture.signs if said else ():
+            if sign.what in (EvidenceKind.LOG, EvidenceKind.TRACE, EvidenceKind.EVENT) and said and said.search(sign.raw):
+                text = f"{edit.text} · the errors say {plain(edit.new.strip(QUOTES), 40)}"
                 facts.append(Fact(text, 2.0, (cite_diff(shipment, edit.text, exhibits), sign.cite(exhibits)), "value_said"))
                 return 2.0
     return 0.0
+
+
+def _spoken(edit: Edit) -> re.Pattern[str] | None:
+    """How errors would say the new number of an edit: with its unit, or beside a word of its name ("limit of 50")."""
+    new, named = edit.new.strip(QUOTES), words(edit.key)
+    if number(new) is None or is_pin(edit) or not named:
+        return None
+    figures = rf"(?<![\w.-]){re.escape(new)}"
+    ways = [rf"{figures} ?{named[-1]}\b"] if named[-1] in _SAID_UNITS else []
+    telling = [re.escape(w.rstrip("s")) for w in named if len(w) > 3 and w not in COMMON]
+    if telling and re.search(r"[1-9]\d|\d[A-Za-z]", new):  # a single digit says little
+        ways.append(rf"(?:{'|'.join(telling)})\w*[^\w\n]{{1,3}}(?:\w+[^\w\n]{{1,3}}){{0,2}}{figures}(?![\w.]*\d)")
+    return re.compile("|".join(ways), re.IGNORECASE) if ways else None
 
 
 def in_stack_trace(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> float:

@@ -26,7 +26,8 @@ _FILE = re.compile(
 )
 _PACKAGE = re.compile(r"^(?:java|javax|org|com|io|net|github|golang|google|sqlalchemy|runtime)\.")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d|^\d\d:\d\d|^\d+(?:\.\d+)?(?:ns|us|ms|s|m|h|%|[kKMGT]i?B?)?$")
-_PLACES = bag("pod node host instance machine zone az region rack partition shard replica broker hostname nodename")
+_MACHINES = bag("pod node host instance machine zone az region rack replica broker hostname nodename container")
+_PLACES = _MACHINES | bag("partition shard tenant customer bucket")
 _OURS = bag("version build release commit sha image revision trace span parent thread pid timestamp time ts id_token line")
 
 
@@ -41,6 +42,11 @@ class Subject:
     service: str
     first: datetime
     place: bool = False
+
+    @property
+    def machine(self) -> bool:
+        """It is where our code runs: a rollout reaches one of these first."""
+        return bool(set(words(self.key)) & _MACHINES)
 
     @property
     def host(self) -> bool:
