@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.domain.telemetry import LogLine, Window
+from bot.errors import BotError
 
 LONGEST = 4000  # characters of one line that are kept
 MOST_FIELDS = 20  # of one line, besides its text
@@ -66,20 +67,21 @@ class RawLine:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Lines of one kind out of a window, in order: all, or the first and last `limit` of `total`; None if nobody counts them.
+    """Lines of one kind out of a window, and how many of them there are in all, `counted` by the source or guessed.
 
-    `what` says which lines these are, "" for all kinds.
+    `what` says which lines these are ("others", "" for all kinds), `how` which of them are here if not all ("first 10").
     """
 
     what: str
     lines: Sequence[RawLine]
-    total: float | None
-    limit: int
+    total: float
+    how: str
+    counted: bool = True
 
     @property
     def whole(self) -> bool:
         """No line of this kind is missing."""
-        return self.total is not None and self.total <= len(self.lines)
+        return self.counted and self.total <= len(self.lines)
 
 
 def read_lines(raw: Iterable[RawLine]) -> tuple[LogLine, ...]:
@@ -93,10 +95,10 @@ def read_lines(raw: Iterable[RawLine]) -> tuple[LogLine, ...]:
 
 def read_line(raw: RawLine) -> LogLine:
     """What one line says: the message and the error that it names, its level in our words, its trace."""
-    fields = raw.fields if raw.fields is not None else fields_of(raw.text)
+    fields = _unwrapped(raw.fields if raw.fields is not None else fields_of(raw.text))
     text = _said(fields) or raw.text
-    level = raw.level or _first(fields, _LEVEL) or _level_in(raw.text or text)
-    trace = (raw.trace_id or _first(fields, _TRACE))[:64]
+    level = raw.level or first_of(fields, _LEVEL) or _level_in(raw.text or text)
+    trace = (raw.trace_id or first_of(fields, _TRACE))[:64]
     return LogLine(raw.at, raw.service, known_level(level), text[:LONGEST], trace, _others(fields), raw.stands_for)
 
 
@@ -120,12 +122,11 @@ def fields_of(text: str) -> Mapping[str, object]:
     return pairs if len(pairs) > 1 and ("msg" in pairs or "message" in pairs) else {}
 
 
-def sampled(parts: Iterable[Part], window: Window) -> tuple[LogLine, ...]:
+def sampled(parts: Iterable[Part]) -> tuple[LogLine, ...]:
     """What the lines of all parts say, each standing for as many as its part has lines for one that is here."""
     found: list[RawLine] = []
     for part in parts:
-        total = part.total if part.total is not None else guessed(part.lines, window)
-        each = max(1.0, total / len(part.lines)) if part.lines else 1.0
+        each = max(1.0, part.total / len(part.lines)) if part.lines else 1.0
         found.extend(part.lines if each == 1.0 else (replace(line, stands_for=each) for line in part.lines))
     return read_lines(found)
 
@@ -147,18 +148,19 @@ def guessed(lines: Sequence[RawLine], window: Window) -> float:
     return max(len(lines), len(lines) * (window.end - window.start).total_seconds() / seconds)
 
 
-def cut(parts: Sequence[Part], window: Window) -> str:
+def failure(title: str, error: BotError) -> str:
+    """The reason of a reading that failed; it names the source."""
+    said = str(error)
+    return (said if title in said else f"The answer of {title} is not as documented: {said}")[:400]
+
+
+def cut(parts: Sequence[Part]) -> str:
     """The sentence that says which part of a window's lines these are; "" where none is missing."""
     if all(part.whole for part in parts):
         return ""
-    which = [
-        f"{f'all {len(part.lines):,}' if part.whole else f'first {part.limit:,} and last {part.limit:,}'} {part.what}".strip()
-        for part in parts
-        if part.lines
-    ]
-    counted = all(part.total is not None for part in parts)
-    total = _rough(round(sum(guessed(part.lines, window) if part.total is None else part.total for part in parts)))
-    guess = "" if counted else ", as dense as these are"
+    which = [f"{f'all {len(part.lines):,}' if part.whole else part.how} {part.what}".strip() for part in parts if part.lines]
+    guess = "" if all(part.counted for part in parts) else ", as dense as these are"
+    total = _rough(round(sum(part.total for part in parts)))
     return f"{' and '.join(which)} of about {total:,} lines{guess}; counts are scaled up to that"
 
 
@@ -205,9 +207,7 @@ def _continues(line: LogLine, head: LogLine, parts: Sequence[str]) -> bool:
 
 def _said(fields: Mapping[str, object]) -> str:
     """The message, the error beside it and the stack trace, as people would read them."""
-    message, error, stack = _first(fields, _MESSAGE), _error(fields), _first(fields, _STACK)
-    if message.startswith("{") and message != _first(fields, ("text",)):
-        message = _said(_shallow(message)) or message
+    message, error, stack = first_of(fields, _MESSAGE), _error(fields), first_of(fields, _STACK)
     told = f"{message}: {error}" if message and error and error not in message else message or error
     return f"{told}\n{stack}" if told and stack and stack not in told else told or stack
 
@@ -222,9 +222,10 @@ def _others(fields: Mapping[str, object]) -> dict[str, str]:
     return found
 
 
-def _shallow(text: str) -> Mapping[str, object]:
-    """The fields of a message that is an object itself, as container runtimes wrap it; no third level."""
-    return {key: value for key, value in fields_of(text).items() if not (isinstance(value, str) and value.startswith("{"))}
+def _unwrapped(fields: Mapping[str, object]) -> Mapping[str, object]:
+    """The fields of a message that is structured itself, as container runtimes wrap it, with those around it; one level."""
+    inner = fields_of(first_of(fields, _MESSAGE))
+    return {**{k: v for k, v in fields.items() if k not in _MESSAGE}, **inner} if inner else fields
 
 
 def _error(fields: Mapping[str, object]) -> str:
@@ -232,23 +233,27 @@ def _error(fields: Mapping[str, object]) -> str:
     if isinstance(error, Mapping):
         kind, text = str(error.get("type") or error.get("name") or ""), str(error.get("message") or "")
         return f"{kind}: {text}" if kind and text else kind or text
-    kind, text = _first(fields, ("error.type", "exception.type")), _first(fields, _ERROR)
+    kind, text = first_of(fields, ("error.type", "exception.type")), first_of(fields, _ERROR)
     return f"{kind}: {text}" if kind and text and kind not in text else text or kind
 
 
-def _first(fields: Mapping[str, object], names: Iterable[str]) -> str:
+def first_of(fields: Mapping[str, object], names: Iterable[str]) -> str:
     """The first of these fields that holds a text or a number; a dot in a name also means an object in an object."""
     for name in names:
-        value = fields.get(name)
-        if value is None and "." in name:
-            outer, _, inner = name.partition(".")
-            within = fields.get(outer)
-            value = within.get(inner) if isinstance(within, Mapping) else None
+        value = _at(fields, name)
         if isinstance(value, str) and value.strip():
             return value.strip("\r\n")
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
     return ""
+
+
+def _at(fields: Mapping[str, object], name: str) -> object:
+    if name in fields:
+        return fields[name]
+    outer, _, inner = name.partition(".")
+    within = fields.get(outer) if inner else None
+    return _at(within, inner) if isinstance(within, Mapping) else None
 
 
 def _level_in(text: str) -> str:

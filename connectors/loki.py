@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from bot.domain.payload import Node, read_json
 from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
 from bot.errors import BadPayload, BotError
-from bot.loglines import TELLING_WORDS, Part, RawLine, both_ends, cut, read_lines, sampled
+from bot.loglines import TELLING_WORDS, Part, RawLine, both_ends, cut, failure, guessed, read_lines, sampled
 from bot.ports import Connector, EvidenceSource
 from bot.rest import Rest
 
@@ -72,7 +72,7 @@ class Loki:
             if len(raw) >= self._settings.limit:
                 lines, reason = await self._sample(service, query, window)
         except BotError as error:
-            return Readings(NAME, query, window, SourceStatus.FAILED, str(error)[:400])
+            return Readings(NAME, query, window, SourceStatus.FAILED, failure("Loki", error))
         return Readings(NAME, query, window, SourceStatus.OK if lines else SourceStatus.NO_DATA, reason, logs=lines)
 
     async def _sample(self, service: str, query: str, window: Window) -> tuple[tuple[LogLine, ...], str]:
@@ -84,16 +84,16 @@ class Loki:
             ]
         except BadPayload:
             parts = [await self._part(service, query, window, "")]
-        return sampled(parts, window), cut(parts, window)
+        return sampled(parts), cut(parts)
 
     async def _part(self, service: str, query: str, window: Window, what: str) -> Part:
         ways = ("forward", "backward")
         first, last = await asyncio.gather(*(self._lines(service, query, window, way) for way in ways))
         limit = self._settings.limit
         lines = both_ends(first, last, limit)
-        if len(first) < limit:
-            return Part(what, lines, len(lines), limit)
-        return Part(what, lines, await self._count(query, window), limit)
+        total = len(lines) if len(first) < limit else await self._count(query, window)
+        how = f"first {limit:,} and last {limit:,}"
+        return Part(what, lines, guessed(lines, window) if total is None else total, how, counted=total is not None)
 
     async def _lines(self, service: str, query: str, window: Window, direction: str) -> tuple[RawLine, ...]:
         asked = {"query": query, "limit": str(self._settings.limit), "direction": direction}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.telemetry import Window
-from bot.loglines import Part, RawLine, both_ends, cut, read_line, read_lines, sampled
+from bot.loglines import Part, RawLine, both_ends, cut, guessed, read_line, read_lines, sampled
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(minutes=10))
@@ -89,20 +89,21 @@ def test_of_a_long_trace_beginning_and_end_are_kept() -> None:
 
 
 def test_a_sample_stands_for_all_lines_of_its_part_and_says_so() -> None:
-    loud = Part("that tell of trouble", [raw("ERROR x", 5)], 1, 3)
-    calm = Part("others", [raw(f"ok {n}", n) for n in range(6)], 60_000, 3)
-    assert sum(line.stands_for for line in sampled([loud, calm], WINDOW)) == 60_001
-    assert cut([loud, calm], WINDOW) == (
+    loud = Part("that tell of trouble", [raw("ERROR x", 5)], 1, "first 3 and last 3")
+    calm = Part("others", [raw(f"ok {n}", n) for n in range(6)], 60_000, "first 3 and last 3")
+    assert sum(line.stands_for for line in sampled([loud, calm])) == 60_001
+    assert cut([loud, calm]) == (
         "all 1 that tell of trouble and first 3 and last 3 others of about 60,000 lines; counts are scaled up to that"
     )
-    assert cut([loud], WINDOW) == ""
+    assert cut([loud]) == ""
 
 
 def test_what_nobody_counts_is_taken_to_be_as_dense_as_the_sample() -> None:
     ends = [raw("ok", t) for t in (0, 1, 2, 3, 4, 590, 592, 594, 596, 598)]
-    (first, *_) = sampled([Part("", ends, None, 5)], WINDOW)
+    part = Part("", ends, guessed(ends, WINDOW), "first 5 and last 5", counted=False)
+    (first, *_) = sampled([part])
     assert first.stands_for == pytest.approx(600 / 12)
-    assert "of about 500 lines, as dense as these are" in cut([Part("", ends, None, 5)], WINDOW)
+    assert "of about 500 lines, as dense as these are" in cut([part])
 
 
 def test_both_ends_hold_no_line_twice_and_all_lines_where_they_meet() -> None:

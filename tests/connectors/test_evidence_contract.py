@@ -16,12 +16,14 @@ from bot.domain.telemetry import Readings, SourceStatus, Window
 from bot.ports import EvidenceSource
 from connectors import CONNECTORS
 from connectors.cloudwatch import CloudWatchMetrics, CloudWatchSettings
+from connectors.cloudwatchlogs import CloudWatchLogs, CloudWatchLogsSettings
 from connectors.datadog import DatadogMetrics, DatadogSettings
+from connectors.elastic import ElasticLogs, ElasticSettings
 from connectors.jaeger import Jaeger, JaegerSettings
 from connectors.loki import Loki, LokiSettings
 from connectors.prometheus import Prometheus, PrometheusSettings
-from connectors.tempo import Tempo, TempoSettings
 from connectors.statuspages import StatusPages, StatusPagesSettings
+from connectors.tempo import Tempo, TempoSettings
 
 SECRET = "s3cret-of-the-vendor"
 HOST = "vendor.test"  # the only host that may be asked
@@ -51,6 +53,17 @@ def _prometheus(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
 
 def _loki(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
     return Loki(LokiSettings(url=f"http://{HOST}", token=SecretStr(SECRET)), transport)
+
+
+def _elastic(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    return ElasticLogs(ElasticSettings(url=f"http://{HOST}", api_key=SecretStr(SECRET)), transport)
+
+
+def _cloudwatch_logs(transport: httpx.AsyncBaseTransport) -> EvidenceSource:
+    own = CloudWatchLogsSettings(
+        region="eu-west-1", access_key_id="AKID", secret_access_key=SecretStr(SECRET), url=f"http://{HOST}"
+    )
+    return CloudWatchLogs(own, transport, clock=lambda: WINDOW.end)
 
 
 def _no_metrics(request: httpx.Request) -> httpx.Response:
@@ -92,10 +105,14 @@ SOURCES = (
     Source("cloudwatch", _cloudwatch, _json({"MetricDataResults": [], "Messages": []})),
     Source("datadog", _datadog, _json({"from": "1571011200", "metrics": []})),
     Source("statuspages", _status_pages, _json({"incidents": [], "components": []})),
+    Source("cloudwatchlogs", _cloudwatch_logs, _json({"events": [], "searchedLogStreams": []})),
+    Source("elastic", _elastic, _json({"timed_out": False, "hits": {"total": {"value": 0, "relation": "eq"}, "hits": []}})),
     Source("loki", _loki, _json({"data": {"resultType": "streams", "result": []}})),
     Source("prometheus", _prometheus, _no_metrics),
 )
-ELSEWHERE: dict[str, str] = {}  # connectors whose evidence does not come by HTTP: where their contract is tested
+ELSEWHERE: dict[str, str] = {
+    "kubernetes": "test_kubernetes_evidence"
+}  # connectors whose evidence does not come by HTTP: where their contract is tested
 
 
 def _slow(_: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Elastic: Kibana's rules by a webhook action, and Watcher's watches, with the payloads of docs/connectors/elastic.md.
+"""Kibana's rules by a webhook action, and Watcher's watches, with the payloads of docs/connectors/elastic.md.
 
 Formats: https://www.elastic.co/guide/en/kibana/current/rule-action-variables.html and
 https://www.elastic.co/guide/en/elasticsearch/reference/current/actions-webhook.html. The secret is shown as password or token.
@@ -12,7 +12,7 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import shows
 from bot.domain.vocabulary import SEVERITY_LABELS, environment_of, first, line, link, service_of, severity_of
 from bot.errors import BadSignature
-from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+from bot.ports import Delivery, Ignored, Parsed
 
 NAME = "elastic"
 RECOVERED = frozenset({"recovered", "resolved", "ok"})
@@ -110,12 +110,3 @@ def _tags(node: Node) -> dict[str, str]:
     parts = [tag.text() for tag in node.items()] if isinstance(node.value, list) else node.text().split(",")
     pairs = (part.strip().replace("=", ":", 1 if ":" not in part else 0).partition(":") for part in parts)
     return {key.strip()[:100]: value.strip()[:300] for key, _, value in pairs if key.strip() and value.strip()}
-
-
-CONNECTOR = Connector(
-    name=NAME,
-    title="Elastic",
-    settings=WebhookSettings,
-    help="TOCSIN_ELASTIC_SECRET is the password (any user) or the bearer token of Kibana's webhook connector",
-    webhook=ElasticWebhook(),
-)
