@@ -45,6 +45,8 @@ class Likeness:
         self._named_by = np.repeat(np.arange(self.size), [len(one.names) for one in documents])
         self._pairs = MarkIndex([one.pairs for one in documents])
         self._letters = MarkIndex([one.letters for one in documents])
+        self._sections = MarkIndex([section for one in documents for section in one.sections])
+        self._section_of = np.repeat(np.arange(self.size), [len(one.sections) for one in documents])
         self._folders: dict[str, list[int]] = {}
         for number, one in enumerate(documents):
             if name := normal(folder(one.document)):
@@ -54,6 +56,13 @@ class Likeness:
         """The share of the question's weight in words that each document covers, in [0, 1]."""
         query = weights(shaped)
         return self._words.scores(query) / max(self._words.most(query), 1e-9)
+
+    def section(self, shaped: Shaped) -> Scores:
+        """The share of the question's weight in words that one section of each document has, in [0, 1]."""
+        asked = self._words.weighed(weights(shaped))
+        best = np.zeros(self.size)
+        np.maximum.at(best, self._section_of, self._sections.held(asked) / max(sum(asked.values()), 1e-9))
+        return best
 
     def pairs(self, shaped: Shaped) -> Scores:
         """The share of the question's pairs of neighbouring words that each document has, in [0, 1]."""

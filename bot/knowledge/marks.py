@@ -5,7 +5,7 @@ array: half a million pairs of a thousand documents take 4 MB. Rare marks count 
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from zlib import crc32
 
@@ -61,6 +61,16 @@ class MarkIndex:
         """The share of the question's marks, by weight, that each document has, in [0, 1]."""
         hits, of, _ = self._hits(question, 1)
         return hits / of if of else hits
+
+    def held(self, words: Mapping[str, float]) -> Scores:
+        """The sum of the given weights of those words that each document has; its marks are words."""
+        total = np.zeros(self.size)
+        for word, weight in words.items():
+            mark = crc32(word.encode())
+            place = int(np.searchsorted(self._marks, mark))
+            if place < len(self._marks) and self._marks[place] == mark:
+                total[self._owners[self._starts[place] : self._ends[place]]] += weight
+        return total
 
     def told(self, question: Marks) -> Scores:
         """The share of each document's marks that the question has; every document counts as having a common mark more."""

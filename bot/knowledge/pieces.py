@@ -76,6 +76,7 @@ class Indexed:
     names: tuple[Marks, ...]  # the words of its title, of each alert and of the file's name
     pairs: Marks
     letters: Marks
+    sections: tuple[Marks, ...]  # the words of each section
 
 
 def indexed(documents: Iterable[Document], before: Iterable[Indexed] = ()) -> tuple[Indexed, ...]:
@@ -95,6 +96,7 @@ def index(document: Document) -> Indexed:
         names=tuple(word_marks(words(name)) for name in dict.fromkeys(names)),
         pairs=pair_marks([*words(document.title), *body]),
         letters=letter_marks(" ".join(dict.fromkeys(names))),
+        sections=tuple(word_marks(words(f"{s.heading} {s.text}")) for s in sections(document.text[:MOST_TEXT])[:MOST_SECTIONS]),
     )
 
 

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry, Tier
-from bot.knowledge.confidence import FOLDER_ODDS, judge
+from bot.knowledge.confidence import FIRST, FOLDER_ODDS, judge
 from bot.knowledge.documents import Section, sections
 from bot.knowledge.kinship import Kinship
 from bot.knowledge.likeness import OWN, Likeness, Mask, weights
@@ -94,13 +94,16 @@ class Corpus:
         parts |= {"services": self._service_bonus(inquiry.services), "kin": KIN_COUNTS * kin}
         confidence = judge(self.kind, by_meaning=vectors is not None)
         own = np.sum([parts[name] for name in OWN if name in parts], axis=0)
-        sure = 1 / (1 + np.exp(-confidence.odds(inquiry, coverage, own, nearest) - kin - FOLDER_ODDS * (parts["folder"] > 0)))
+        section = visible * self._likeness.section(shaped)
+        labels = parts.get("labels", np.zeros(len(self.documents)))
+        odds = confidence.parts(inquiry, coverage, section, own, labels, nearest)
+        odds |= {"kin": kin, "folder": (parts["folder"] > 0).astype(np.float64) * FOLDER_ODDS}
+        total = np.sum(list(odds.values()), axis=0)
+        sure = 1 / (1 + np.exp(-total))
         fused = np.where(visible, np.sum(list(parts.values()), axis=0), -np.inf)
         best = np.argsort(-fused, kind="stable")[:most]
         order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
-        # the first decides whether anything is shown
-        shown = bool(order) and sure[order[0]] >= confidence.shown
-        enough = confidence.beside if shown else math.inf
+        enough = confidence.beside if confidence.shows([float(total[n]) for n in order[:FIRST]]) else math.inf
         tier = Tier.SEARCH if cosine is not None else Tier.WORDS
         searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
         certain = self._certain(inquiry, fused, visible)

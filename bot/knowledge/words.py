@@ -61,7 +61,11 @@ class WordIndex:
 
     def most(self, query: Mapping[str, float]) -> float:
         """The score of an imaginary document that is all about this query; words that nobody uses count in full."""
-        return sum(counts * self._weight(word) for word, counts in query.items())
+        return sum(self.weighed(query).values())
+
+    def weighed(self, query: Mapping[str, float]) -> dict[str, float]:
+        """How much each word counts, times its inverse document frequency."""
+        return {word: counts * self._weight(word) for word, counts in query.items()}
 
     def _weight(self, word: str) -> float:
         posting = self._postings.get(word)

@@ -3,6 +3,7 @@
 import time
 
 from bot.domain.document import Document, DocumentKind, Inquiry, Tier
+from bot.knowledge.confidence import judge
 from bot.knowledge.search import Corpus
 
 FILLER = [
@@ -171,3 +172,27 @@ def test_neighbouring_words_tell_pages_of_the_same_words_apart() -> None:
     ]
     assert Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "errors because of slow disk writes"))[0].number == 1
     assert Corpus(DocumentKind.RUNBOOK, pages).rank(Inquiry("", "full of disk errors"))[0].number == 0
+
+
+def test_a_page_that_says_it_in_one_place_is_surer_than_one_with_the_same_words_all_over() -> None:
+    together = ("One", "Intro.\n\n## Slow\n\nThe broker writes slowly to a full disk.\n\n## Other\n\nNothing here.", (), ())
+    scattered = ("Two", "The broker.\n\n## Slow\n\nwrites slowly\n\n## Other\n\nNothing but a full disk here.", (), ())
+    pages = corpus(together, scattered)
+    sure = {pages.documents[r.number].id: r.sure for r in pages.rank(Inquiry(text="broker. writes. slowly. disk. full"))}
+    assert sure["One"] > sure["Two"]
+
+
+def test_a_label_that_a_page_tells_of_makes_it_surer() -> None:
+    pages = corpus(ERRORS)
+    plain, labelled = (
+        pages.rank(Inquiry(text="errors", labels=labels))[0].sure for labels in ({"job": "billing"}, {"provider": "answers"})
+    )
+    assert labelled > plain
+
+
+def test_a_sure_neighbour_has_a_say_in_whether_anything_is_shown() -> None:
+    judge_of = judge(DocumentKind.RUNBOOK, by_meaning=True)
+    assert not judge_of.shows([])
+    assert not judge_of.shows([-2.0, -2.0, -2.0, 5.0])  # the fourth is on no card
+    assert judge_of.shows([-2.0, 1.5, -2.0])
+    assert not judge(DocumentKind.INCIDENT, by_meaning=True).shows([-2.0, 5.0])
