@@ -42,7 +42,8 @@ _WITH_COLONS = re.compile(
 )
 _OF_A_NAME = r"[\w$%\#~@-]"
 _AMOUNT = re.compile(
-    r"(?<![\w$%\#~@.-])[-+]?\d+(?:[.,]\d+)*(?:\ ?(?:ms|us|ns|µs|sec|[KMGTP]i?B|B)|[smhd%kKMGT])?" rf"(?!{_OF_A_NAME}|\.\w)",
+    r"(?<![\w$%\#~@.-])[-+]?\d+(?:,\d{3})*(?:[.,]\d+)?(?:\ ?(?:ms|us|ns|µs|sec|[KMGTP]i?B|B)|[smhd%kKMGT])?"
+    rf"(?!{_OF_A_NAME}|\.\w)",
     re.ASCII,
 )
 _CODE = r"[A-Z]{1,8}[-_]?\d{3,6}(?![\w.-])"  # ORA-00600, E11000: says which error it was

@@ -85,6 +85,9 @@ def test_two_names_at_a_time_become_one_template() -> None:
 def test_a_word_where_others_have_a_name_is_one() -> None:
     texts = ["no link on device eth0", "no link on device eth1", "no link on device lo"]
     assert said(*texts) == ["no link on device <*>"]
+    assert said("synced to 10.1.2.3, stratum 2", "synced to 10.1.2.4, stratum 3", "synced to LOCAL(0), stratum 9") == [
+        "synced to <*>, stratum <*>"
+    ]
     assert len(said("worker 5 exited", "worker 6 exited", "worker process exited")) == 2
 
 
