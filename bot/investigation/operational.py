@@ -128,7 +128,7 @@ def bad_record(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | No
 
 
 def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
-    """What fails deepest is a call to one service outside our estate."""
+    """What fails deepest is a call to one service outside our estate, or that service says itself that it is in trouble."""
     named: Counter[str] = Counter()
     broken: set[str] = set()  # outside services that the first failing service gets errors from
     cites: dict[str, list[str]] = defaultdict(list)
@@ -139,11 +139,12 @@ def provider(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None
         if not sign.kinds & {Kind.ERRORS, Kind.TIMEOUT, Kind.LATENCY, Kind.THROTTLED, Kind.ENDPOINT, Kind.RETRY}:
             continue
         for outside in _outside(sign.raw, case.external, known):
-            named[outside] += (
-                1 if sign.what is not EvidenceKind.METRIC or sign.kinds & {Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT} else 0
-            )
+            reported = sign.what is EvidenceKind.EVENT and sign.service == outside
+            loud = sign.what is not EvidenceKind.METRIC or sign.kinds & {Kind.ERRORS, Kind.LATENCY, Kind.TIMEOUT}
+            named[outside] += 2 if reported else (1 if loud else 0)
             cites[outside].append(sign.cite(exhibits))
-            if sign.kinds & _BROKEN and picture.first in (sign.service, ""):
+            needed = reported and outside in picture.graph.upstreams(picture.first)
+            if sign.kinds & _BROKEN and (needed or picture.first in (sign.service, "")):
                 broken.add(outside)
     deep = {_outside_span(s.name, case.external, known) for s in deepest_failures(case.spans)} - {""}
     named = Counter({o: n for o, n in named.items() if o in broken})

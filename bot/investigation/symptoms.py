@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.evidence import EvidenceKind
 from bot.domain.telemetry import Edge, Happening, Series, Span
@@ -16,6 +16,7 @@ from bot.signals.onset import Deviation
 from bot.signals.templates import Growth
 
 GROWN = 3.0  # a template that comes this many times as often has grown
+OPEN = timedelta(hours=1)  # a provider's incident that began this long before may still go on
 HEAD = 40  # characters of a line that tell it from others of the same service and moment
 FIELDS = 2000  # characters of what a structured line says besides its text
 TELEMETRY_KINDS = frozenset({EvidenceKind.METRIC, EvidenceKind.LOG, EvidenceKind.TRACE, EvidenceKind.EVENT})
@@ -178,13 +179,15 @@ def _of_spans(case: Case, first: str, growths: tuple[Growth, ...]) -> list[Sign]
 
 
 def _of_happenings(case: Case, first: str, begins: datetime) -> list[Sign]:
-    """What platforms and providers report since the trouble began, and did not report in the same way before."""
+    """What platforms report since the trouble began and did not report before, and what providers report about that time."""
     usual = {(h.service, h.reason) for h in case.happenings if h.at < begins}
     source = next(((r.source, r.query, r.link) for r in case.readings if r.happenings), ("events", "", ""))
     signs: dict[tuple[str, str], Sign] = {}
     for h in case.happenings:
         key = (h.service, h.reason)
-        if h.bad and h.at >= begins and key not in signs and (key not in usual or h.service in case.external):
+        outside = h.service in case.external
+        recent = h.at >= begins - (OPEN if outside else timedelta(0))
+        if h.bad and recent and key not in signs and (outside or key not in usual):
             weight = 1.0 if h.service in (first, *case.external) else 0.7
             signs[key] = Sign(
                 EvidenceKind.EVENT, _reported(h), source[0], h.service, h.at, kinds_of_happening(h.reason, h.text), weight,

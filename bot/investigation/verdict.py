@@ -11,6 +11,7 @@ CONVICT = 4.5  # points that a conviction needs
 MARGIN = 1.5  # points ahead of the next suspect
 HEARD = 2.0  # points that telemetry itself must vouch for
 EXPLAINS = 2.8  # points of content with which a change explains what looks operational
+NAMED = 4.0  # points of telemetry that leave no doubt that a change has to do with it, whatever rules say of it
 SURE = 8.0
 
 
@@ -46,5 +47,5 @@ def _guilty(best: Scored, others: Sequence[Scored]) -> bool:
 
 
 def _explains(best: Scored) -> bool:
-    """The change explains by its content what would otherwise look operational."""
-    return best.content >= EXPLAINS and best.heard >= HEARD
+    """The change explains by its content what would otherwise look operational, or telemetry names it outright."""
+    return (best.content >= EXPLAINS and best.heard >= HEARD) or best.heard >= NAMED
