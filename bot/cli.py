@@ -14,6 +14,7 @@ from bot.commands import (
     demo,
     doctor,
     evaluate,
+    impact,
     inbox,
     incidents,
     journal,
@@ -25,6 +26,7 @@ from bot.commands import (
     runbooks,
     serve,
     standin,
+    topology,
     work,
     workspace,
 )
@@ -49,6 +51,8 @@ GROUPS = (
     incidents,
     links,
     runbooks,
+    topology,
+    impact,
     work,
 )
 

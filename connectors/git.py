@@ -20,6 +20,7 @@ MOST_BYTES = 400_000  # of one answer of git
 MOST_DIFF = 120_000  # characters of one diff
 MOST_COMMITS = 100
 _SHA = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+_NAME = re.compile(r"[\w@][\w./@{}~^-]{0,200}")
 _FORMAT = "%x1e%H%x1f%an%x1f%cI%x1f%B%x1f"
 _SAFE = (
     "-c", "core.hooksPath=/dev/null",
@@ -85,6 +86,18 @@ class Git:
         if folder is None or not (_SHA.fullmatch(base) and _SHA.fullmatch(head)):
             return ()
         return await self._log(folder, f"--max-count={MOST_COMMITS}", "--end-of-options", f"{base}..{head}")
+
+    async def sha(self, repository: str, name: str) -> str:
+        """The commit that a branch, tag or other name stands for; "" if there is none of that name here."""
+        folder = self._settings.repositories.get(repository)
+        if folder is None or not _NAME.fullmatch(name):
+            return ""
+        return (await self._run(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")).strip()
+
+    async def remote(self, repository: str) -> str:
+        """The address that a clone came from; "" if it says none."""
+        folder = self._settings.repositories.get(repository)
+        return (await self._run(folder, "config", "--get", "remote.origin.url")).strip() if folder else ""
 
     async def _log(self, folder: Path, *what: str) -> tuple[Commit, ...]:
         answer = await self._run(

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands import Commands, journal_care, runs, sources
+from bot.commands import Commands, journal_care, runs, sources, topology
 from bot.commands import examination as judge
 from bot.commands.examination import Finding
 from bot.domain.telemetry import Window
@@ -151,6 +151,7 @@ def _kept(
     yield Finding("database", True, f"{db} answers, can be written, and has the schema of this version")
     yield from judge.of_doors(_signed(able), settings.connectors, stores.inbox.last(tx), now, _hints(able))
     shipped = {s for c in stores.changes.between(tx, now - judge.SEEN, now) if c.shipped for s in c.services}
+    yield from topology.findings(settings, catalogue, stores.topology.known(tx), len(able.edges))
     yield from judge.of_coverage(catalogue, shipped, stores.alerts.services(tx, now - judge.SEEN))
     yield from judge.of_work(work.counts(tx), work.overdue(tx))
 
