@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 LONGEST = 120_000  # characters of a diff that are read
 
@@ -16,6 +17,8 @@ _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)[^A-Za-z_]*$")
 _PIN = re.compile(  # go.mod, requirements, Gemfile: a name and its version on a line of their own
     r"^(?:require\s+|gem\s+)?[\"']?(@?[A-Za-z][\w./@-]*?)[\"']?(?:\s+|\s*,\s*|\s*[=~<>^]=?=?\s*)[\"']?(v?\d+(?:\.[\w+-]+){1,4})[\"']?,?$"
 )
+_COMMENT = re.compile(r"\s(?://|#\s).*$")
+_BARE = re.compile(r"^-?\s*([\w.-]+):\s+([A-Za-z/][^\s\"'{\[,]*)$")  # YAML: words without quotes
 _UNITS = {
     "ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0,
     "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "KB": 1e3, "MB": 1e6, "GB": 1e9,
@@ -128,12 +131,13 @@ def number(literal: str) -> float | None:
     return float(plain[1]) * _UNITS.get(plain[2], 1.0)
 
 
+@lru_cache(maxsize=8192)
 def code(line: str) -> str:
     """A line without its comment and surrounding space; empty for a comment line."""
     stripped = line.strip()
     if stripped.startswith(("//", "#", "*", "/*", "--", "<!--", '"""')) and not stripped.startswith(("#include", "#define")):
         return ""
-    return re.sub(r"\s(?://|#\s).*$", "", stripped).strip()
+    return _COMMENT.sub("", stripped).strip()
 
 
 def _values(lines: Iterable[str]) -> dict[str, list[str]]:
@@ -149,7 +153,7 @@ def _values(lines: Iterable[str]) -> dict[str, list[str]]:
                 found.setdefault(key, []).append(match[0])
         if pin := _PIN.match(text):
             found.setdefault(pin[1], []).append(pin[2])
-        bare = re.match(r"^-?\s*([\w.-]+):\s+([A-Za-z/][^\s\"'{\[,]*)$", text)  # YAML: words without quotes
+        bare = _BARE.match(text)
         if bare and not _LITERAL.fullmatch(bare[2]):
             found.setdefault(bare[1], []).append(bare[2])
     return found

@@ -1,11 +1,12 @@
 """Changes that undo each other: one that was taken back before the trouble began cannot be its cause, nor can the taking back."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from bot.domain.change import Change, Commit
 from bot.investigation.case import Case
-from bot.investigation.rules.rule import Text
+from bot.investigation.diff import Hunk, parse
 from bot.investigation.shipments import Shipment
 
 SHORT = timedelta(hours=1)
@@ -21,7 +22,7 @@ def taken_back(shipment: Shipment, case: Case, onset: datetime) -> Change | None
         return None
     mine = {*shipment.services}
     later = sorted(
-        (c for c in case.changes if c.shipped and mine & {*c.services} and shipment.at < c.at <= onset), key=lambda c: c.at
+        (c for c in case.changes if shipment.at < c.at <= onset and c.shipped and mine & {*c.services}), key=lambda c: c.at
     )
     for change in later:
         carried = (case.commits.get(sha) for sha in case.carries.get(change.id, (change.commit,)))
@@ -32,7 +33,7 @@ def taken_back(shipment: Shipment, case: Case, onset: datetime) -> Change | None
 
 def _older(change: Change, shipment: Shipment, case: Case) -> bool:
     """This deployment runs something older: a version that ran before, or a commit made before."""
-    before = [c for c in case.changes if c.shipped and c.at < (shipment.at or c.at) and {*c.services} & {*change.services}]
+    before = [c for c in case.changes if c.at < (shipment.at or c.at) and c.shipped and {*c.services} & {*change.services}]
     if change.version and any(c.version == change.version for c in before):
         return True
     commit = case.commits.get(change.commit)
@@ -45,7 +46,7 @@ def _reverses(commit: Commit, shipment: Shipment) -> bool:
     if f"This reverts commit {shipment.commit.sha}" in commit.message:
         return True
     added = {line.strip() for hunk in shipment.text.hunks for line in hunk.added} - {""}
-    removed = {line.strip() for hunk in Text.of(commit.diff, commit.files).hunks for line in hunk.removed}
+    removed = {line.strip() for hunk in parse(commit.diff, commit.files) for line in hunk.removed}
     return bool(added) and added <= removed
 
 
@@ -60,15 +61,15 @@ def puts_back(shipment: Shipment, case: Case) -> bool:
     net: Counter[tuple[str, str]] = Counter()
     for other in case.commits.values():
         if commit.at - SHORT <= other.at <= commit.at and other.sha != commit.sha:
-            net.update(_lines(Text.of(other.diff, other.files)))
-    mine = _lines(shipment.text)
+            net.update(_lines(parse(other.diff, other.files)))
+    mine = _lines(shipment.text.hunks)
     return bool(mine) and all(net[line] == -count for line, count in mine.items())
 
 
-def _lines(text: Text) -> dict[tuple[str, str], int]:
+def _lines(hunks: Iterable[Hunk]) -> dict[tuple[str, str], int]:
     """How many times more a change puts each line into a file than it takes it out; lines that merely move are left out."""
     net: Counter[tuple[str, str]] = Counter()
-    for hunk in text.hunks:
+    for hunk in hunks:
         net.update((hunk.path, line.strip()) for line in hunk.added if line.strip())
         net.subtract((hunk.path, line.strip()) for line in hunk.removed if line.strip())
     return {line: count for line, count in net.items() if count}

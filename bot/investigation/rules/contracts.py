@@ -215,9 +215,9 @@ def acceptance(text: Text) -> Iterator[Found]:
         if len(new) > sum(bool(refuses.search(code(t))) for t in hunk.removed):
             named = tuple(w for t in new for w in re.findall(r"[\"'](.{8,60}?)[\"']", t))[:2]
             yield Found(f"refuses more: {code(new[0])[:60]}", 0.6, named=named, path=hunk.path)
-        for old, now in ((a, b) for a in hunk.removed for b in hunk.added):
-            flat = [re.sub(r"[<>!=]=?|\bnot\b|&&|\|\||\band\b|\bor\b|\s", "", code(t)) for t in (old, now)]
-            if flat[0] and flat[0] == flat[1] and re.sub(r"\s", "", code(old)) != re.sub(r"\s", "", code(now)):
+        before, after = ([(_conditionless(t), t) for t in lines] for lines in (hunk.removed, hunk.added))
+        for (was, old), (flat, now) in ((a, b) for a in before if a[0] for b in after):
+            if was == flat and re.sub(r"\s", "", code(old)) != re.sub(r"\s", "", code(now)):
                 yield Found(
                     f"condition changed: {code(now)[:60]}",
                     0.7,
@@ -225,6 +225,11 @@ def acceptance(text: Text) -> Iterator[Found]:
                     path=hunk.path,
                 )
                 break
+
+
+def _conditionless(line: str) -> str:
+    """A line without what a condition may be turned round by."""
+    return re.sub(r"[<>!=]=?|\bnot\b|&&|\|\||\band\b|\bor\b|\s", "", code(line))
 
 
 RULES: tuple[Rule, ...] = (
