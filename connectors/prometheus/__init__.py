@@ -24,7 +24,8 @@ def _edges(settings: BaseModel) -> EdgeSource | None:
 def _probe(settings: BaseModel) -> QueryProbe | None:
     if not isinstance(settings, PrometheusSettings) or not settings.url:
         return None
-    return PrometheusProbe(settings.url, settings.token.get_secret_value() if settings.token else "")
+    token = settings.token.get_secret_value() if settings.token else ""
+    return PrometheusProbe(settings.url, token, tenant=settings.tenant, auth=settings.auth)
 
 
 CONNECTOR = Connector(

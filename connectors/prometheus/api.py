@@ -32,12 +32,11 @@ def rest_of(settings: PrometheusSettings, transport: httpx.AsyncBaseTransport | 
     headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
     if settings.tenant:
         headers["X-Scope-OrgID"] = settings.tenant
-    password = settings.password.get_secret_value() if settings.password else ""
     return Rest(
         "Prometheus",
         settings.url,
         headers,
-        auth=(settings.username, password) if settings.username else None,
+        auth=settings.auth,
         timeout=settings.timeout_seconds,
         most_bytes=MOST_BYTES,
         quotes=True,
@@ -117,22 +116,23 @@ def series_of(rows: Sequence[tuple[Mapping[str, str], Points]], service: str) ->
 
 def rows_of(answer: Node) -> list[tuple[dict[str, str], Points]]:
     """The labels and the finite points of each series of an answer. Raises BadPayload naming the path."""
-    return [(row["metric"].object().texts(), _points(row["values"])) for row in answer["data"]["result"].items()]
+    times: dict[float, datetime] = {}  # the series of an answer have the same
+    return [(row["metric"].object().texts(), _points(row["values"], times)) for row in answer["data"]["result"].items()]
 
 
-def _points(values: Node) -> Points:
-    found = []
-    values.items()
-    raw = values.value if isinstance(values.value, list) else []
-    for value in raw[:MOST_POINTS]:
-        if not isinstance(value, list) or len(value) != 2:
-            raise BadPayload("is not a list of [time, value]", path=values.path)
-        try:
-            at, number = datetime.fromtimestamp(float(value[0]), UTC), float(value[1])
-        except (TypeError, ValueError, OverflowError, OSError) as error:
-            raise BadPayload("is not a list of [time, value]", path=values.path) from error
-        if math.isfinite(number):
-            found.append((at, number))
+def _points(values: Node, times: dict[float, datetime]) -> Points:
+    found: Points = []
+    if not isinstance(values.value, list):
+        raise BadPayload("is not a list of [time, value]", path=values.path)
+    try:
+        for at, told in values.value[:MOST_POINTS]:
+            number = float(told)
+            if math.isfinite(number):
+                if at not in times:
+                    times[at] = datetime.fromtimestamp(float(at), UTC)
+                found.append((times[at], number))
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise BadPayload("is not a list of [time, value]", path=values.path) from error
     return found
 
 

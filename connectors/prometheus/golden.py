@@ -127,6 +127,12 @@ def _choices(
                 yield signal, way, failed if signal.judged else "", peer if signal.to_peer else ""
 
 
+def plainly(found: There, name: str) -> frozenset[str]:
+    """The labels whose value is this name on series that a service itself exposes."""
+    ways = (way for (way, one), metrics in found.items() if one == name and OWN_METRICS & metrics.keys())
+    return frozenset(way.label for way in ways if way is not None and way.exact)
+
+
 def covered(questions: Iterable[Question], name: str) -> tuple[str, ...]:
     """The metrics of a name that the questions ask about, so that nothing else needs to ask for them."""
     about = {m for q in questions if name in q.place.names for m in (*q.signal.needs, *q.signal.covers)}

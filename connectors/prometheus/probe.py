@@ -23,9 +23,20 @@ _ANSWERS_WITHOUT = re.compile(r"\b(?:absent|absent_over_time|or|vector)\b")  # t
 class PrometheusProbe:
     """ports.QueryProbe on one Prometheus, or what speaks its API."""
 
-    def __init__(self, url: str, token: str = "", transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        tenant: str = "",
+        auth: tuple[str, str] | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if tenant:
+            self._headers["X-Scope-OrgID"] = tenant
+        self._auth = auth
         self._transport = transport
 
     async def health(self, query: str, metrics: Collection[str]) -> tuple[Health, str]:
@@ -72,7 +83,7 @@ class PrometheusProbe:
         try:
             async with (
                 httpx.AsyncClient(
-                    headers=self._headers, timeout=2 * SECONDS, transport=self._transport, trust_env=False
+                    headers=self._headers, auth=self._auth, timeout=2 * SECONDS, transport=self._transport, trust_env=False
                 ) as client,
                 client.stream(method, self._url + path, **sent) as answer,  # type: ignore[arg-type]  # two of its keywords, whose types differ
             ):

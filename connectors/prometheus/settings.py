@@ -54,6 +54,11 @@ class PrometheusSettings(BaseModel):
                 raise ValueError(f'{label[:40]!r} is no label of Prometheus; one looks like "app"')
         return labels
 
+    @property
+    def auth(self) -> tuple[str, str] | None:
+        """Who asks, for basic auth; None without a user name."""
+        return (self.username, self.password.get_secret_value() if self.password else "") if self.username else None
+
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
         if not self.selector and not (self.golden and self.labels):

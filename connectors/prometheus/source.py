@@ -56,7 +56,7 @@ class Prometheus:
         unknown = self._unknown(known.failure, said, window) if known.failure else ()
         if isinstance(known.failure, Unavailable | NotAllowed):
             return unknown
-        step = max(step_seconds(window), own.scrape_seconds)
+        step = max(step_seconds(window), own.scrape_seconds if own.golden else 0)
         matchers = {name: bare(one.metrics.selector) for name, one in said.items() if one.metrics.selector}
         rates = f"{math.ceil(max(4 * own.scrape_seconds, step))}s"
         meant = spellings(said)
@@ -64,25 +64,25 @@ class Prometheus:
         asking = Asking(self._api, window, step, own.max_series)
         asked = [asking.ask(q.query, _of(q, meant)) for q in questions]
         asked += [asking.ask(q, _as(name, metric)) for name, one in said.items() for metric, q in one.metrics.golden]
-        finely = Asking(self._api, window, step_seconds(window), own.max_series)
         for name, one in said.items():
             covered = golden.covered(questions, name)
-            if selector := self._selector(name, one, known.found):
+            for selector in self._selectors(name, one, known.found):
                 query = _apart(selector, covered) if own.golden else selector
-                asked.append(finely.ask(query, partial(series_of, service=name)))
+                asked.append(asking.ask(query, partial(series_of, service=name)))
         none = () if asked else (self._nothing(said, window),)
         return (*unknown, *await some_at_once(asked), *none)
 
-    def _selector(self, name: str, said: Service, found: golden.There) -> str:
-        """Where all else of a service is; a label that carries its name, if nothing is set and "service" does not."""
+    def _selectors(self, name: str, said: Service, found: golden.There) -> list[str]:
+        """Where all else of a service is; also the label by which its signals were found, if no selector is set."""
         own = self._settings
         if said.metrics.selector:
-            return said.metrics.selector
-        if own.selector and own.selector == PrometheusSettings.model_fields["selector"].default:
-            carry = {way.label for way, one in found if way and way.exact and one == name}
+            return [said.metrics.selector]
+        selectors = [own.selector.format(service=quoted(name))] if own.selector else []
+        if own.selector == PrometheusSettings.model_fields["selector"].default:
+            carry = golden.plainly(found, name)
             label = next((label for label in own.labels if label in carry), "service")
-            return f'{{{spelt(label)}="{quoted(name)}"}}'
-        return own.selector.format(service=quoted(name))
+            selectors.append(f'{{{spelt(label)}="{quoted(name)}"}}')
+        return list(dict.fromkeys(selectors))
 
     def _unknown(self, failure: BotError, said: Iterable[str], window: Window) -> tuple[Readings, ...]:
         query = golden.selectors(tuple(said), self._settings.labels)[0]

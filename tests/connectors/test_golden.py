@@ -208,9 +208,9 @@ async def test_what_there_is_is_asked_once_for_both_windows_of_an_investigation(
 async def test_what_golden_signals_cover_is_not_downloaded_once_more() -> None:
     prometheus = FakePrometheus(rows("http_requests_total", app="cart", code="200"))
     readings = await prometheus.source().read(["cart"], WINDOW)
-    rest = readings[-1].query
-    assert rest.startswith('{app="cart",__name__!~"'), "the label that carries its name"
-    assert rest.endswith('|up|http_requests_total"}')
+    rest = [r.query for r in readings[-2:]]
+    assert [r[:15] for r in rest] == ['{service="cart"', '{app="cart",__n'], "the default, and the label that carries its name"
+    assert all(r.endswith('|up|http_requests_total"}') for r in rest)
 
 
 async def test_without_a_selector_golden_signals_are_all_that_is_asked_for() -> None:
@@ -282,3 +282,10 @@ async def test_tenant_and_password_and_prefix_are_sent() -> None:
     )
     readings = await Prometheus(own, httpx.MockTransport(answer)).read(["cart"], WINDOW)
     assert {r.status for r in readings} == {SourceStatus.NO_DATA}
+
+
+async def test_nothing_is_asked_more_finely_than_it_is_measured() -> None:
+    prometheus = FakePrometheus(rows("http_requests_total", service="cart"))
+    await prometheus.source(scrape_seconds=30).read(["cart"], WINDOW)
+    assert {query["step"] for query in prometheus.asked} == {"30"}
+    assert "[120s]" in prometheus.asked[0]["query"]
