@@ -12,6 +12,8 @@ from markdownify import MarkdownConverter
 
 MOST_HTML = 2_000_000  # bytes
 DEEPEST = 100  # elements within elements; the text of deeper ones is kept without its form
+INDENTED = 12  # of them that write something before each of their lines: so many times the page, and each time anew
+_INDENTS = frozenset({"blockquote", "ul", "ol", "li", "dl", "dd"})
 _NO_TEXT = ("script", "style", "noscript", "template", "iframe", "object", "svg", "canvas", "form", "nav", "head")
 _FRAME = ("header", "footer", "aside")  # around a page's own text
 
@@ -25,7 +27,7 @@ def html_to_markdown(body: bytes) -> tuple[str, str]:
     main = soup.find("main") or soup.find(None, {"role": "main"}) or soup.find("article") or soup.body or soup
     for tag in main.find_all(_FRAME) if isinstance(main, Tag) and main.name not in ("main", "article") else ():
         tag.extract()
-    if _deeper(main, DEEPEST):
+    if _too_deep(main):
         return title, main.get_text("\n", strip=True)
     converter = MarkdownConverter(heading_style="ATX", bullets="-", code_language_callback=_language, escape_misc=False)
     text = converter.convert_soup(main)
@@ -43,13 +45,15 @@ def _hidden(tag: Tag) -> bool:
     return tag.name in _NO_TEXT or tag.has_attr("hidden") or "display:none" in style or "visibility:hidden" in style
 
 
-def _deeper(top: Tag, most: int) -> bool:
-    """Some element lies deeper than so many."""
-    level = [top]
-    for _ in range(most):
-        level = [child for tag in level for child in tag.children if isinstance(child, Tag)]
+def _too_deep(top: Tag) -> bool:
+    """Some element lies deeper than `DEEPEST`, or than `INDENTED` of those that indent."""
+    level = [(top, 0)]
+    for _ in range(DEEPEST):
+        level = [(c, within + (c.name in _INDENTS)) for tag, within in level for c in tag.children if isinstance(c, Tag)]
         if not level:
             return False
+        if any(within > INDENTED for _, within in level):
+            return True
     return True
 
 

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.domain.document import Document, DocumentKind, Inquiry
+from bot.evals.metrics import percentile
 from bot.evals.rows import read_rows
 from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.embedder import DEFAULT, Backend, open_embedder
@@ -47,17 +47,19 @@ class Stopwatch:
 
 
 def asked(name: str, ask: Callable[[int], object], times: int) -> dict[str, float]:
-    """Milliseconds of so many questions, one after the other."""
-    took, cpu = [], time.process_time()
+    """Milliseconds of so many questions, one after the other: by the clock, and of the process's CPU; the load they ran at."""
+    took, spent = [], []
     for n in range(times):
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         ask(n)
         took.append(1_000 * (time.perf_counter() - began))
-    took.sort()
+        spent.append(1_000 * (time.process_time() - cpu))
     return {
-        f"{name}_p50_ms": round(statistics.median(took), 1),
-        f"{name}_p95_ms": round(took[int(0.95 * len(took))], 1),
-        f"{name}_cpu_ms": round(1_000 * (time.process_time() - cpu) / times, 1),
+        f"{name}_p50_ms": round(percentile(took, 0.50), 1),
+        f"{name}_p95_ms": round(percentile(took, 0.95), 1),
+        f"{name}_cpu_p50_ms": round(percentile(spent, 0.50), 1),
+        f"{name}_cpu_p95_ms": round(percentile(spent, 0.95), 1),
+        f"{name}_load": round(os.getloadavg()[0], 1),
     }
 
 

@@ -49,13 +49,28 @@ async def test_html_keeps_its_own_text_as_markdown_and_nothing_that_is_hidden() 
 
 
 @pytest.mark.parametrize(
-    "bomb", [b"<div>" * 10_000 + b"x", b"<ul><li>" * 60 + b"x", b"<!--" * 14_000, b"<table><tr><td>" * 3_000, b"<" * 59_000]
+    "bomb",
+    [
+        b"<div>" * 10_000 + b"x",
+        b"<blockquote>" * 95 + b"<p>a" * 13_000,
+        b"<blockquote>" * 12 + b"<p>a" * 14_000,
+        b"<ul><li>" * 60 + b"x",
+        b"<!--" * 14_000,
+        b"<table><tr><td>" * 3_000,
+        b"<" * 59_000,
+    ],
 )
 def test_html_that_is_made_to_break_parsers_takes_a_moment_only(bomb: bytes) -> None:
     assert len(bomb) <= LARGE
     began = time.process_time()
     html_to_markdown(bomb)
     assert time.process_time() - began < 3
+
+
+def test_lists_in_quotes_in_lists_keep_their_form_to_a_depth_that_people_write() -> None:
+    assert "> > - Look" in html_to_markdown(b"<blockquote><blockquote><ul><li>Look</ul></blockquote></blockquote>")[1]
+    assert "- Look" in html_to_markdown(b"<main>" + b"<ul><li>" * 4 + b"Look</main>")[1]
+    assert html_to_markdown(b"<main>" + b"<blockquote>" * 20 + b"Look</main>")[1] == "Look"
 
 
 async def test_a_pdf_is_read_by_a_process_of_its_own() -> None:
