@@ -12,6 +12,7 @@ from bot.investigation.exhibits import Exhibits
 from bot.investigation.vocabulary import Kind, kinds_of_happening, kinds_of_metric, kinds_of_text
 from bot.investigation.wording import plain, told
 from bot.signals.direction import counts_traffic
+from bot.signals.masking import gist
 from bot.signals.onset import Deviation
 from bot.signals.templates import Growth
 
@@ -134,7 +135,7 @@ def _of_metrics(case: Case, found: tuple[Deviation, ...], first: str) -> list[Si
 
 def _of_logs(case: Case, grown: tuple[Growth, ...], first: str, begins: datetime) -> list[Sign]:
     told = _fields(case, begins)
-    source = next(((r.source, r.query, r.link) for r in case.readings if r.logs), ("logs", "", ""))
+    asked = _asked(case)
     signs = []
     for g in grown:
         if not notable(g):
@@ -144,10 +145,22 @@ def _of_logs(case: Case, grown: tuple[Growth, ...], first: str, begins: datetime
             continue
         weight = (1.0 if g.service == first else 0.7) * (1.0 if g.negative else 0.5)
         seen = "new log line" if g.new else "log line grew"
-        said = f'{g.service}: {seen} "{plain(g.example or g.text, 160)}" ({g.during} ×, was {g.before})'
+        about = "about " if g.sampled else ""
+        said = f'{g.service}: {seen} "{plain(gist(g.example) or g.text, 160)}" ({about}{g.during} ×, was {about}{g.before})'
         raw = f"{g.text} {g.example} {told.get((g.service, g.first, g.example[:HEAD]), '')}"
-        signs.append(Sign(EvidenceKind.LOG, said, source[0], g.service, g.first, kinds, weight, raw, source[1], source[2]))
+        source, query, link = asked.get(g.service, ("logs", "", ""))
+        signs.append(Sign(EvidenceKind.LOG, said, source, g.service, g.first, kinds, weight, raw, query, link))
     return signs[:60]
+
+
+def _asked(case: Case) -> dict[str, tuple[str, str, str]]:
+    """Which source told the lines of each service, by which query; where only a part came back, which part."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for r in case.readings:
+        query = f"{r.query} ({r.reason})" if r.reason else r.query
+        for service in {line.service for line in r.logs}:
+            found.setdefault(service, (r.source, query, r.link))
+    return found
 
 
 def _fields(case: Case, begins: datetime) -> dict[tuple[str, datetime | None, str], str]:

@@ -17,7 +17,7 @@ NEWNESS = 0.4  # chance that the next word is a new one, from which on a place i
 ROUNDS = 3  # places of one statement that are found open one after the other
 ENOUGH = 2  # words around a place that make lines one statement; one is enough where MANY stand beside it
 ENOUGH_AT_START = 3  # the same for the first place, which mostly says what a line is about
-PLACES = 80  # of a line that are looked at, words and what stands between them
+PLACES = 60  # of a line that are looked at, words and what stands between them
 
 At = tuple[str, list[str], int]  # a signature, its pieces, a place in them
 Place = tuple[int, int]  # what stands before and what stands after, as hashes

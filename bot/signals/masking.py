@@ -48,7 +48,7 @@ _AMOUNT = re.compile(
 )
 _CODE = r"[A-Z]{1,8}[-_]?\d{3,6}(?![\w.-])"  # ORA-00600, E11000: says which error it was
 _NAMED = re.compile(
-    rf"(?<!{_OF_A_NAME})(?:"
+    rf"(?<!{_OF_A_NAME})(?<!{_OF_A_NAME}\.)(?:"
     rf"(?!{_CODE})(?=(?:{_OF_A_NAME}|\.(?!\.))*\d){_OF_A_NAME}+(?:\.{_OF_A_NAME}+)*|[0-9a-f]{{8,}}(?!{_OF_A_NAME}))",
     re.ASCII,
 )

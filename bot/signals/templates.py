@@ -9,7 +9,7 @@ from bot.domain.telemetry import LogLine
 from bot.signals.likeness import joined
 from bot.signals.masking import AMOUNT, signature
 
-MOST = 4000  # different masked lines of a service; lines beyond that are counted in one rest template
+MOST = 2000  # different masked lines of a service; lines beyond that are counted in one rest template
 REST = "(other lines)"
 EMPTY = "(empty)"
 WILD = "<*>"
@@ -38,7 +38,10 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A template before and during the trouble: `before` and `during` are counts; `new` if it was never seen before."""
+    """A template before and during the trouble: `before` and `during` are counts; `new` if it was never seen before.
+
+    `sampled` if a source let only a part of the lines through: the counts are about right.
+    """
 
     service: str
     text: str
@@ -48,6 +51,7 @@ class Growth:
     first: datetime | None
     example: str
     negative: bool
+    sampled: bool = False
 
     @property
     def new(self) -> bool:
@@ -95,7 +99,8 @@ def growth(lines: Sequence[LogLine], healthy_until: datetime, since: datetime | 
         before = round(sum(weight for at, weight in seen if at < healthy_until))
         during = round(sum(weight for at, weight in seen if at >= healthy_until))
         first = min((at for at in t.times if at >= healthy_until), default=None)
-        found.append(Growth(t.service, t.text, t.level, before, during, first, t.example, t.negative))
+        sampled = any(weight != 1.0 for weight in t.weights)
+        found.append(Growth(t.service, t.text, t.level, before, during, first, t.example, t.negative, sampled))
     return tuple(sorted(found, key=lambda g: (not g.new, -(g.during / (g.before + 1)), g.service, g.text)))
 
 

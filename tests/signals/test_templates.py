@@ -1,5 +1,6 @@
 """Log templates: what varies is masked, what is new is seen, and no line breaks it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -127,6 +128,12 @@ def test_a_new_template_comes_before_a_grown_one_and_a_steady_one() -> None:
     assert found[0].negative
     assert found[0].first == START + timedelta(seconds=25)
     assert (found[1].before, found[1].during) == (1, 20)
+
+
+def test_a_line_counts_for_as_many_as_it_stands_for() -> None:
+    early = [replace(line("request done", s), stands_for=250.0) for s in (0, 1)]
+    found = growth([*early, line("request done", 30), line("refused", 31, "ERROR")], START + timedelta(seconds=20))
+    assert [(g.text, g.before, g.during, g.sampled) for g in found] == [("refused", 0, 1, False), ("request done", 500, 1, True)]
 
 
 def test_the_end_of_a_stack_trace_is_kept() -> None:
