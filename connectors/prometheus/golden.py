@@ -62,15 +62,22 @@ def _named(metrics: Iterable[str]) -> str:
 
 def there(rows: Iterable[Labels], names: Sequence[str], labels: Sequence[str]) -> There:
     """What the rows say that there is, by way and name."""
-    readers = {way: (way.reader(names), metrics) for way, metrics in OTHER_METRICS.items()}
-    plain = [(way, way.reader(names), OWN_METRICS) for way in map(Way, labels)]
+    ways = [(way, way.reader(names), OWN_METRICS) for way in map(Way, labels)]
+    ways += [(way, way.reader(names), metrics) for way, metrics in OTHER_METRICS.items()]
+    telling = tuple(dict.fromkeys(("__name__", *(way.label for way, *_ in ways))))
     found: defaultdict[tuple[Way | None, str], dict[str, frozenset[str]]] = defaultdict(dict)
+    alike = set()  # most rows differ in labels that tell nothing here
     for row in rows:
+        having = frozenset(row)
+        key = (having, *map(row.get, telling))
+        if key in alike:
+            continue
+        alike.add(key)
         metric = row.get("__name__", "")
-        for way, reader, metrics in (*plain, *((way, *both) for way, both in readers.items())):
+        for way, reader, metrics in ways:
             if metric in metrics and (name := reader(row)):
                 seen = found[way, name]
-                seen[metric] = seen.get(metric, frozenset()) | row.keys()
+                seen[metric] = seen.get(metric, frozenset()) | having
     return found
 
 

@@ -1,12 +1,15 @@
 """The shop watched by the real Prometheus and Alertmanager: a rule that fires becomes one card, resolved once it calms down."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.demo.faults import FAULTS, RETRY_STORM
 from bot.demo.reading import Seen, is_resolved
+from bot.domain.telemetry import SourceStatus, Window
+from connectors.prometheus import Prometheus, PrometheusSettings
 from tests.monitoring import Intervals, Watched, missing, watched_shop
 
 pytestmark = [
@@ -26,6 +29,19 @@ async def notified(shop: Watched) -> tuple[int, int]:
         for name in ("notifications_total", "notifications_failed_total")
     )
     return int(sent), int(failed)
+
+
+async def golden_signals(shop: Watched) -> None:
+    """The signals of the shop are found by convention, and asked for without a failure."""
+    now = datetime.now(UTC)
+    source = Prometheus(PrometheusSettings(url=shop.prometheus, scrape_seconds=1, timeout_seconds=20))
+    readings = await source.read(["payments", "checkout"], Window(now - timedelta(minutes=2), now))
+    assert {r.reason for r in readings if r.status is SourceStatus.FAILED} == set()
+    found = {(s.service, s.metric) for r in readings for s in r.series}
+    rate = {"http_requests_per_second", "http_request_error_ratio", "http_request_latency_p99_seconds"}
+    for service in ("payments", "checkout"):
+        assert {(service, metric) for metric in (*rate, "process_memory_bytes")} <= found
+    assert any(s.points[-1][1] > 0 for r in readings for s in r.series if s.metric == "http_requests_per_second")
 
 
 async def test_a_rule_that_fires_becomes_one_card_whatever_is_repeated_and_it_is_resolved_when_the_rule_calms_down(
@@ -49,6 +65,7 @@ async def test_a_rule_that_fires_becomes_one_card_whatever_is_repeated_and_it_is
         told = body["alerts"][0]
         assert told["labels"]["alertname"] in {"HighErrorRatio", "HighLatencyP95", "DependencyCallsFailing"}
         assert "/graph?g0.expr=" in told["generatorURL"], "Prometheus itself wrote it"
+        await golden_signals(shop)
         seen, _ = await notified(shop)
 
         async def repeated() -> bool | None:
