@@ -12,6 +12,7 @@ _LITERAL = re.compile(
     r"|(?<![\w.])-?\d[\d_]*(?:\.\d+)?(?:\s*\*\s*time\.\w+|[a-zA-Z]{1,3}\b)?|\b(?:true|false|True|False)\b"
 )
 _NAMED = re.compile(r"[\"']?([A-Za-z_][\w.-]*)[\"']?\s*(?::\s*[\w.\[\]]+\s*=|:=|=>|[:=])\s*$")
+_ASSIGNS = frozenset("=:>")  # what ends a text that _NAMED finds something in
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\([^()]*$")
 _LAST_NAME = re.compile(r"([A-Za-z_][\w-]*)[^A-Za-z_]*$")
 _PIN = re.compile(  # go.mod, requirements, Gemfile: a name and its version on a line of their own
@@ -160,11 +161,9 @@ def _values(lines: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _key(before: str) -> str:
-    named = _NAMED.search(before)
-    if named:
+    if before.rstrip()[-1:] in _ASSIGNS and (named := _NAMED.search(before)):
         return named[1]
-    call = _CALL.search(before)
-    if call:
+    if before.rfind("(") > before.rfind(")") and (call := _CALL.search(before)):
         return call[1]
     last = _LAST_NAME.search(before)
     return last[1] if last else ""

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from math import isfinite
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def _appointed(case: Case, picture: Picture, near: timedelta) -> datetime | None
 
 def _reaches_zero(series: Series, suspects: Sequence[Scored]) -> datetime | None:
     """When a straight countdown that is older than any suspect reaches zero; None if it is none."""
-    if counts_traffic(series.metric) or not all(np.isfinite(v) for _, v in series.points):
+    if counts_traffic(series.metric) or not all(isfinite(v) for _, v in series.points):
         return None
     values = np.array([v for _, v in series.points], dtype=float)
     crossed = np.flatnonzero(values <= 0)

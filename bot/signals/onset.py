@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import isfinite
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def deviation(series: Series, alert_at: datetime, *, healthy_until: datetime | N
 
     The baseline is what came before `healthy_until`, or else the first quarter of the points up to the alert.
     """
-    points = [(t, v) for t, v in series.points if np.isfinite(v)]
+    points = [(t, v) for t, v in series.points if isfinite(v)]
     quiet = _baseline_length(points, alert_at, healthy_until)
     if quiet < FEWEST or len(points) <= quiet:
         return None
@@ -127,7 +128,8 @@ def _calmest(values: np.ndarray, quiet: int, *, given: bool) -> np.ndarray:
 
 def _peak(points: Sequence[tuple[datetime, float]], scores: np.ndarray, alert_at: datetime, bad: int) -> tuple[int, int] | None:
     """The highest and the last point of the excursion nearest to the alert, in the bad direction if there is one, else in any."""
-    near = [i for i, (t, _) in enumerate(points) if abs(t - alert_at) <= NEAR]
+    start, end = alert_at - NEAR, alert_at + NEAR
+    near = [i for i, (t, _) in enumerate(points) if start <= t <= end]
     high = [i for i in near if bad and scores[i] * bad >= PEAK] or [i for i in near if abs(scores[i]) >= PEAK]
     if not high:
         return None

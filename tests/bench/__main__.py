@@ -4,6 +4,7 @@
                           [--model NAME --model-url URL]
     python -m tests.bench --only ingest --driver PATH [--database sqlite|postgres] [--parts rates,flood,steady,curve] [--rounds 3]
     python -m tests.bench --only rules [--rounds 5]
+    python -m tests.bench --only evidence [--rounds 20]
     python -m tests.bench --only knowledge [--corpus docs.jsonl] [--vectors 100000]
 
 `--driver` is a load driver that speaks Alertmanager's webhook; without it the intake is not measured. PostgreSQL is a fresh
@@ -26,6 +27,7 @@ from typing import Any
 from bot.commands.staging import clean_environment, staged
 from bot.demo.standin.extract import extract
 from bot.demo.standin.server import standin
+from tests.bench.evidence import evidence
 from tests.bench.ingest import ingest
 from tests.bench.knowledge import MANY, knowledge
 from tests.bench.room import SECRET, Bench, bench, rss, say
@@ -158,7 +160,7 @@ async def _load(driver: Path, door: str, batch: int, total: int) -> object:
 async def main() -> None:
     """Print one JSON object per measurement."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest, rules, knowledge")
+    parser.add_argument("--only", default=",".join(WHAT), help=f"of {', '.join(WHAT)}, ingest, rules, knowledge, evidence")
     parser.add_argument("--cards", type=int, default=50)
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--driver", type=Path)
@@ -179,6 +181,7 @@ async def main() -> None:
             "words": lambda: first_word(args.model, args.model_url),
             "knowledge": lambda: knowledge(args.corpus, args.vectors),
             "rules": lambda: rules(args.rounds),
+            "evidence": lambda: evidence(args.rounds),
             "ingest": lambda: ingest(args.driver, args.database, args.parts.split(","), args.rounds),
         }
         print(json.dumps(await measures[what]()), flush=True)
