@@ -35,6 +35,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     diagnosis.add_argument(
         "--leave-one-class-out", action="store_true", help="switch off the rules that carry a case's class tag"
     )
+    diagnosis.add_argument("--by-evidence", action="store_true", help="source after source, and with all but one of them")
     diagnosis.add_argument("--limit", type=int, help="with a model: the first N cases only")
     diagnosis.add_argument("--json", action="store_true", help="one JSON object on stdout")
     diagnosis.set_defaults(run=runs(_diagnosis))
@@ -89,6 +90,8 @@ async def _incidents(args: argparse.Namespace) -> int:
 async def _diagnosis(args: argparse.Namespace) -> int:
     from bot.evals.diagnosis import run_diagnosis  # slow: numpy
 
+    if args.by_evidence:
+        return _by_evidence(args)
     if args.model != "rules":
         return show(await _with_model(args), args.json)
     result = run_diagnosis(
@@ -99,6 +102,15 @@ async def _diagnosis(args: argparse.Namespace) -> int:
         progress=progress,
     )
     return show(result, args.json)
+
+
+def _by_evidence(args: argparse.Namespace) -> int:
+    from bot.evals.evidence import in_words, run_by_evidence  # slow: numpy
+
+    if args.model != "rules":
+        raise BadSettings("--by-evidence measures the rules; leave --model away.")
+    found = run_by_evidence(args.cases, args.truth, args.classes, leave_one_out=args.leave_one_class_out)
+    return show(found if args.json else in_words(found), args.json)
 
 
 async def _with_model(args: argparse.Namespace) -> Mapping[str, object]:

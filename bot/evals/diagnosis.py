@@ -42,6 +42,7 @@ def run_diagnosis(
     *,
     leave_one_out: bool = False,
     progress: Callable[[str], None] = lambda _: None,
+    see: Callable[[Case], Case] = lambda case: case,
 ) -> dict[str, object]:
     """Diagnose every case and compare with the truth.
 
@@ -49,16 +50,22 @@ def run_diagnosis(
     cases with a verdict other than undetermined), `first_service`, `convicted_right` (share of convictions that are right;
     1 for none).
     Counts: `n`, `convicted`, `decoy_hits` (decoys convicted). With `leave_one_out` every rule of the case's class is off.
+    `see` may take evidence away before the rules look.
     """
     results = []
-    for id, diagnosis, truth in diagnosed(cases_path, truth_path, classes_path, leave_one_out=leave_one_out):
+    for id, diagnosis, truth in diagnosed(cases_path, truth_path, classes_path, leave_one_out=leave_one_out, see=see):
         results.append(result(id, diagnosis, truth))
         progress(f"{id}: {diagnosis.verdict.value}")
     return total(results)
 
 
 def diagnosed(
-    cases_path: Path, truth_path: Path, classes_path: Path | None = None, *, leave_one_out: bool = False
+    cases_path: Path,
+    truth_path: Path,
+    classes_path: Path | None = None,
+    *,
+    leave_one_out: bool = False,
+    see: Callable[[Case], Case] = lambda case: case,
 ) -> Iterator[tuple[str, Diagnosis, Row]]:
     """Each case's id, what the rules say of it, and its truth."""
     truths = {str(_need(r, "scenario", "truth")): r for r in _rows(truth_path)}
@@ -70,7 +77,7 @@ def diagnosed(
         if id not in truths:
             raise BadPayload(f"the truth has no scenario {id!r}", path=f"$.{id}")
         left_out = (str(classes[id]),) if leave_one_out and id in classes else ()
-        yield id, diagnose(case_of(row), without=left_out), truths[id]
+        yield id, diagnose(see(case_of(row)), without=left_out), truths[id]
 
 
 def case_of(row: Row) -> Case:

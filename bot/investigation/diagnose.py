@@ -49,7 +49,7 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
         blast_radius=tuple(s for s in picture.affected if s != first),
         remedy=_remedy(judgement),
         next_step=next_step(case, judgement, [s.candidate for s in suspects], _remedy(judgement)),
-        missing=missing(case, picture, judgement),
+        missing=missing(case, picture, judgement, suspects),
         evidence=exhibits.all,
     )
     return with_knowledge(found, case.runbooks, case.past)

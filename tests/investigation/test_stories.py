@@ -170,7 +170,11 @@ def test_with_alerts_alone_it_admits_that_it_does_not_know() -> None:
     found = diagnose(case(alerts=[alert("orders", 22)]))
     assert found.verdict is Verdict.UNDETERMINED
     assert found.summary == "No change explains this"
-    assert found.missing[0] == "metrics for orders"
+    assert found.missing[0].startswith("tell of deployments: GitHub")
+    assert found.missing[1:3] == (
+        "connect logs of orders: Loki, Elasticsearch or CloudWatch",
+        "connect metrics of orders: Prometheus, Datadog or CloudWatch",
+    )
 
 
 def test_with_deployments_but_no_diffs_nobody_is_convicted() -> None:
