@@ -10,7 +10,7 @@ from bot.domain.care import Draft, DraftState, Proposal
 from bot.domain.incident import Entry, EntryKind
 from bot.domain.interaction import Feature, Interaction
 from bot.domain.request import Deed, Press
-from bot.domain.view import NoteView, Shown
+from bot.domain.view import NoteView, Place, Shown
 from bot.errors import BotError, NotFound, Unavailable
 from bot.flows.announce import want
 from bot.flows.desk import Desk
@@ -37,7 +37,6 @@ FORM: Mapping[str, object] = {
     "additionalProperties": False,
 }
 NOTHING = "nothing that the model wrote stands in the evidence"
-NOWHERE = "There is no runbook folder and no repository to put it into; see [knowledge] drafts in docs/configuration.md."
 QUESTION = "Draft the runbook for the next time this happens."
 
 
@@ -184,8 +183,6 @@ def _decide(tx: Transaction, press: Press, desk: Desk) -> NoteView:
     if draft.state is not DraftState.DRAFT:
         return NoteView("Somebody decided on this draft already.")
     now, approve = desk.clock(), press.action_id is Deed.DRAFT_APPROVE
-    if approve and desk.drafting.proposals is None and desk.drafting.folder is None:
-        return NoteView(NOWHERE)
     state = DraftState.APPROVED if approve else DraftState.DISCARDED
     text = drafting.approved(draft.text, f"{now:%Y-%m-%d}") if approve else draft.text
     decided = replace(draft, state=state, text=text, decided_by=press.person.id, decided_at=now, note="")
@@ -199,7 +196,10 @@ def _decide(tx: Transaction, press: Press, desk: Desk) -> NoteView:
 
 
 async def keep_draft(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """An approved draft is a file of the runbook folder, or a pull request; where that is refused it is a draft again."""
+    """An approved draft is a file of the runbook folder, a pull request, or a file in the thread where there is neither.
+
+    Where that is refused it is a draft again.
+    """
     draft = await desk.db.read(lambda tx: desk.drafts.get(tx, str(args["id"])))
     if draft is None or draft.state is not DraftState.APPROVED:
         return
@@ -217,7 +217,7 @@ async def keep_draft(args: Mapping[str, Scalar], desk: Desk) -> None:
         note_news(tx, desk)
 
     await desk.db.write(record)
-    if kept.state is DraftState.KEPT and not kept.url:
+    if kept.state is DraftState.KEPT and desk.drafting.folder is not None and not kept.url:
         await desk.library.sync()
 
 
@@ -231,9 +231,19 @@ async def _put(draft: Draft, desk: Desk) -> Draft:
         url = await goes.proposals.propose(proposal)
         return replace(draft, state=DraftState.KEPT, where=f"pull request for {path}", url=url)
     if goes.folder is None:
-        raise NotFound("there is no runbook folder any more.")
+        return await _hand_over(draft, desk)
     where = await asyncio.to_thread(drafting.save, goes.folder, draft.path, draft.text)
     return replace(draft, state=DraftState.KEPT, where=where)
+
+
+async def _hand_over(draft: Draft, desk: Desk) -> Draft:
+    """A file in the incident's thread; a second one if the process dies between Slack's word and ours."""
+    card = await desk.db.read(lambda tx: desk.cards.get(tx, f"card:{draft.incident_id}"))
+    if card is None or not card.place.ts:
+        raise NotFound("the incident has no thread to put the file into.")
+    name, thread = draft.path.rpartition("/")[2], Place(card.place.channel, "", card.place.ts)
+    await desk.channel.upload(name, draft.text.encode(), title=f"Runbook: {draft.title}", place=thread)
+    return replace(draft, state=DraftState.KEPT, where=f"{name} in the incident's thread")
 
 
 def _tell(tx: Transaction, draft: Draft, deed: str, by: str, desk: Desk) -> None:

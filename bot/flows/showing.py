@@ -130,7 +130,7 @@ def goes_to(desk: Desk) -> str:
     goes = desk.drafting
     if goes.proposals is not None:
         return f"a pull request of {goes.repository}"
-    return f"the folder {goes.folder.name}" if goes.folder else "no folder: none is configured"
+    return f"the folder {goes.folder.name}" if goes.folder else "the incident's thread, as a file"
 
 
 def _at_home(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, desk: Desk) -> Incident:

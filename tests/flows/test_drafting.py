@@ -291,7 +291,16 @@ async def test_what_a_forge_refuses_is_a_draft_again_and_what_is_away_is_tried_a
     assert len(forge.got) == 1
 
 
-async def test_with_nowhere_to_go_nothing_is_approved(database: SqlDatabase, clock: FakeClock) -> None:
+async def test_without_folder_and_forge_it_is_a_file_in_the_thread(database: SqlDatabase, clock: FakeClock) -> None:
     desk = await a_drafting_desk(database, clock)
     draft = await a_draft(desk, await over(desk))
-    assert "no runbook folder" in await press(desk, Deed.DRAFT_APPROVE, draft.id)
+    assert "It goes to the incident's thread, as a file" in await press(desk, Deed.DRAFT_APPROVE, draft.id)
+    await run(desk)
+    ((name, content, title, _, place),) = desk.channel.files  # type: ignore[attr-defined]  # a FakeChannel
+    assert (name, title) == ("high-error-rate.md", "Runbook: HighErrorRate on payments")
+    assert (place.channel, place.thread) == ("C-PAYMENTS", "1.5")
+    assert b"reviewed: 2026-11-22" in content
+    assert b"draft: true" not in content
+    kept = await desk.db.read(lambda tx: desk.drafts.get(tx, draft.id))
+    assert kept is not None
+    assert (kept.state, kept.where) == (DraftState.KEPT, "high-error-rate.md in the incident's thread")
