@@ -47,6 +47,7 @@ from bot.ports import (
     QueryProbe,
     ReachStore,
     Responder,
+    Reviews,
     Schedules,
     SilenceSource,
     SuggestionStore,
@@ -155,6 +156,7 @@ class Desk:
     responders: Mapping[str, Responder] = field(default_factory=dict)
     silence_sources: Mapping[str, SilenceSource] = field(default_factory=dict)
     trackers: Mapping[str, Tracker] = field(default_factory=dict)
+    reviews: Mapping[str, Reviews] = field(default_factory=dict)
     probes: tuple[QueryProbe, ...] = ()
     model: Model | None = None
     vitals: Vitals = field(default_factory=Vitals)

@@ -15,7 +15,8 @@ from bot.flows.announce import announce, want
 from bot.flows.charting.soon import draw_soon
 from bot.flows.desk import Desk
 from bot.flows.knowing import Reader
-from bot.investigation.case import Case
+from bot.flows.mapping.sweeping import note_calls
+from bot.investigation.case import Case, parents
 from bot.investigation.diagnose import closer, diagnose, with_knowledge
 from bot.investigation.gather import gather
 from bot.investigation.thought import with_thought
@@ -110,6 +111,7 @@ def earlier_trouble(tx: Transaction, incident: Incident, window: Window, desk: D
 
 
 def _tell(tx: Transaction, id: str, diagnosis: Diagnosis, case: Case, spent_ms: float, desk: Desk) -> None:
+    note_calls(tx, {(parent.service, span.service) for span, parent in parents(case.spans)}, desk)
     incident = desk.incidents.get(tx, id)
     if incident is None or not incident.live:
         return

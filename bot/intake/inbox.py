@@ -20,7 +20,7 @@ from bot.flows.desk import Desk
 from bot.intake.meters import Meters
 from bot.intake.outcomes import outcome_of, reason_of, word_of
 from bot.intake.pace import LARGE, Pace
-from bot.ports import Claimed, Connector, Database, Event, InboxStore, Noted, Parcel, Parsed, Transaction
+from bot.ports import Claimed, Connector, Database, Event, InboxStore, Noted, Parcel, Parsed, Proposed, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class Told:
     tickets: Callable[[Transaction, Sequence[Ticket], Desk], None] = lambda *_: None
     claimed: Callable[[Transaction, Sequence[Claimed], Desk], Sequence[Alert]] = lambda *_: ()  # those that are alerts after all
     tidy: Callable[[Sequence[Alert], Desk], Sequence[Alert]] = lambda batch, _: batch  # before `alerts`; needs no transaction
+    proposed: Callable[[Transaction, Sequence[Proposed], Desk], None] = lambda *_: None
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class _Read:
     handlings: list[Handling] = field(default_factory=list)
     tickets: list[Ticket] = field(default_factory=list)
     claimed: list[Claimed] = field(default_factory=list)
+    proposed: list[Proposed] = field(default_factory=list)
     tidy: bool = False  # the alerts are
     not_ours: list[Alert] = field(default_factory=list)  # of those that were claimed, the alerts after all
     took: float = 0.0  # seconds, the commit not included
@@ -74,6 +76,8 @@ class _Read:
             self.changes.append(event.build)
         elif isinstance(event, Claimed):
             self.claimed.append(event)
+        elif isinstance(event, Proposed):
+            self.proposed.append(event)
 
 
 class Drain:
@@ -202,6 +206,8 @@ class Drain:
             self._told.alerts(tx, [*read.alerts, *read.not_ours], self._desk)
         if read.handlings:
             self._told.handlings(tx, read.handlings, self._desk)
+        if read.proposed:
+            self._told.proposed(tx, read.proposed, self._desk)
         self._desk.inbox.finish(tx, read.parcels)
 
     def _read(self, parcels: Sequence[Parcel], events: int = LARGE) -> _Read:

@@ -220,6 +220,13 @@ class Tracker(Protocol):
         """Bring it to this status; it being there already is no error."""
 
 
+class Reviews(Protocol):
+    """Where people look at changes before they are merged. Raises Unavailable, NotAllowed, NotFound or BadPayload."""
+
+    async def remark(self, repository: str, number: int, text: str, topic: str) -> None:
+        """The one comment of ours about this topic says this Markdown; it is made, or edited where it stands."""
+
+
 class Watcher(Protocol):
     """A stream instead of a webhook. What it sees is kept like a webhook's delivery, before anything is made of it."""
 
@@ -307,4 +314,5 @@ class Connector:
     watcher: Callable[[BaseModel], Watcher | None] | None = None
     history: Callable[[BaseModel, str], IncidentHistory | None] | None = None  # also gets a query: JQL, a label
     probe: Callable[[BaseModel], QueryProbe | None] | None = None
+    reviews: Callable[[BaseModel], Reviews | None] | None = None
     proposals: Callable[[BaseModel], Proposals | None] | None = None

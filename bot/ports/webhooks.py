@@ -46,6 +46,19 @@ class Claimed(Ignored):
     alert: Alert
 
 
+@dataclass(frozen=True, slots=True)
+class Proposed(Ignored):
+    """Nothing that happened to anything that runs: somebody wants to merge the commits after `base` up to `head`."""
+
+    connector: str
+    repository: str
+    number: int
+    base: str
+    head: str
+    title: str = ""
+    url: str = ""
+
+
 Event = Alert | Change | Handling | Ticket | Ignored
 Parsed = tuple[Event, ...]
 

@@ -167,6 +167,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         responders=able.responders,
         silence_sources=able.silences,
         trackers=able.trackers,
+        reviews=able.reviews,
         model=telemetry.traced(model) if telemetry and model else model,
         budgets=settings.budgets,
         ticketing=settings.ticketing,

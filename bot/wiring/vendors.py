@@ -1,7 +1,7 @@
 """What the configured connectors can do."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from bot.ports import (
     Pager,
     QueryProbe,
     Responder,
+    Reviews,
     Schedules,
     SilenceSource,
     Tracker,
@@ -49,6 +50,7 @@ class Vendors:
     watchers: Mapping[str, Watcher]
     probes: tuple[QueryProbe, ...] = ()
     edges: tuple[EdgeSource, ...] = ()
+    reviews: Mapping[str, Reviews] = field(default_factory=dict)
 
 
 def vendors(settings: Settings) -> Vendors:
@@ -73,6 +75,7 @@ def vendors(settings: Settings) -> Vendors:
         watchers=_made({n: c.watcher for n, c in known.items()}, own, settings),
         probes=tuple(_made({n: c.probe for n, c in known.items()}, own, settings).values()),
         edges=edges,
+        reviews=_made({n: c.reviews for n, c in known.items()}, own, settings),
     )
 
 

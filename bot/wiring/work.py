@@ -45,6 +45,7 @@ from bot.flows.changes import on_changes
 from bot.flows.charting.incident import draw_incident
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
+from bot.flows.mapping.reviewing import comment_impact, on_proposed
 from bot.flows.mapping.sweeping import refresh_topology
 from bot.flows.tickets import on_tickets
 from bot.intake.inbox import Told
@@ -88,7 +89,7 @@ def stories(channels: Collection[str] = ()) -> SlackStories:
 
 def told() -> Told:
     """The flows that the inbox leads to."""
-    return Told(on_tidied, on_changes, on_handlings, on_tickets, not_ours, tidy)
+    return Told(on_tidied, on_changes, on_handlings, on_tickets, not_ours, tidy, on_proposed)
 
 
 def jobs(settings: Settings) -> list[Job]:
@@ -168,6 +169,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "draft_runbook": _for(drafting.draft_runbook, desk),
         "keep_draft": _for(drafting.keep_draft, desk),
         "refresh_topology": _for(refresh_topology, desk),
+        "comment_impact": _for(comment_impact, desk),
         "sync_sources": _for(sourcing.sync_sources, desk),
         "sync_source": _for(sourcing.sync_source, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),

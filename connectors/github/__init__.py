@@ -17,10 +17,11 @@ from bot.domain.payload import Node, read_json
 from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
-from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Proposals, Tracker
+from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Proposals, Reviews, Tracker
 from connectors.github.history import GitHubHistory
 from connectors.github.pages import github_documents
 from connectors.github.proposals import GitHubProposals
+from connectors.github.reviews import GitHubReviews, pull_requests
 from connectors.github.source import GitHubCommits, GitHubSettings
 from connectors.github.tickets import GitHubIssues, issue_events
 
@@ -42,10 +43,11 @@ CONCLUSIONS_FAILED = frozenset({"failure", "timed_out", "cancelled", "startup_fa
 class GitHubWebhook:
     """Five kinds of events in, changes out; results of checks are noted beside them, everything else is ignored.
 
-    The issues of the repository `tickets` are tickets.
+    The issues of the repository `tickets` are tickets; with `impact`, pull requests are looked at.
     """
 
     tickets: str = ""
+    impact: bool = False
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless the body is signed with one of the secrets."""
@@ -66,6 +68,8 @@ class GitHubWebhook:
         read = _EVENTS.get(event)
         if event in ("issues", "issue_comment") and self.tickets and payload["repository"]["full_name"].text() == self.tickets:
             return tuple(issue_events(payload, delivery.received_at))
+        if event == "pull_request" and self.impact:
+            return tuple(pull_requests(payload, delivery.received_at))
         if read is None:
             return (Ignored(event[:60]),)
         return tuple(read(payload, delivery.received_at))
@@ -264,7 +268,7 @@ _EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = 
 
 
 def _configured(settings: BaseModel) -> GitHubWebhook:
-    return GitHubWebhook(settings.tickets if isinstance(settings, GitHubSettings) else "")
+    return GitHubWebhook(settings.tickets, settings.impact) if isinstance(settings, GitHubSettings) else GitHubWebhook()
 
 
 def _tracker(settings: BaseModel) -> Tracker | None:
@@ -279,6 +283,11 @@ def _source(settings: BaseModel) -> ChangeSource | None:
 
 def _proposals(settings: BaseModel) -> Proposals | None:
     return GitHubProposals(settings) if isinstance(settings, GitHubSettings) and settings.token else None
+
+
+def _reviews(settings: BaseModel) -> Reviews | None:
+    able = isinstance(settings, GitHubSettings) and settings.token and settings.impact
+    return GitHubReviews(settings) if isinstance(settings, GitHubSettings) and able else None
 
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(?: |$)")
@@ -300,6 +309,7 @@ CONNECTOR = Connector(
     configured=_configured,
     changes=_source,
     proposals=_proposals,
+    reviews=_reviews,
     tracker=_tracker,
     documents=github_documents,
     history=_history,

@@ -14,12 +14,16 @@ from bot.ports import WebhookSettings
 
 
 class GitHubSettings(WebhookSettings):
-    """`token` reads commits and diffs: fine-grained, with Contents: read-only. `api_url` is another one for an own server."""
+    """`token` reads commits and diffs: fine-grained, with Contents: read-only. `api_url` is another one for an own server.
+
+    With `impact`, pull requests get a comment with the impact of their commits; the token has to write pull requests.
+    """
 
     token: SecretStr | None = None
     api_url: str = Field("https://api.github.com", pattern=r"^https?://[^\s@]+$")
     timeout_seconds: float = Field(4.0, gt=0)
     tickets: str = Field("", pattern=r"^([\w.-]+/[\w.-]+)?$")  # a repository whose issues are tickets; "" is none
+    impact: bool = False
 
 
 class GitHubCommits:

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.telemetry import Edge, Window
+from bot.domain.telemetry import Window
 from bot.domain.topology import SeenCall
 from bot.errors import BotError
 from bot.flows.desk import Desk
@@ -54,9 +54,9 @@ def named(seen: Sequence[SeenCall]) -> tuple[SeenCall, ...]:
     return tuple(sorted(good, key=lambda s: (-s.calls, s.caller, s.callee))[:MOST])
 
 
-def note_edges(tx: Transaction, edges: Sequence[Edge], desk: Desk) -> None:
-    """What an investigation saw in traces is kept too; a trace tells who calls whom, not how often."""
-    if seen := named([SeenCall(caller, callee) for caller, callee in {(e.caller, e.callee) for e in edges}]):
+def note_calls(tx: Transaction, ends: Iterable[tuple[str, str]], desk: Desk) -> None:
+    """Callers and callees that an investigation saw in traces are kept too; a trace tells who calls whom, not how often."""
+    if seen := named([SeenCall(caller, callee) for caller, callee in ends]):
         desk.topology.saw(tx, SPANS, seen, desk.clock())
 
 

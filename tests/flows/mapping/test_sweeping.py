@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.domain.telemetry import Edge, SourceStatus, Window
+from bot.domain.telemetry import SourceStatus, Window
 from bot.domain.topology import CallMinute, SeenCall
 from bot.errors import Unavailable
-from bot.flows.mapping.sweeping import note_edges, refresh_topology
+from bot.flows.mapping.sweeping import note_calls, refresh_topology
 from bot.storage.database import SqlDatabase
 from bot.storage.topology import SqlTopologyStore
 from bot.topology.current import LiveCatalogue
@@ -42,8 +42,7 @@ async def test_what_a_source_saw_is_known_with_its_name_and_one_that_is_away_cha
 
 async def test_spans_of_an_investigation_teach_who_calls_whom(database: SqlDatabase, clock: FakeClock) -> None:
     desk = a_desk(database, clock)
-    edges = [Edge(NOON, "web", "cart", 1.0), Edge(NOON, "web", "cart", 2.0), Edge(NOON, "web", "web", 2.0)]
-    database.write_now(lambda tx: note_edges(tx, edges, desk))
+    database.write_now(lambda tx: note_calls(tx, [("web", "cart"), ("web", "web"), ("web", "")], desk))
     assert [(k.caller, k.callee, k.source) for k in database.read_now(desk.topology.known)] == [("web", "cart", "traces")]
 
 
