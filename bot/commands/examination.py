@@ -40,6 +40,8 @@ def of_evidence(name: str, asked: Collection[str], readings: Collection[Readings
         return Finding("evidence", False, f"{name} cannot be asked: {bad.reason} Asked: {bad.query[:120]}")
     if not asked:
         return Finding("evidence", True, f"{name} is set up; without a service in services.yaml there is nothing to ask it")
+    if not readings:
+        return Finding("evidence", True, f"{name} is set up, and has nothing to ask of {_few(asked)}: docs/connectors/{name}.md")
     knew = [r for r in readings if r.status is SourceStatus.OK]
     minutes = int(LATELY.total_seconds() // 60)
     if not knew:

@@ -91,11 +91,8 @@ class CloudWatchMetrics:
         return CloudWatchMetrics(self._settings, self._transport, service, self._clock)
 
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
-        """One answer per resource of these services; a failure is an answer with its reason."""
+        """One answer per resource of these services, none where they have none; a failure is an answer with its reason."""
         resources = [(name, one) for name in services for one in self._service(name).metrics.cloudwatch][:MOST_RESOURCES]
-        if services and not resources:
-            reason = "services.yaml names no resource of CloudWatch for these services (metrics: cloudwatch)"
-            return (Readings(NAME, "GetMetricData", window, SourceStatus.NO_DATA, reason),)
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(service: str, resource: CloudResource) -> Readings:

@@ -115,6 +115,7 @@ def test_a_source_of_evidence_that_fails_needs_attention_and_one_that_knows_noth
     nothing = judge.of_evidence("prometheus", asked, (reading(SourceStatus.NO_DATA, "no series match"),))
     assert (nothing.ok, "with nothing of cart, pay" in nothing.text, "no series match" in nothing.text) == (True, True, True)
     assert judge.of_evidence("prometheus", (), ()).ok
+    assert "nothing to ask of cart, pay" in judge.of_evidence("cloudwatch", asked, ()).text
 
 
 def test_ours_and_outside_services_are_tried() -> None:
