@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from bot.signals.masking import AMOUNT, NAME, TELLING, one_mark
 
-MANY = 6  # different words that make a place open however often each is seen
+MANY = 8  # different words that make a place open however often each is seen
 FEW = 3  # different words below which nothing is known of a place
 NEWNESS = 0.4  # chance that the next word is a new one, from which on a place is open
 ROUNDS = 3  # places of one statement that are found open one after the other

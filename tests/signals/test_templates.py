@@ -53,7 +53,7 @@ def test_lines_that_differ_in_a_name_become_one_template() -> None:
 
 
 def test_names_that_come_again_are_names_if_they_are_many() -> None:
-    names = ("ada", "bob", "cem", "dora", "emil", "fritz", "greta")
+    names = ("ada", "bob", "cem", "dora", "emil", "fritz", "greta", "hugo", "ines")
     assert said(*(f"removing user {name} from the list" for name in names for _ in range(5))) == [
         "removing user <*> from the list"
     ]
@@ -75,12 +75,11 @@ def test_lists_of_any_length_are_one_template() -> None:
 
 
 def test_two_names_at_a_time_become_one_template() -> None:
-    pairs = [
-        (a, b)
-        for a in ("cart", "pay", "mail", "ship", "search", "stock", "price")
-        for b in ("ada", "bob", "cem", "dora", "emil", "fritz")
+    services = ("cart", "pay", "mail", "ship", "search", "stock", "price")
+    users = ("ada", "bob", "cem", "dora", "emil", "fritz", "greta", "hugo", "ines")
+    assert said(*(f"service {a} was asked by {b} again" for a in services for b in users)) == [
+        "service <*> was asked by <*> again"
     ]
-    assert said(*(f"service {a} was asked by {b} again" for a, b in pairs)) == ["service <*> was asked by <*> again"]
 
 
 def test_a_word_where_others_have_a_name_is_one() -> None:
