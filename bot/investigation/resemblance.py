@@ -47,13 +47,15 @@ def verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: li
         said = {q for q in _QUOTED.findall(sign.raw) if sign.what in TELEMETRY}
         for name in sorted(said & (old ^ new)):
             return _verbatim(name, name in new, sign, exhibits, facts)
-    usual = " ".join(g.text for g in picture.growths if g.before)
     come = _literals(t for h in shipment.text.hunks for t in h.added)
     gone = _literals(t for h in shipment.text.hunks for t in h.removed)
     for name in sorted(come ^ gone, key=lambda n: (-len(n), n)):
+        naming = [s for s in picture.signs if s.what in TELEMETRY and name in s.raw]
+        if not naming or name in picture.affected:
+            continue
         whole = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
-        naming = [s for s in picture.signs if s.what in TELEMETRY and whole.search(s.raw)]
-        if naming and not whole.search(usual) and name not in picture.affected:
+        naming = [s for s in naming if whole.search(s.raw)]
+        if naming and not any(whole.search(g.text) for g in picture.growths if g.before and name in g.text):
             return _verbatim(name, name in come, naming[0], exhibits, facts)
     return 0.0
 

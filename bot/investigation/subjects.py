@@ -57,9 +57,10 @@ class Subject:
 def subjects(case: Case, picture: Picture, service: str) -> tuple[Subject, ...]:
     """What nearly all errors of a service since the onset name and its other lines do not, the most named first."""
     since = picture.onset - picture.step
-    bad = [(at, said) for at, level, said in _said(case, service) if level and at >= since]
-    good = [said for _, level, said in _said(case, service) if not level]
-    meanwhile = [said for at, level, said in _said(case, service) if not level and at >= since]
+    every = _said(case, service)
+    bad = [(at, said) for at, failed, said in every if failed and at >= since]
+    good = [said for _, failed, said in every if not failed]
+    meanwhile = [said for at, failed, said in every if not failed and at >= since]
     if len(bad) < FEWEST:
         return ()
     named: Counter[tuple[str, str]] = Counter(s for _, said in bad for s in said)
