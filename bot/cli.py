@@ -27,6 +27,7 @@ from bot.commands import (
     serve,
     standin,
     topology,
+    watch,
     work,
     workspace,
 )
@@ -53,6 +54,7 @@ GROUPS = (
     runbooks,
     topology,
     impact,
+    watch,
     work,
 )
 

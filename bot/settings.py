@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from bot.domain.alert import Severity
 from bot.domain.care import CareLimits
 from bot.domain.noise import NoiseLimits
+from bot.domain.watch import WatchLimits, WatchMode
 from bot.errors import BadSettings
 from bot.flows.desk import Budgets, Limits, Ticketing
 from bot.topology.current import Learning
@@ -181,6 +182,19 @@ class TopologySettings(Section):
     otlp_allow_anonymous: bool = False
 
 
+class WatchSettings(Section):
+    """How the bot watches metrics and deployments by itself; see docs/watching.md."""
+
+    mode: WatchMode = WatchMode.QUIET
+    every_minutes: float = Field(5, ge=1)
+    most_series: int = Field(400, ge=1, le=5000)
+    threshold: float = Field(1.6, gt=0)  # the score from which on a point is unusual
+    pause_hours: float = Field(12, gt=0)  # then nothing more is told of the same series for so long
+    forecast_days: float = Field(7, gt=0)
+    certificate_days: float = Field(14, gt=0)
+    bake_minutes: float = Field(30, ge=0)  # after a deployment; 0 is never
+
+
 class TelemetrySettings(Section):
     """Where questions to a model are exported as OpenTelemetry spans; "" is nowhere."""
 
@@ -221,6 +235,7 @@ class Settings(Section):
     budget: BudgetSettings = BudgetSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     topology: TopologySettings = TopologySettings()
+    watch: WatchSettings = WatchSettings()
     health: HealthSettings = HealthSettings()
     connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
     deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)
@@ -274,6 +289,21 @@ class Settings(Section):
         """What becomes a ticket, in the form that the stories use."""
         t = self.tickets
         return Ticketing(t.tracker, t.open_at, t.reports, timedelta(minutes=t.window_minutes))
+
+    @property
+    def watching(self) -> WatchLimits:
+        """How the bot watches by itself, in the form that the stories use."""
+        w = self.watch
+        return WatchLimits(
+            w.mode,
+            timedelta(minutes=w.every_minutes),
+            w.most_series,
+            w.threshold,
+            timedelta(hours=w.pause_hours),
+            timedelta(days=w.forecast_days),
+            timedelta(days=w.certificate_days),
+            timedelta(minutes=w.bake_minutes),
+        )
 
     @property
     def care(self) -> CareLimits:

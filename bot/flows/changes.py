@@ -10,6 +10,7 @@ from bot.flows.announce import announce
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.sourcing import pushed
+from bot.flows.watching.bakes import begin_bakes
 from bot.ports import Transaction
 from bot.redact import clean, redact
 
@@ -38,6 +39,7 @@ def on_changes(tx: Transaction, changes: Sequence[Change], desk: Desk) -> None:
             news[now.id] = now
     if news:
         _tell(tx, news.values(), catalogue, desk)
+        begin_bakes(tx, news.values(), desk)
 
 
 def _placed(tx: Transaction, change: Change, catalogue: Catalogue, desk: Desk) -> Change:

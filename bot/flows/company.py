@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.alert import Severity
 from bot.domain.noise import Hold, Kind, NoiseState, Outcome
+from bot.domain.watch import CONNECTOR, WatchMode
 from bot.flows.holds import Holds
 from bot.incidents.bundles import Joined
 from bot.incidents.dedup import News, released
@@ -70,13 +71,18 @@ class Company:
         else:
             ruling = Ruling(Kind.ALONE, "a warning that is alone, if it stays", self._patience())
         fresh = [one for fp, one in zip(fingerprints, every, strict=True) if fp not in holds.company]
-        if all(holds.acts(ruling.kind, one) for one in fresh):
+        if all(holds.acts(ruling.kind, one) or self._ours(one) for one in fresh):
             for one in fresh:
                 holds.hold(one, ruling)
             return True
         for one in fresh:
             holds.shadow_unless_longer(one.fingerprint, ruling)
         return False
+
+    def _ours(self, one: News) -> bool:
+        """Nothing but signals of the bot's own watch, which never open an incident unless people want that."""
+        mode = self._holds.desk.watching.mode
+        return mode is not WatchMode.ON and all(alert.connector == CONNECTOR for alert in one.begins)
 
     def _patience(self) -> datetime:
         quiet = self._holds.desk.quiet

@@ -11,6 +11,7 @@ from bot.domain.alert import Severity
 from bot.domain.care import CareLimits
 from bot.domain.noise import NoiseLimits
 from bot.domain.service import Catalogue
+from bot.domain.watch import WatchLimits
 from bot.flows.vitals import Vitals
 from bot.incidents.noise.rules import NoiseRules
 from bot.incidents.routing import Routing
@@ -56,6 +57,7 @@ from bot.ports import (
     TimelineStore,
     TopologyStore,
     Tracker,
+    WatchStore,
     Work,
 )
 from bot.topology.current import LiveCatalogue
@@ -141,6 +143,7 @@ class Desk:
     checks: CheckStore
     drafts: DraftStore
     topology: TopologyStore
+    watches: WatchStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]
@@ -168,6 +171,7 @@ class Desk:
     draws: bool = True  # charts in the threads of incidents
     quiet: NoiseLimits = field(default_factory=NoiseLimits)
     noise_rules: Callable[[], NoiseRules] = NoiseRules
+    watching: WatchLimits = field(default_factory=WatchLimits)
     decided: Counter[str] = field(
         default_factory=Counter
     )  # noise decisions of this process, by "<kind> acted" or "<kind> shadow"

@@ -12,6 +12,7 @@ from bot.flows.investigation import look
 from bot.flows.quieting import digest_lines
 from bot.flows.recurring import recurring_lines
 from bot.flows.showing import quiet_for
+from bot.flows.watching.listing import digest_lines as watched_lines
 from bot.investigation.quality import measure, sentence
 from bot.ports import Scalar, Transaction
 
@@ -53,6 +54,7 @@ def digest_view(tx: Transaction, desk: Desk, *, weekly: bool = False) -> DigestV
         f"{len(shipped)} changes shipped",
         f"{confirmed} causes confirmed by people",
         *digest_lines(tx, desk, now - DAY),
+        *watched_lines(tx, desk, now - DAY),
         _anchor("audit", desk.ledger.head(tx)),
         _anchor("journal", desk.journal.head(tx)),
     ]

@@ -87,6 +87,7 @@ from bot.ports.vendors import (
     Tracker,
     Watcher,
 )
+from bot.ports.watches import WatchStore
 from bot.ports.webhooks import (
     Claimed,
     Delivery,
@@ -193,6 +194,7 @@ __all__ = [
     "TopologyStore",
     "Tracker",
     "Transaction",
+    "WatchStore",
     "Watcher",
     "Webhook",
     "WebhookSettings",

@@ -28,8 +28,8 @@ VIEWS = ("value", "hourly mean", "jump", "usual at this hour")
 class Record:
     """The highest and lowest of one view, fading; its spread; the extremes of each of the last days."""
 
-    high: float = -math.inf
-    low: float = math.inf
+    high: float = 0.0  # of no meaning without values, and finite: states are written down as JSON
+    low: float = 0.0
     at: float = 0.0
     count: int = 0
     spread: Spread = field(default_factory=Spread)
@@ -45,8 +45,8 @@ class Record:
             self.low += max(0.0, middle - self.low) * faded
             width = max(high - low, floor, 1e-9)
             found = (value - self.high) / width if value > self.high else min(0.0, (value - self.low) / width)
+        self.high, self.low = (max(self.high, value), min(self.low, value)) if self.count else (value, value)
         self.at, self.count = at, self.count + 1
-        self.high, self.low = max(self.high, value), min(self.low, value)
         self.spread.add(value)
         self._note(value, int(at // DAY))
         return found
@@ -86,7 +86,7 @@ class Memory:
 
     version: int = VERSION
     since: float = 0.0
-    last: float = -math.inf
+    last: float = -1.0
     recent: list[tuple[float, float]] = field(default_factory=list)
     residues: list[tuple[float, float]] = field(default_factory=list)
     hours: dict[str, tuple[float, int]] = field(default_factory=dict)  # by hour since the epoch: sum and count; eight days

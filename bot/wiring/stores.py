@@ -29,6 +29,7 @@ from bot.storage.suggestions import SqlSuggestionStore
 from bot.storage.switches import SqlSwitchStore
 from bot.storage.tickets import SqlTicketStore
 from bot.storage.topology import SqlTopologyStore
+from bot.storage.watches import SqlWatchStore
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Stores:
     noise: SqlNoiseStore = field(default_factory=SqlNoiseStore)
     tickets: SqlTicketStore = field(default_factory=SqlTicketStore)
     topology: SqlTopologyStore = field(default_factory=SqlTopologyStore)
+    watches: SqlWatchStore = field(default_factory=SqlWatchStore)
     reach: SqlReachStore = field(default_factory=SqlReachStore)
     suggestions: SqlSuggestionStore = field(default_factory=SqlSuggestionStore)
     past: SqlPastStore = field(default_factory=SqlPastStore)

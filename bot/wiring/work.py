@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import time, timedelta
 
+from bot.domain.watch import WatchMode
 from bot.durable.queues import DEFAULTS, Queue
 from bot.durable.work import DurableWork
 from bot.flows import (
@@ -48,6 +49,9 @@ from bot.flows.handling import not_ours, on_handlings
 from bot.flows.mapping.reviewing import comment_impact, on_proposed
 from bot.flows.mapping.sweeping import refresh_topology
 from bot.flows.tickets import on_tickets
+from bot.flows.watching.baking import bake_look
+from bot.flows.watching.rounds import watch_round
+from bot.flows.watching.running_out import forecast_round
 from bot.intake.inbox import Told
 from bot.intake.schedule import Daily, Every, Job
 from bot.ports import Handler, Scalar
@@ -57,6 +61,7 @@ from bot.storage import journal as journal_store
 from bot.storage.alerts import SqlAlertStore
 from bot.storage.noise import SqlNoiseStore
 from bot.storage.topology import SqlTopologyStore
+from bot.storage.watches import SqlWatchStore
 
 KEPT = 4  # times as long as an edge takes to fade, it is known when it was last seen
 
@@ -102,9 +107,17 @@ def jobs(settings: Settings) -> list[Job]:
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
         Job("refresh_topology", Every(timedelta(minutes=5))),
+        *_watching(settings),
         Job("sync_sources", Every(timedelta(minutes=1 if settings.knowledge.sources else 60))),
         *_polls(settings),
     ]
+
+
+def _watching(settings: Settings) -> list[Job]:
+    """What the bot looks at by itself."""
+    if settings.watch.mode is WatchMode.OFF:
+        return []
+    return [Job("watch_round", Every(settings.watching.every)), Job("forecast_round", Every(timedelta(hours=1)))]
 
 
 def _polls(settings: Settings) -> list[Job]:
@@ -131,6 +144,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         journal_store.prune: timedelta(days=keep.journal_days),
         SqlNoiseStore().forget: timedelta(days=keep.alert_days),
         work.purge: timedelta(days=1),
+        SqlWatchStore().forget: timedelta(days=keep.alert_days),
         SqlTopologyStore().forget: KEPT * timedelta(days=settings.topology.fade_days),
         SqlTopologyStore().forget_minutes: timedelta(hours=settings.topology.minutes_hours),
     }
@@ -170,6 +184,9 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "keep_draft": _for(drafting.keep_draft, desk),
         "refresh_topology": _for(refresh_topology, desk),
         "comment_impact": _for(comment_impact, desk),
+        "watch_round": _for(watch_round, desk),
+        "forecast_round": _for(forecast_round, desk),
+        "bake_look": _for(bake_look, desk),
         "sync_sources": _for(sourcing.sync_sources, desk),
         "sync_source": _for(sourcing.sync_source, desk),
         "sync_knowledge": _for(housekeeping.sync_knowledge, desk),

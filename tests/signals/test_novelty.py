@@ -74,6 +74,7 @@ def test_the_state_is_bounded_and_survives_being_written_down() -> None:
     for at, value in points:
         memory.meet(at, value)
     assert len(dump(memory)) < 1.35 * len(dump(short)) < 40_000
+    assert load(Memory, dump(Memory())) == Memory()
     again = load(Memory, dump(memory))
     assert again.version == VERSION
     assert again.meet(30 * DAY, 170.0) == memory.meet(30 * DAY, 170.0)

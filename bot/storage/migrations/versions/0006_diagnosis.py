@@ -15,6 +15,7 @@ down_revision = "0005"
 def upgrade() -> None:
     """Add the tables of diagnosis."""
     _topology()
+    _watches()
 
 
 def _topology() -> None:
@@ -56,3 +57,38 @@ def _charts() -> None:
         sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("about", name="pk_charts"),
     )
+
+
+def _watches() -> None:
+    """What is remembered of watched metrics, what was warned of, and deployments that settle in."""
+    op.create_table(
+        "watched_series",
+        sa.Column("service", sa.String(200), nullable=False),
+        sa.Column("metric", sa.String(255), nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("service", "metric", name="pk_watched_series"),
+    )
+    op.create_index("ix_watched_series_at", "watched_series", ["at"])
+    op.create_table(
+        "warnings",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("open", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_warnings"),
+    )
+    op.create_index("ix_warnings_at", "warnings", ["at"])
+    only_open = sa.text("open")
+    op.create_index("ix_warnings_open", "warnings", ["id"], sqlite_where=only_open, postgresql_where=only_open)
+    op.create_table(
+        "bakes",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("began_at", UtcDateTime, nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_bakes"),
+    )
+    op.create_index("ix_bakes_began_at", "bakes", ["began_at"])
+    only_active = sa.text("active")
+    op.create_index("ix_bakes_active", "bakes", ["id"], sqlite_where=only_active, postgresql_where=only_active)
