@@ -20,6 +20,7 @@ from pathlib import Path
 import uvloop
 
 from bot.door.doors import configured, doors
+from bot.door.lane import Lane
 from bot.door.orders import Orders, orders_in
 from bot.door.server import Server
 from bot.intake.forwarding import Forwarding
@@ -58,7 +59,8 @@ async def serve(orders: Orders, listener: socket.socket, bell: Bell) -> None:
     grouping = Grouping(db, SqlInboxStore(), orders.most_waiting, bell.ring, meters.commit.observe)
     house = Forwarding(orders.house, orders.most_bytes)
     known = doors(*configured(orders.connectors))
-    server = Server(Porter(known, grouping, lambda: datetime.now(UTC), house, meters, orders.most_bytes))
+    porter = Porter(known, grouping, lambda: datetime.now(UTC), house, meters, orders.most_bytes)
+    server = Server(porter, protocol=Lane)
 
     def stop() -> None:
         server.should_exit = True

@@ -1,5 +1,6 @@
 """The port that everybody reaches the bot at, and the web server behind it."""
 
+import asyncio
 import contextlib
 import socket
 import time
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bot.errors import BadSettings
 
@@ -17,7 +19,7 @@ BACKLOG = 1024  # connections that queue while nobody accepts them
 class Server(uvicorn.Server):
     """uvicorn without its signal handlers; whoever runs it has its own. On a Unix socket, if one is named."""
 
-    def __init__(self, app: ASGIApp, uds: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, uds: str | None = None, protocol: type[asyncio.Protocol] = HttpToolsProtocol) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -26,7 +28,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 lifespan="off",
                 ws="none",
-                http="httptools",
+                http=protocol,
                 proxy_headers=False,  # nothing here asks where a request came from
                 timeout_graceful_shutdown=3,
             )

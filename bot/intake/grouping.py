@@ -42,13 +42,17 @@ class Grouping:
 
     async def keep(self, delivery: Delivery, vendor_id: str) -> bool:
         """True when it is on disk, False if it was there before. Raises Full, or what the database raised."""
+        return await self.put(delivery, vendor_id)
+
+    def put(self, delivery: Delivery, vendor_id: str) -> "asyncio.Future[bool]":
+        """`keep` to come. Raises Full at once if so much waits already."""
         if self._waiting + len(self._line) >= self._most and not self._stale:
             raise Full
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._line.append((delivery, vendor_id, future))
         if self._commits is None:
             self._commits = asyncio.create_task(self._commit_all(), name="inbox-commit")
-        return await future
+        return future
 
     @property
     def _stale(self) -> bool:

@@ -3,8 +3,10 @@
 Plain ASGI: half of a request's time would go into a framework's wrappers otherwise. What is no webhook is for others.
 """
 
+import asyncio
+import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
@@ -18,6 +20,7 @@ from bot.intake.meters import DoorMeters
 from bot.intake.screen import fault
 from bot.ports import Clock, Connector, Delivery, Greets, Reply, Webhook, WebhookSettings
 
+log = logging.getLogger(__name__)
 MOST_BYTES = 1024 * 1024
 MOST_WAITING = 50_000
 WEBHOOKS = "/webhooks/"
@@ -25,13 +28,9 @@ _FROM = len(WEBHOOKS)
 # Proofs and credentials served their purpose when the delivery was verified; they are never kept.
 _NOT_KEPT = re.compile(r"authori[sz]ation|cookie|signature|token|secret|api-?key|password", re.IGNORECASE)
 
-_START = {
-    "type": "http.response.start",
-    "status": 202,
-    "headers": [(b"content-type", b"application/json"), (b"content-length", b"14")],
-}
-_NEW = {"type": "http.response.body", "body": b'{"accepted":1}'}
-_KNOWN = {"type": "http.response.body", "body": b'{"accepted":0}'}  # of one length, so that one head fits both
+NEW = Reply(202, b'{"accepted":1}')
+KNOWN = Reply(202, b'{"accepted":0}')
+Answer = Callable[[Reply], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,10 @@ class Porter:
         self._webhooks = _Webhooks(doors, grouping, clock, meters, most_bytes)
         self._others = others
         self._meters = meters
+        self.most_bytes = most_bytes
+        self.take = self._webhooks.take
+        # By the whole address: whose plain requests `take` takes; the rest, handshakes too, comes by ASGI.
+        self.direct = {(WEBHOOKS + name).encode(): name for name in doors if name not in self._webhooks.greeters}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Webhooks go straight to their door; there a path with more in it than a name is no connector's."""
@@ -112,10 +115,10 @@ class _Webhooks:
         self._refused = meters.deliveries
         self._accepted = {name: meters.deliveries.labels(name, "accepted") for name in doors}
         self._duplicate = {name: meters.deliveries.labels(name, "duplicate") for name in doors}
-        self._greeters: dict[str, Greets] = {}
+        self.greeters: dict[str, Greets] = {}
         for name, door in doors.items():
             if isinstance(door.connector.webhook, Greets):
-                self._greeters[name] = door.connector.webhook
+                self.greeters[name] = door.connector.webhook
         self._most_bytes = most_bytes
         self._grouping = grouping
 
@@ -132,9 +135,7 @@ class _Webhooks:
         except Greeted as greeted:
             await say(send, greeted.reply)
             return
-        (self._accepted if new else self._duplicate)[name].inc()
-        await send(_START)
-        await send(_NEW if new else _KNOWN)
+        await say(send, self._reply(name, new))
 
     async def _accept(self, name: str, scope: Scope, receive: Receive) -> bool:
         webhook = self._webhook(name)
@@ -144,22 +145,42 @@ class _Webhooks:
         query = _query(scope)
         body = await self._body(receive, headers.get("content-length", "0"))
         delivery = Delivery(name, headers, body, self._clock(), query)
-        if name in self._greeters and (reply := await self._greet(name, "POST", delivery)) is not None:
+        if name in self.greeters and (reply := await self._greet(name, "POST", delivery)) is not None:
             raise Greeted(reply)
-        if self._secrets[name]:
+        try:
+            return await self._keep(webhook, delivery)
+        except (Full, Unavailable) as error:
+            raise _turned_away(error) from None
+
+    def _keep(self, webhook: Webhook, delivery: Delivery) -> "asyncio.Future[bool]":
+        """It is on its way to the disk. Raises Refusal or Full."""
+        if secrets := self._secrets[delivery.connector]:
             try:
-                webhook.verify(delivery, self._secrets[name])
+                webhook.verify(delivery, secrets)
             except BadSignature:
                 raise Refusal(401, "bad signature", "The request does not prove who sent it.") from None
-        if reason := fault(body):
+        if reason := fault(delivery.body):
             raise Refusal(400, "malformed", reason)
-        kept = Delivery(name, _harmless(headers), body, delivery.received_at, _harmless(query))
+        headers, query = _harmless(delivery.headers), _harmless(delivery.query)
+        kept = Delivery(delivery.connector, headers, delivery.body, delivery.received_at, query)
+        return self._grouping.put(kept, webhook.delivery_id(delivery))
+
+    def take(self, name: str, headers: Mapping[str, str], body: bytes, answer: Answer) -> None:
+        """What `post` does for a plain request of one that is never greeted, without a task of its own."""
         try:
-            return await self._grouping.keep(kept, webhook.delivery_id(delivery))
-        except Full:
-            raise _again("inbox full", "The inbox is full. Nothing of this was kept; please send it again.") from None
-        except Unavailable:
-            raise _again("database away", "The database does not answer. Please send it again.") from None
+            keeping = self._keep(self._webhook(name), Delivery(name, headers, body, self._clock()))
+        except (Refusal, Full) as error:
+            answer(self._reply(name, error))
+            return
+        keeping.add_done_callback(lambda kept: answer(self._reply(name, _came_of(kept))))
+
+    def _reply(self, name: str, came_of: bool | Exception) -> Reply:
+        if isinstance(came_of, bool):
+            (self._accepted if came_of else self._duplicate)[name].inc()
+            return NEW if came_of else KNOWN
+        refusal = came_of if isinstance(came_of, Refusal) else _turned_away(came_of)
+        self._refused.labels(name, refusal.outcome).inc()
+        return refusal.reply
 
     async def options(self, scope: Scope, send: Send) -> None:
         """What a vendor asks before it delivers anything, where its connector knows the question; nothing is kept."""
@@ -167,14 +188,14 @@ class _Webhooks:
         delivery = Delivery(name, _headers(scope), b"", self._clock(), _query(scope))
         try:
             self._webhook(name)
-            reply = await self._greet(name, "OPTIONS", delivery) if name in self._greeters else None
+            reply = await self._greet(name, "OPTIONS", delivery) if name in self.greeters else None
         except Refusal as refusal:
             reply = refusal.reply
         await say(send, reply or Reply(405, headers={"allow": "POST"}))
 
     async def _greet(self, name: str, method: str, delivery: Delivery) -> Reply | None:
         try:
-            return await self._greeters[name].greet(method, delivery, self._secrets[name])
+            return await self.greeters[name].greet(method, delivery, self._secrets[name])
         except BadSignature:
             raise Refusal(401, "bad signature", "The request does not prove who sent it.") from None
         except BadPayload as error:
@@ -217,6 +238,27 @@ class _Webhooks:
         return Refusal(413, "too large", f"The body is larger than {self._most_bytes} bytes.")
 
 
+def _came_of(keeping: "asyncio.Future[bool]") -> bool | Exception:
+    if keeping.cancelled():
+        return Unavailable("The door closes.")
+    error = keeping.exception()
+    if error is None:
+        return keeping.result()
+    if isinstance(error, Exception):
+        return error
+    raise error
+
+
+def _turned_away(error: Exception) -> Refusal:
+    """What the sender of something that was not kept is told."""
+    if isinstance(error, Full):
+        return _again("inbox full", "The inbox is full. Nothing of this was kept; please send it again.")
+    if isinstance(error, Unavailable):
+        return _again("database away", "The database does not answer. Please send it again.")
+    log.error("a delivery could not be kept", exc_info=error)
+    return Refusal(500, "failed", "This could not be kept.")
+
+
 def _again(outcome: str, reason: str) -> Refusal:
     return Refusal(503, outcome, reason, {"retry-after": "5"})
 
@@ -241,8 +283,12 @@ def _query(scope: Scope) -> dict[str, str]:
 
 async def say(send: Send, reply: Reply) -> None:
     """Answer a request."""
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def headers_of(reply: Reply) -> list[tuple[bytes, bytes]]:
+    """All that a reply says of itself."""
     kind = b"application/json" if reply.body[:1] == b"{" else b"text/plain; charset=utf-8"
     own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers.items()]
-    headers = [*own, (b"content-type", kind), (b"content-length", str(len(reply.body)).encode())]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
+    return [*own, (b"content-type", kind), (b"content-length", str(len(reply.body)).encode())]
