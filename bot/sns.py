@@ -13,19 +13,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from pydantic import field_validator
 
 from bot.domain.payload import Node, read_json
 from bot.errors import BadPayload, BadSignature, Unavailable
 from bot.ports import Delivery, Event, Ignored, Parsed, Reply, WebhookSettings
+
+if TYPE_CHECKING:  # ten megabytes: who hears nothing of Amazon does not load it
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]{4,40}:\d{12}:[A-Za-z0-9_.-]{1,256}")
 CERTIFICATE = re.compile(r"https://sns\.[a-z0-9-]{4,40}\.amazonaws\.com(?:\.cn)?/SimpleNotificationService-[0-9a-f]{32}\.pem")
@@ -41,7 +40,7 @@ MOST_ELSEWHERE = 2  # of other regions, where made-up addresses may lead
 MOST_BYTES = 64 * 1024  # of a certificate, or of the answer to a confirmation
 MOST_MESSAGE = 640 * 1024  # 256 KiB in a text whose quotes are escaped, and what is around it
 PATIENCE = 3.0  # seconds
-HASHES = {"1": SHA1, "2": SHA256}  # SignatureVersion; 1 is still what a topic uses unless told otherwise
+HASHES = {"1": "SHA1", "2": "SHA256"}  # by SignatureVersion; 1 is still what a topic uses unless told otherwise
 _ALWAYS = ("MessageId", "Timestamp", "TopicArn", "Type")
 _SIGNED = {
     "Notification": ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"),
@@ -92,7 +91,7 @@ class SnsWebhook:
     read: Reader
     transport: httpx.AsyncBaseTransport | None = None
     patience: float = PATIENCE  # seconds for one answer of Amazon's, from the name of its host to the last byte
-    _keys: dict[str, tuple[RSAPublicKey, datetime]] = field(default_factory=dict, repr=False)  # and until when it is good
+    _keys: dict[str, "tuple[RSAPublicKey, datetime]"] = field(default_factory=dict, repr=False)  # and until when it is good
     _missed: dict[str, datetime] = field(default_factory=dict, repr=False)  # and until when it is not asked for again
     _fetches: dict[str, asyncio.Task[None]] = field(default_factory=dict, repr=False)  # that are on their way, by address
 
@@ -115,12 +114,17 @@ class SnsWebhook:
 
     def verify(self, delivery: Delivery, secrets: Sequence[str]) -> None:
         """Raise BadSignature unless Amazon signed the message, lately, for one of the topics; `greet` came before."""
+        from cryptography.exceptions import InvalidSignature  # large, see above
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
         envelope = _checked(delivery, secrets)
         if (key := self._at_hand(envelope["SigningCertURL"].text(), delivery.received_at)) is None:
             _refuse("the certificate that signed it is not at hand")
         try:
             signature = base64.b64decode(envelope["Signature"].text(), validate=True)
-            key.verify(signature, _signed_text(envelope), PKCS1v15(), HASHES[envelope["SignatureVersion"].text()]())
+            digest = getattr(hashes, HASHES[envelope["SignatureVersion"].text()])()
+            key.verify(signature, _signed_text(envelope), PKCS1v15(), digest)
         except (InvalidSignature, binascii.Error, ValueError):
             _refuse("the signature is wrong")
 
@@ -145,7 +149,7 @@ class SnsWebhook:
         notification = Notification(topic, envelope["Subject"].text()[:300], _message(envelope["Message"]), at)
         return tuple(self.read(notification))
 
-    def _at_hand(self, url: str, now: datetime) -> RSAPublicKey | None:
+    def _at_hand(self, url: str, now: datetime) -> "RSAPublicKey | None":
         key, until = self._keys.get(url, (None, now))
         return key if now < until else None
 
@@ -252,7 +256,9 @@ def _signed_text(envelope: Node) -> bytes:
     return "".join(lines).encode("utf-8", "replace")
 
 
-def _certificate(pem: bytes, now: datetime) -> x509.Certificate:
+def _certificate(pem: bytes, now: datetime) -> "x509.Certificate":
+    from cryptography import x509  # large, see above
+
     try:
         known = x509.load_pem_x509_certificate(pem)
     except ValueError:
@@ -262,7 +268,9 @@ def _certificate(pem: bytes, now: datetime) -> x509.Certificate:
     return known
 
 
-def _key(certificate: x509.Certificate) -> RSAPublicKey:
+def _key(certificate: "x509.Certificate") -> "RSAPublicKey":
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # large, see above
+
     key = certificate.public_key()
     return key if isinstance(key, RSAPublicKey) else _refuse("the certificate that signed it has no RSA key")
 

@@ -8,13 +8,9 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pydantic import BaseModel, field_validator
 
 from bot.domain.change import Change, ChangeKind, ChangeStatus
@@ -23,6 +19,9 @@ from bot.domain.signature import digest
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+
+if TYPE_CHECKING:  # ten megabytes: who hears nothing of Travis does not load them
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 NAME = "travis"
 STATES = {
@@ -125,8 +124,12 @@ def _payload(delivery: Delivery) -> bytes:
     return form.get("payload", [""])[0].encode("utf-8", "replace")
 
 
-def _key(pem: str) -> RSAPublicKey | None:
+def _key(pem: str) -> "RSAPublicKey | None":
     """The key, or None for what is none: whoever has no key has no proof either."""
+    from cryptography.exceptions import UnsupportedAlgorithm  # large, see above
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     try:
         key = load_pem_public_key(pem.strip().encode("utf-8", "replace"))
     except (ValueError, UnsupportedAlgorithm):
@@ -134,7 +137,11 @@ def _key(pem: str) -> RSAPublicKey | None:
     return key if isinstance(key, RSAPublicKey) else None
 
 
-def _signed(key: RSAPublicKey, signature: bytes, payload: bytes) -> bool:
+def _signed(key: "RSAPublicKey", signature: bytes, payload: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature  # large, see above
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA1
+
     try:
         key.verify(signature, payload, PKCS1v15(), SHA1())  # noqa: S303  this is what Travis signs with
     except InvalidSignature:

@@ -4,11 +4,10 @@ import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 from bot.domain.document import Document, DocumentKind
 from bot.errors import BotError
-from bot.knowledge import html_text, pdf_text
+from bot.knowledge import pdf_text
 from bot.knowledge.documents import parse
 from bot.ports import RawDocument
 
@@ -42,12 +41,14 @@ async def read(raw: RawDocument, kind: DocumentKind, slug: str) -> Document | No
 
 async def _markdown(raw: RawDocument) -> tuple[str, str]:
     if raw.media_type == "application/pdf":
-        return await _apart(pdf_text, raw.body, PDF_PAGES, MOST_CHARACTERS)
+        return await _apart("pdf_text.py", raw.body, PDF_PAGES, MOST_CHARACTERS)
     if raw.media_type != "text/html":
         return "", raw.body[: 4 * MOST_CHARACTERS].decode("utf-8", "replace").removeprefix("\ufeff")
     if len(raw.body) > LARGE or _tangled(raw.body):
-        return await _apart(html_text, raw.body)
-    return await asyncio.to_thread(html_text.html_to_markdown, raw.body)
+        return await _apart("html_text.py", raw.body)
+    from bot.knowledge.html_text import html_to_markdown  # its parser is large: who reads no such pages does not load it
+
+    return await asyncio.to_thread(html_to_markdown, raw.body)
 
 
 def _tangled(body: bytes) -> bool:
@@ -56,11 +57,11 @@ def _tangled(body: bytes) -> bool:
     return longest > LONG or body.count(b"<") - 2 * body.count(b"</") > OPEN
 
 
-async def _apart(program: ModuleType, body: bytes, *limits: int) -> tuple[str, str]:
+async def _apart(program: str, body: bytes, *limits: int) -> tuple[str, str]:
     """The title and the text that a process of its own reads out of a page, held to time and memory. Raises Unreadable."""
     arguments = map(str, (SECONDS, MEMORY, *limits))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", str(Path(str(program.__file__))), *arguments,
+        sys.executable, "-I", str(Path(__file__).with_name(program)), *arguments,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL, env={},
     )  # fmt: skip
     try:

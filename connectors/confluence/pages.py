@@ -15,7 +15,6 @@ from bot.domain.vocabulary import link
 from bot.errors import BadPayload, NotFound
 from bot.ports import RawDocument
 from bot.rest import Rest
-from connectors.confluence.storage import storage_to_html
 
 MOST_PAGES = 20_000
 MOST_TURNS = 400  # of the leaf, per space
@@ -191,6 +190,8 @@ def _document(page: Node, site: str, updated_at: datetime | None) -> RawDocument
         raise BadPayload(f"the page has {len(storage)} characters; at most {MOST_BODY} are read", path=page.path)
     title = page["title"].text()
     where = page["_links"]["webui"].text()
+    from connectors.confluence.storage import storage_to_html  # its parser is large: who reads no pages does not load it
+
     html, front = storage_to_html(storage)
     return RawDocument(
         ref=page["id"].needed(),

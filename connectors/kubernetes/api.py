@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bot.domain.payload import Node
 from bot.errors import BadPayload, BadSettings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # large: who asks no cluster does not load them
+    import aiohttp
     from kubernetes.aio.client import ApiClient
 
 MOST_BYTES = 50_000_000  # of one answer
@@ -81,7 +81,7 @@ async def read(api: "ApiClient", path: str, query: Mapping[str, str], seconds: f
             answer.release()
 
 
-async def _body(answer: aiohttp.ClientResponse, path: str) -> bytes:
+async def _body(answer: "aiohttp.ClientResponse", path: str) -> bytes:
     parts, size = [], 0
     async for part in answer.content.iter_any():
         size += len(part)
@@ -91,8 +91,10 @@ async def _body(answer: aiohttp.ClientResponse, path: str) -> bytes:
     return b"".join(parts)
 
 
-async def ask(api: "ApiClient", path: str, query: Mapping[str, str], seconds: float) -> aiohttp.ClientResponse:
+async def ask(api: "ApiClient", path: str, query: Mapping[str, str], seconds: float) -> "aiohttp.ClientResponse":
     """An answer that began well; release or close it. Raises Gone for 410, BadPayload for any other refusal."""
+    import aiohttp  # large, see above
+
     request = await api.param_serialize(
         "GET",
         path,

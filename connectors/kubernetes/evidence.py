@@ -4,15 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import aiohttp
-
 from bot.domain.payload import Node
 from bot.domain.telemetry import Happening, Readings, SourceStatus, Window
 from bot.errors import BadPayload, BotError
 from connectors.kubernetes.api import Gone, KubernetesSettings, connect, read
 from connectors.kubernetes.pods import of_node, of_pod, of_rollout, of_warning
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # large: who asks no cluster does not load it
     from kubernetes.aio.client import ApiClient
 
 NAME = "kubernetes"
@@ -34,6 +32,8 @@ class KubernetesEvidence:
 
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
         """One answer per service, in order; a failure is an answer with its reason."""
+        import aiohttp  # large, see above
+
         if not services:
             return ()
         try:

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-
 from bot.domain.payload import Node
 from bot.errors import BadPayload, BadSettings
 from bot.ports import Delivery
 from connectors.kubernetes.api import Gone, KubernetesSettings, ask, connect, read
 from connectors.kubernetes.objects import WORKLOADS, Object, rollout, time_of, warning, why_it_ended
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # large: who asks no cluster does not load them
+    import aiohttp
     from kubernetes.aio.client import ApiClient
 
 log = logging.getLogger(__name__)
@@ -80,6 +79,8 @@ class KubernetesWatcher:
 
     async def _follow(self, api: "ApiClient", kind: str, path: str, told: Told) -> None:
         """One kind in one place: list, then watch from there; resume after a break, list again after 410."""
+        import aiohttp  # large, see above
+
         version, pause = "", self.first_pause
         while True:
             try:
@@ -163,6 +164,8 @@ class KubernetesWatcher:
 
     async def _attribute(self, api: "ApiClient", found: dict[str, Any]) -> None:
         """Whose it is: by the pod's own labels, else by the workload whose name its name begins with."""
+        import aiohttp  # large, see above
+
         namespace, name = found["namespace"], found["name"]
         owners = [n for place, n in self._labels if place == namespace and (name == n or name.startswith(f"{n}-"))]
         found["owner"] = max(owners, key=len, default=name)
@@ -214,7 +217,7 @@ def _cleared(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "resolved": True, "ended_at": found["last_at"]}
 
 
-async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[tuple[str, Object]]:
+async def _events(answer: "aiohttp.ClientResponse") -> AsyncIterator[tuple[str, Object]]:
     waiting = b""
     async for chunk in answer.content.iter_any():
         *whole, waiting = (waiting + chunk).split(b"\n")
