@@ -211,6 +211,7 @@ class Diagnosis:
     next_step: str = ""
     missing: tuple[str, ...] = ()  # sources that would have helped, the most useful first
     runbooks: tuple[RunbookLink, ...] = ()
+    searched: bool = True  # False: the search for runbooks did not answer in time, so that there are none tells nothing
     past: tuple[PastLink, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     engine: str = "rules"

@@ -57,7 +57,7 @@ async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:
     diagnosis = await asyncio.to_thread(diagnose, case)
     if inquiry := closer(diagnosis, case):
         case = await know_more(case, inquiry, Reader(desk, incident))
-        diagnosis = with_knowledge(diagnosis, case.runbooks, case.past)
+        diagnosis = with_knowledge(replace(diagnosis, searched=True), case.runbooks, case.past)
     spent_ms = 1000 * (time.perf_counter() - began)
     await desk.db.write(lambda tx: _tell(tx, incident.id, diagnosis, case, spent_ms, desk))
 

@@ -45,6 +45,7 @@ class Case:
     external: frozenset[str] = frozenset()
     runbooks: tuple[Found, ...] = ()
     past: tuple[Found, ...] = ()
+    searched: bool = True  # False: the search for runbooks did not answer in time
     healthy_until: datetime | None = None
 
     @property

@@ -51,6 +51,7 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
         next_step=next_step(case, judgement, [s.candidate for s in suspects], _remedy(judgement)),
         missing=missing(case, picture, judgement, suspects),
         evidence=exhibits.all,
+        searched=case.searched,
     )
     return with_knowledge(found, case.runbooks, case.past)
 

@@ -17,6 +17,7 @@ from bot.domain.service import Catalogue
 from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.investigation.case import Case
 from bot.ports import ChangeSource, EvidenceSource
+from bot.topology.merging import as_known
 
 T = TypeVar("T")
 CLOSE = timedelta(minutes=10)  # before the first alert: read finely; what is older is read coarsely
@@ -67,7 +68,7 @@ async def gather(
     reading, commits, runbooks, past = await asyncio.gather(
         read_sources(sources, services, window, alert_at, seconds),
         _within(_commits(ours, catalogue, change_sources), seconds, ({}, {})),
-        _within(_find(library, inquiry, DocumentKind.RUNBOOK), seconds, ()),
+        _within(_find(library, inquiry, DocumentKind.RUNBOOK), seconds, None),
         _within(_find(library, inquiry, DocumentKind.INCIDENT), seconds, ()),
     )
     return Case(
@@ -77,11 +78,12 @@ async def gather(
         changes=tuple(ours),
         commits=_with_files(commits[0], ours),
         carries=commits[1],
-        readings=apart_from(earlier, stitch(reading)),
+        readings=as_known(apart_from(earlier, stitch(reading)), catalogue),
         graph=catalogue.whole,
         external=catalogue.external,
-        runbooks=runbooks,
-        past=past,
+        runbooks=runbooks or (),
+        searched=runbooks is not None,
+        past=past or (),
     )
 
 
@@ -164,7 +166,7 @@ async def _within(work: Awaitable[T], seconds: float, otherwise: T) -> T:
         return otherwise
 
 
-async def _find(library: Library, inquiry: Inquiry, kind: DocumentKind) -> tuple[Found, ...]:
+async def _find(library: Library, inquiry: Inquiry, kind: DocumentKind) -> tuple[Found, ...] | None:
     return (await library.find(inquiry, kind, 3)).found
 
 

@@ -87,11 +87,12 @@ async def look(
     changes: Sequence = (),
     commits: Sequence[ChangeSource] = (),
     deadline: float = 0.3,  # type: ignore[type-arg]  # changes
+    library: Shelf | None = None,
 ) -> Case:
     now = at(60)
     return await gather(
         incident=INCIDENT, alerts=[alert("orders", 22)], changes=changes, catalogue=CATALOGUE, sources=sources,
-        change_sources=commits, library=Shelf(), window=Window(now - timedelta(hours=2), now), now=now,
+        change_sources=commits, library=library or Shelf(), window=Window(now - timedelta(hours=2), now), now=now,
         deadline=timedelta(seconds=deadline),
     )  # fmt: skip
 
@@ -144,6 +145,18 @@ async def test_a_push_without_a_diff_is_kept_with_its_files() -> None:
 async def test_changes_of_another_environment_are_left_out() -> None:
     change = replace(shipped("c1", "billing", 5, "")[0], environment="staging")
     assert (await look(changes=[change])).changes == ()
+
+
+class NoShelf(Shelf):
+    async def find(self, inquiry: Inquiry, kind: DocumentKind, limit: int = 3) -> Hits:
+        await asyncio.sleep(60)
+        return await super().find(inquiry, kind, limit)
+
+
+async def test_a_search_that_does_not_answer_is_no_search_without_a_find() -> None:
+    found = diagnose(await look(library=NoShelf(), deadline=0.01))
+    assert (found.runbooks, found.past, found.searched) == ((), (), False)
+    assert diagnose(await look()).searched
 
 
 async def test_runbooks_and_past_incidents_are_linked_and_cited() -> None:

@@ -179,7 +179,7 @@ def _knowledge(diagnosis: Diagnosis | None, as_of: datetime, hosts: Collection[s
         cited = words.cites((best.evidence,) if best.evidence else ())
         known.append(f"Runbook: {link(best.link, title, hosts)}{cited} · {escape(best.tier, 40)}")
     else:
-        known.append("Runbook: none found")
+        known.append("Runbook: none found" if diagnosis.searched else "Runbook: the search did not answer in time")
     if diagnosis.past:
         known.append(f"Seen before: {words.seen_before(diagnosis.past[0], as_of)}")
     return [context(*known)]
