@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 LONGEST = 120_000  # characters of a diff that are read
@@ -34,16 +34,13 @@ class Hunk:
     path: str
     header: str
     lines: tuple[tuple[str, str], ...]
+    removed: tuple[str, ...] = field(init=False, repr=False, compare=False)  # the lines that went
+    added: tuple[str, ...] = field(init=False, repr=False, compare=False)  # the lines that came
 
-    @property
-    def removed(self) -> tuple[str, ...]:
-        """The lines that went."""
-        return tuple(t for s, t in self.lines if s == "-")
-
-    @property
-    def added(self) -> tuple[str, ...]:
-        """The lines that came."""
-        return tuple(t for s, t in self.lines if s == "+")
+    def __post_init__(self) -> None:
+        """Every rule reads both."""
+        object.__setattr__(self, "removed", tuple(t for s, t in self.lines if s == "-"))
+        object.__setattr__(self, "added", tuple(t for s, t in self.lines if s == "+"))
 
     @property
     def after(self) -> tuple[tuple[str, str], ...]:
