@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Self
@@ -15,9 +16,10 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from bot.domain.payload import Node
-from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
-from bot.errors import BadPayload, BotError
-from bot.loglines import TELLING_WORDS, Part, RawLine, cut, failure, read_lines, sampled
+from bot.domain.telemetry import Readings, SourceStatus, Window
+from bot.errors import BadPayload
+from bot.loglines import TELLING_WORDS, RawLine
+from bot.logsamples import Part, answered
 from bot.ports import Connector, EvidenceSource
 from bot.rest import Rest
 from bot.sigv4 import sign
@@ -106,19 +108,15 @@ class CloudWatchLogs:
 
     async def _service(self, service: str, window: Window) -> Readings:
         group = self._settings.log_groups.get(service) or self._settings.log_group.replace("{service}", service)
-        query = f"log group {group[:512]}"
-        try:
-            raw, ended = await self._events(group, service, window, self._settings.limit)
-            lines, reason = read_lines(raw), "" if raw else "no lines in this window"
-            if not ended:
-                lines, reason = await self._sample(group, service, window)
-        except BotError as error:
-            missing = _NO_GROUP in str(error)
-            status = SourceStatus.NO_DATA if missing else SourceStatus.FAILED
-            return Readings(NAME, query, window, status, failure("CloudWatch Logs", error))
-        return Readings(NAME, query, window, SourceStatus.OK if lines else SourceStatus.NO_DATA, reason, logs=lines)
+        reading = await answered(
+            Readings(NAME, f"log group {group[:512]}", window, SourceStatus.NO_DATA),
+            "CloudWatch Logs",
+            lambda: self._events(group, service, window, self._settings.limit),
+            lambda: self._sample(group, service, window),
+        )
+        return replace(reading, status=SourceStatus.NO_DATA) if _NO_GROUP in reading.reason else reading
 
-    async def _sample(self, group: str, service: str, window: Window) -> tuple[tuple[LogLine, ...], str]:
+    async def _sample(self, group: str, service: str, window: Window) -> Sequence[Part]:
         """Lines that tell of trouble, which are few, and the others; the API does not count, so density is measured."""
         limit = self._settings.limit // SPANS
         spans = _spans(window)
@@ -130,11 +128,11 @@ class CloudWatchLogs:
         for number, (span, (lines, ended)) in enumerate(zip(spans, others, strict=True), 1):
             calm = [line for line in lines if not _TELLING.search(line.text)]
             parts.append(_part(f"others in quarter {number}", f"first {len(calm):,}", (calm, ended), span))
-        return sampled(parts), cut(parts)
+        return parts
 
     async def _events(
         self, group: str, service: str, window: Window, limit: int, pattern: str = ""
-    ) -> tuple[list[RawLine], bool]:
+    ) -> tuple[Sequence[RawLine], bool]:
         """The first lines of a window, and whether these are all."""
         asked: dict[str, object] = {
             "logGroupName": group,
@@ -209,6 +207,6 @@ CONNECTOR = Connector(
     name=NAME,
     title="Amazon CloudWatch Logs",
     settings=CloudWatchLogsSettings,
-    help='region, access_key_id, secret_access_key of a user with logs:FilterLogEvents; log_group such as "/aws/lambda/{service}"',
+    help='region; access_key_id, secret_access_key of a user with logs:FilterLogEvents; log_group, such as "/ecs/{service}"',
     evidence=_source,
 )

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from bot.domain.payload import Node, read_json
 from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
 from bot.errors import BadPayload, BotError
-from bot.loglines import TELLING_WORDS, Part, RawLine, both_ends, cut, failure, guessed, read_lines, sampled
+from bot.loglines import TELLING_WORDS, RawLine, read_lines
+from bot.logsamples import Part, answered, both_ends, guessed
 from bot.ports import Connector, EvidenceSource
 from bot.rest import Rest
 
@@ -66,25 +67,23 @@ class Loki:
 
     async def _service(self, service: str, window: Window) -> Readings:
         query = self._settings.selector.format(service=_quoted(service))
-        try:
-            raw = await self._lines(service, query, window, "backward")
-            lines, reason = read_lines(raw), "" if raw else "no lines match"
-            if len(raw) >= self._settings.limit:
-                lines, reason = await self._sample(service, query, window)
-        except BotError as error:
-            return Readings(NAME, query, window, SourceStatus.FAILED, failure("Loki", error))
-        return Readings(NAME, query, window, SourceStatus.OK if lines else SourceStatus.NO_DATA, reason, logs=lines)
 
-    async def _sample(self, service: str, query: str, window: Window) -> tuple[tuple[LogLine, ...], str]:
+        async def whole() -> tuple[Sequence[RawLine], bool]:
+            lines = await self._lines(service, query, window, "backward")
+            return lines, len(lines) < self._settings.limit
+
+        reading = Readings(NAME, query, window, SourceStatus.NO_DATA)
+        return await answered(reading, "Loki", whole, lambda: self._sample(service, query, window))
+
+    async def _sample(self, service: str, query: str, window: Window) -> Sequence[Part]:
         """Lines that tell of trouble, which are few, and the others; where lines cannot be told apart, all alike."""
         try:
-            parts = [
+            return [
                 await self._part(service, f'{query} {way} "(?i){_TELLING}"', window, what)
                 for way, what in (("|~", "that tell of trouble"), ("!~", "others"))
             ]
         except BadPayload:
-            parts = [await self._part(service, query, window, "")]
-        return sampled(parts), cut(parts)
+            return [await self._part(service, query, window, "")]
 
     async def _part(self, service: str, query: str, window: Window, what: str) -> Part:
         ways = ("forward", "backward")

@@ -6,15 +6,17 @@ Formats: https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-s
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
 
 from bot.domain.payload import Node
-from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
-from bot.errors import BadPayload, BotError
-from bot.loglines import Part, RawLine, both_ends, cut, failure, first_of, guessed, read_lines, sampled
+from bot.domain.telemetry import Readings, SourceStatus, Window
+from bot.errors import BadPayload
+from bot.loglines import RawLine, first_of
+from bot.logsamples import Part, answered, both_ends, guessed
 from bot.rest import Rest
 from connectors.elastic.alerts import NAME
 from connectors.elastic.settings import ElasticSettings
@@ -48,29 +50,28 @@ class ElasticLogs:
     async def _service(self, service: str, window: Window) -> Readings:
         own = self._settings
         mine: list[Search] = [{"term": {own.service_field: service}}, {"range": {own.time_field: _between(window)}}]
-        query = f"{own.index}: {json.dumps(mine[0])}"
-        try:
-            newest, total, doubt = await self._search({"filter": mine}, service, "desc")
-            lines, reason = read_lines(newest), "" if newest else "no lines match"
-            if total is None or total > len(newest):
-                lines, reason = await self._sample(mine, service, window)
-        except BotError as error:
-            return Readings(NAME, query, window, SourceStatus.FAILED, failure("Elasticsearch", error))
-        said = "; ".join(part for part in (reason, doubt) if part)
-        return Readings(NAME, query, window, SourceStatus.OK if lines else SourceStatus.NO_DATA, said, logs=lines)
+        doubts: list[str] = []
 
-    async def _sample(self, mine: Sequence[Search], service: str, window: Window) -> tuple[tuple[LogLine, ...], str]:
+        async def whole() -> tuple[Sequence[RawLine], bool]:
+            lines, total, doubt = await self._search({"filter": mine}, service, "desc")
+            doubts.append(doubt)
+            return lines, total is not None and total <= len(lines)
+
+        reading = Readings(NAME, f"{own.index}: {json.dumps(mine[0])}", window, SourceStatus.NO_DATA)
+        reading = await answered(reading, "Elasticsearch", whole, lambda: self._sample(mine, service, window))
+        return replace(reading, reason="; ".join(part for part in (reading.reason, *doubts) if part))
+
+    async def _sample(self, mine: Sequence[Search], service: str, window: Window) -> Sequence[Part]:
         """Lines that tell of trouble, which are few, and the others."""
         own = self._settings
         telling = {
             "should": [{"terms": {own.level_field: _LOUD_LEVELS}}, {"match": {own.message_field: _TELLING}}],
             "minimum_should_match": 1,
         }
-        parts = await asyncio.gather(
+        return await asyncio.gather(
             self._part({"filter": [*mine, {"bool": telling}]}, service, window, "that tell of trouble"),
             self._part({"filter": mine, "must_not": [{"bool": telling}]}, service, window, "others"),
         )
-        return sampled(parts), cut(parts)
 
     async def _part(self, query: Search, service: str, window: Window, what: str) -> Part:
         ways = ("asc", "desc")
