@@ -7,13 +7,15 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bot.domain.payload import Node
+from bot.domain.service import Service
 from bot.domain.telemetry import Readings, SourceStatus, Span, Window
 from bot.domain.traces import TraceHead, capped, pick
 from bot.errors import BadPayload, BotError, NotFound
@@ -53,6 +55,7 @@ class Tempo:
             headers["X-Scope-OrgID"] = settings.tenant
         password = settings.password.get_secret_value() if settings.password else ""
         self._settings = settings
+        self._described: Callable[[str], Service] = Service
         self._api = Rest(
             "Tempo",
             settings.url,
@@ -63,11 +66,18 @@ class Tempo:
             transport=transport,
         )
 
+    def catalogued(self, service: Callable[[str], Service]) -> "Tempo":
+        """The same source, which asks for a service under its other names too."""
+        told = copy(self)
+        told._described = service
+        return told
+
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
         """One answer for all services; a failure is an answer with its reason."""
         if not services:
             return ()
-        any_, bad = traceql(self._settings.service, services), traceql(self._settings.service, services, "status = error")
+        names = [name for s in services for name in (s, *self._described(s).aliases)]
+        any_, bad = traceql(self._settings.service, names), traceql(self._settings.service, names, "status = error")
         try:
             failed, plain = await asyncio.gather(self._search(bad, window), self._search(any_, window))
             heads = [*(TraceHead(h.id, h.duration_ms, True) for h in failed)]

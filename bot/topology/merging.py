@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.service import Catalogue, ServiceGraph, spelling
+from bot.domain.telemetry import Readings
 from bot.domain.topology import DECLARED, EdgeOrigin, KnownCall
 
 FADES = timedelta(days=14)  # an edge that nobody saw for so long is no edge any more
@@ -82,6 +83,21 @@ def names(catalogue: Catalogue) -> Callable[[str], str]:
         return found[name]
 
     return name_of
+
+
+def as_known(readings: Iterable[Readings], catalogue: Catalogue) -> tuple[Readings, ...]:
+    """The same readings, whose spans and edges call services as the catalogue does."""
+    name_of = names(catalogue)
+    return tuple(
+        replace(
+            reading,
+            spans=tuple(s if (name := name_of(s.service)) == s.service else replace(s, service=name) for s in reading.spans),
+            edges=tuple(replace(e, caller=name_of(e.caller), callee=name_of(e.callee)) for e in reading.edges),
+        )
+        if reading.spans or reading.edges
+        else reading
+        for reading in readings
+    )
 
 
 def _forms(name: str) -> Iterable[str]:

@@ -11,12 +11,13 @@ import math
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from bot.domain.payload import Node
-from bot.domain.service import spelling
+from bot.domain.service import Service, spelling
 from bot.domain.telemetry import Edge, Readings, SourceStatus, Window
 from bot.domain.topology import SeenCall
 from bot.errors import BadPayload, BotError
@@ -124,9 +125,18 @@ class ServiceGraphMetrics:
         self._api = api
         self._clock = clock
         self._known: tuple[float, tuple[Family, ...]] | None = None
+        self._described: Callable[[str], Service] = Service
+
+    def catalogued(self, service: Callable[[str], Service]) -> "ServiceGraphMetrics":
+        """The same source, which asks for a service under its other names too."""
+        told = copy(self)
+        told._described = service
+        return told
 
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
         """The edges from and to these services, one answer per family that is there; a failure is an answer with its reason."""
+        if not services:
+            return ()
         try:
             families = await self._families(window)
         except BotError as error:
@@ -159,11 +169,12 @@ class ServiceGraphMetrics:
 
     async def _edges(self, family: Family, services: Sequence[str], window: Window) -> Readings:
         step = max(15, math.ceil((window.end - window.start).total_seconds() / MOST_POINTS))
-        queries = queries_of(family, services, f"{max(SMOOTH, step)}s")
+        named = {spelling(other): s for s in services for other in (s, *self._described(s).aliases)}
+        queries = queries_of(family, named, f"{max(SMOOTH, step)}s")
         span = {"start": f"{window.start.timestamp():.0f}", "end": f"{window.end.timestamp():.0f}", "step": str(step)}
         try:
             answers = await asyncio.gather(*(self._ask("/api/v1/query_range", {"query": q, **span}) for q in queries))
-            edges = tuple(_over_time(family, answers, timedelta(seconds=step), services))
+            edges = tuple(_over_time(family, answers, timedelta(seconds=step), named))
         except BotError as error:
             return Readings(NAME, queries[0], window, SourceStatus.FAILED, str(error)[:200])
         status = SourceStatus.OK if edges else SourceStatus.NO_DATA
@@ -248,9 +259,8 @@ def _calls_of(family: Family, answers: Sequence[Node]) -> Iterator[SeenCall]:
             yield SeenCall(caller, callee, calls, min(errors, calls), latency * family.unit, outside)
 
 
-def _over_time(family: Family, answers: Sequence[Node], step: timedelta, services: Collection[str]) -> Iterable[Edge]:
-    """The edges of range answers, each service as it was asked for, the busiest edges if there are too many."""
-    asked = {spelling(s): s for s in services}
+def _over_time(family: Family, answers: Sequence[Node], step: timedelta, asked: Mapping[str, str]) -> Iterable[Edge]:
+    """The edges of range answers, each service by its name of those asked for, the busiest edges if there are too many."""
     points: dict[tuple[str, str], dict[int, dict[float, list[float]]]] = {}
     for place, answer in enumerate(answers):
         for (caller, callee, _), rank, row in _rows(family, answer):

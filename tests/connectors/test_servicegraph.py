@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from bot.commands.staging import free_port
+from bot.domain.service import Service
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BotError
 from bot.rest import Rest
@@ -83,6 +84,15 @@ async def test_a_service_answers_to_its_other_spellings_under_its_own_name() -> 
     (found,) = await server.source().read(["cart-api"], WINDOW)
     assert [(e.caller, e.callee) for e in found.edges] == [("cart-api", "payments")]
     assert "(?i:cart[-_. ]api)" in found.query
+
+
+async def test_a_service_is_asked_for_under_its_other_names_too() -> None:
+    server = FakePrometheus(["traces_service_graph_request_total"], {"request_total": [tempo("web", "pay-api", (15, "1"))]})
+    source = server.source().catalogued(lambda name: Service(name, aliases=("Pay_API",) if name == "payments" else ()))
+    (found,) = await source.read(["payments"], WINDOW)
+    assert [(e.caller, e.callee) for e in found.edges] == [("web", "payments")]
+    assert "(?i:payments|pay[-_. ]api)" in found.query
+    assert await source.read([], WINDOW) == ()
 
 
 async def test_istio_is_heard_as_the_caller_saw_it_and_hosts_outside_the_mesh_are_outside() -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from bot.domain.payload import Node
+from bot.domain.service import Service
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BadPayload
 from connectors.tempo import CONNECTOR, Tempo, TempoSettings, spans_of, traceql
@@ -75,6 +76,13 @@ async def test_failed_and_slow_traces_are_read_before_a_few_usual_ones() -> None
     assert (second.service, second.parent_id, second.span_id, second.error) == ("cart", "1" * 16, "2" * 16, "no stock")
     assert (second.start, second.duration_ms) == (START, 30.0)
     assert second.attributes == {"http.status_code": "500", "retry": "true"}
+
+
+async def test_a_service_is_asked_for_under_its_other_names_too() -> None:
+    server = FakeTempo()
+    plain = Tempo(TempoSettings(url="http://tempo.test", tenant="shop"), httpx.MockTransport(server))
+    (found,) = await plain.catalogued(lambda name: Service(name, aliases=("basket",))).read(["cart"], WINDOW)
+    assert found.query.startswith('{ (resource.service.name = "cart" || resource.service.name = "basket") &&')
 
 
 def test_the_newer_form_and_ids_in_hexadecimal_are_read_too() -> None:

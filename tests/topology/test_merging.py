@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.service import Catalogue, Service
+from bot.domain.telemetry import Edge, Readings, SourceStatus, Span, Window
 from bot.domain.topology import KnownCall
 from bot.incidents.kinship import kinship_of
 from bot.topology.current import Learning, LiveCatalogue
-from bot.topology.merging import learned, merged, names, of_spelling, unknown
+from bot.topology.merging import as_known, learned, merged, names, of_spelling, unknown
 from tests.fakes import NOON
 
 DAY = timedelta(days=1)
@@ -72,6 +73,16 @@ def test_names_are_the_catalogues_what_faded_is_gone_and_nobody_calls_itself() -
 )
 def test_a_host_in_the_cluster_is_its_service_and_another_host_stays_what_it_is(told: str, name: str) -> None:
     assert names(SHOP)(told) == name
+
+
+def test_spans_and_edges_of_readings_call_services_as_the_catalogue_does() -> None:
+    window = Window(NOON - DAY, NOON)
+    span = Span("t", "1", "", "Pay_API", "GET /", NOON, 1.0)
+    told = Readings("x", "q", window, SourceStatus.OK, spans=(span,), edges=(Edge(NOON, "web", "pay-api", 1.0),))
+    silent = Readings("y", "q", window, SourceStatus.NO_DATA)
+    first, second = as_known([told, silent], SHOP)
+    assert (first.spans[0].service, first.edges[0].callee) == ("payments", "payments")
+    assert second is silent
 
 
 def test_what_nobody_described_is_listed_with_who_it_talks_to() -> None:
