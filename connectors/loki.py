@@ -77,11 +77,10 @@ class Loki:
 
     async def _sample(self, service: str, query: str, window: Window) -> Sequence[Part]:
         """Lines that tell of trouble, which are few, and the others; where lines cannot be told apart, all alike."""
+        kinds = (("|~", "that tell of trouble"), ("!~", "others"))
         try:
-            return [
-                await self._part(service, f'{query} {way} "(?i){_TELLING}"', window, what)
-                for way, what in (("|~", "that tell of trouble"), ("!~", "others"))
-            ]
+            asked = [self._part(service, f'{query} {way} "(?i){_TELLING}"', window, what) for way, what in kinds]
+            return await asyncio.gather(*asked)
         except BadPayload:
             return [await self._part(service, query, window, "")]
 
