@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bot.commands import Commands, runs, sources
@@ -21,6 +22,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     search.add_argument("words", nargs="+")
     search.add_argument("--incidents", action="store_true", help="search past incidents instead of runbooks")
     search.add_argument("--json", action="store_true")
+    search.add_argument("--explain", action="store_true", help="tell what each part adds to score and sureness")
     search.set_defaults(run=runs(_search))
 
 
@@ -56,10 +58,18 @@ def told(found: Found) -> str:
     return f"{found.score:.2f}  {title}  ({found.tier.value})\n      {where}"
 
 
+def _sum(name: str, parts: Mapping[str, float]) -> str:
+    """One line: the sum, and its parts that are not nothing, the weightiest first."""
+    ordered = sorted(((k, v) for k, v in parts.items() if v), key=lambda part: -abs(part[1]))
+    return f"      {name} {sum(parts.values()):+.2f} = {' '.join(f'{k} {v:+.2f}' for k, v in ordered)}"
+
+
 async def _found(args: argparse.Namespace, library: "Library") -> int:
     await library.sync(progress)
     kind = DocumentKind.INCIDENT if args.incidents else DocumentKind.RUNBOOK
-    found = await library.find(Inquiry(text=" ".join(args.words), audience=Audience(whole=True)), kind)
+    inquiry = Inquiry(text=" ".join(args.words), audience=Audience(whole=True))
+    found = await library.find(inquiry, kind)
+    why = library.explain(inquiry, found.found) if args.explain else []
     if args.json:
         rows = [
             {
@@ -75,10 +85,15 @@ async def _found(args: argparse.Namespace, library: "Library") -> int:
                 "passage": f.passage,
                 "steps": list(f.steps),
             }
-            for f in found.found
+            | ({"explain": {"score": why[n].score, "odds": why[n].odds}} if why else {})
+            for n, f in enumerate(found.found)
         ]
         print(json.dumps({"found": rows, "note": found.note}))
         return 0
-    for line in [*([found.note] if found.note else []), *(clean(told(f)) for f in found.found)]:
-        print(line)
+    if found.note:
+        print(found.note)
+    for n, one in enumerate(found.found):
+        print(clean(told(one)))
+        if why:
+            print(_sum("score", why[n].score), _sum("odds ", why[n].odds), sep="\n")
     return 0

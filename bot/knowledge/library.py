@@ -15,7 +15,7 @@ from bot.knowledge.index import VectorIndex
 from bot.knowledge.memory import give_back
 from bot.knowledge.pieces import audience_of, pieces
 from bot.knowledge.query import shape
-from bot.knowledge.search import NEAREST, Corpus, Ranked, Vectors
+from bot.knowledge.search import NEAREST, Corpus, Explained, Ranked, Vectors
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +170,15 @@ class Library:
         corpus = self._seen(kind, inquiry.audience)
         ranked, _, _ = self._ranked(corpus, inquiry, most=None)
         return [(corpus.documents[r.number], r.tier) for r in ranked]
+
+    def explain(self, inquiry: Inquiry, found: Sequence[Found]) -> list[Explained]:
+        """Why each of these documents stands where it does, for whoever tunes the search."""
+        told = []
+        for one in found:
+            corpus = self._seen(one.document.kind, inquiry.audience)
+            _, vectors, _ = self._ranked(corpus, inquiry, most=1)
+            told.append(corpus.explain(one.document.id, inquiry, vectors))
+        return told
 
     def close(self) -> None:
         """Stop embedding at the next batch and let go of the store."""

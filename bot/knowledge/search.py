@@ -44,6 +44,23 @@ class Ranked:
     sure: float
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What each part adds to a document's score, and to the logarithm of the odds that it is about the inquiry."""
+
+    score: Mapping[str, float]
+    odds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    parts: Mapping[str, Scores]  # of the score
+    odds: Mapping[str, Scores]
+    coverage: Scores
+    nearest: Scores  # the cosine of the nearest piece
+    visible: Mask
+
+
 class Corpus:
     """An immutable snapshot of all documents of one kind, ready to be searched.
 
@@ -84,6 +101,28 @@ class Corpus:
 
         `most` bounds how many of those that were searched for are looked at; None means all.
         """
+        weighed = self._weigh(inquiry, vectors)
+        coverage, nearest, visible = weighed.coverage, weighed.nearest, weighed.visible
+        confidence, kin = judge(self.kind, by_meaning=vectors is not None), weighed.odds["kin"]
+        total = np.sum(list(weighed.odds.values()), axis=0)
+        sure = 1 / (1 + np.exp(-total))
+        fused = np.where(visible, np.sum(list(weighed.parts.values()), axis=0), -np.inf)
+        best = np.argsort(-fused, kind="stable")[:most]
+        order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
+        enough = confidence.beside if confidence.shows([float(total[n]) for n in order[:FIRST]]) else math.inf
+        tier = Tier.SEARCH if vectors is not None else Tier.WORDS
+        searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
+        certain = self._certain(inquiry, fused, visible)
+        known = {r.number for r in certain}
+        return [*certain, *(r for r in searched if r.number not in known)]
+
+    def explain(self, id: str, inquiry: Inquiry, vectors: Vectors | None = None) -> Explained:
+        """What each part adds to the score of one document and to the logarithm of its odds. Raises KeyError."""
+        number, weighed = self._places[id], self._weigh(inquiry, vectors)
+        parts, odds = ({k: round(float(v[number]), 3) for k, v in d.items()} for d in (weighed.parts, weighed.odds))
+        return Explained(parts, odds)
+
+    def _weigh(self, inquiry: Inquiry, vectors: Vectors | None) -> _Weighed:
         shaped = shape(inquiry)
         visible = self._visible(inquiry.audience)
         coverage, pairs = visible * self._likeness.coverage(shaped), visible * self._likeness.pairs(shaped)
@@ -98,17 +137,7 @@ class Corpus:
         labels = parts.get("labels", np.zeros(len(self.documents)))
         odds = confidence.parts(inquiry, coverage, section, own, labels, nearest)
         odds |= {"kin": kin, "folder": (parts["folder"] > 0).astype(np.float64) * FOLDER_ODDS}
-        total = np.sum(list(odds.values()), axis=0)
-        sure = 1 / (1 + np.exp(-total))
-        fused = np.where(visible, np.sum(list(parts.values()), axis=0), -np.inf)
-        best = np.argsort(-fused, kind="stable")[:most]
-        order = [int(n) for n in best if coverage[n] > 0 or nearest[n] > 0 or kin[n] > 0]
-        enough = confidence.beside if confidence.shows([float(total[n]) for n in order[:FIRST]]) else math.inf
-        tier = Tier.SEARCH if cosine is not None else Tier.WORDS
-        searched = (Ranked(n, tier if sure[n] >= enough else Tier.POSSIBLE, float(fused[n]), float(sure[n])) for n in order)
-        certain = self._certain(inquiry, fused, visible)
-        known = {r.number for r in certain}
-        return [*certain, *(r for r in searched if r.number not in known)]
+        return _Weighed(parts, odds, coverage, nearest, visible)
 
     def found(self, ranked: Ranked, inquiry: Inquiry, vectors: Vectors | None = None) -> Found:
         """A ranked document with the section that answers best."""

@@ -1,5 +1,6 @@
 """Link before name before likeness before "none"; and the section that fits."""
 
+import math
 import time
 
 from bot.domain.document import Document, DocumentKind, Inquiry, Tier
@@ -196,3 +197,13 @@ def test_a_sure_neighbour_has_a_say_in_whether_anything_is_shown() -> None:
     assert not judge_of.shows([-2.0, -2.0, -2.0, 5.0])  # the fourth is on no card
     assert judge_of.shows([-2.0, 1.5, -2.0])
     assert not judge(DocumentKind.INCIDENT, by_meaning=True).shows([-2.0, 5.0])
+
+
+def test_the_parts_that_are_told_add_up_to_score_and_sureness() -> None:
+    pages, inquiry = corpus(ERRORS), Inquiry(text="errors and 5xx answers", labels={"job": "logs"})
+    first = pages.rank(inquiry)[0]
+    why = pages.explain(pages.documents[first.number].id, inquiry)
+    assert abs(sum(why.score.values()) - first.score) < 0.01
+    odds = sum(why.odds.values())
+    assert abs(1 / (1 + math.exp(-odds)) - first.sure) < 0.01
+    assert why.score["words"] > 0 > why.odds["start"]
