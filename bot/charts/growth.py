@@ -22,7 +22,7 @@ def draw(chart: GrowthChart) -> bytes:
             axes.barh(row + 0.36, rate.before, height=0.16, color=FAINT)
             said = f"{rate.service}: {rate.text}" if rate.service else rate.text
             axes.annotate(
-                shortened(said, 66),
+                shortened(said, 50),
                 (0, row - 0.2),
                 xytext=(2, 0),
                 textcoords="offset points",

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 SHEET, INK, FAINT, GRID = "#1d212b", "#eef1f6", "#a3adbd", "#343b49"
 LINES = ("#6cb6ff", "#ffb454", "#7ee0a2", "#d2a8ff", "#ff9bb3")
 GOOD, BAD, WARN = "#7ee0a2", "#ff6b6b", "#ffb454"
-WIDTH, DPI = 7.2, 150
+WIDTH, DPI = 5.4, 200
 SMALL, NORMAL, LARGE = 11, 13, 15
 _ASIAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei", "Arial Unicode MS")
 
@@ -45,7 +45,7 @@ def sheet(height: float) -> Iterator[tuple[Figure, Axes]]:
 
 def heading(axes: Axes, text: str) -> None:
     """The title, on the left, where reading begins."""
-    axes.set_title(shortened(text, 58), loc="left", fontsize=LARGE, fontweight="bold", color=INK, pad=14)
+    axes.set_title(shortened(text, 44), loc="left", fontsize=LARGE, fontweight="bold", color=INK, pad=14)
 
 
 def png(figure: Figure) -> bytes:

@@ -9,16 +9,17 @@ from bot.charts.look import BAD, FAINT, INK, LINES, SMALL, WARN, heading, png, s
 from bot.domain.chart import Mark, MetricChart
 
 MOST_LINES = 5
+SHORT = 6 / 1440  # of a day
 _STYLES = {"onset": (BAD, "--"), "alert": (WARN, "-"), "deploy": (FAINT, ":")}
 
 
 def draw(chart: MetricChart) -> bytes:
     """The chart as a PNG."""
-    with sheet(4.4) as (figure, axes):
+    with sheet(3.9) as (figure, axes):
         heading(axes, chart.title)
         for line, colour in zip(chart.lines[:MOST_LINES], LINES, strict=False):
             times = [number(at) for at, _ in line.points]
-            axes.plot(times, [v for _, v in line.points], color=colour, linewidth=2.2, label=shortened(line.name, 34))
+            axes.plot(times, [v for _, v in line.points], color=colour, linewidth=2.2, label=shortened(line.name, 26))
         if chart.usual is not None:
             axes.axhline(chart.usual, color=FAINT, linewidth=1.2, linestyle=(0, (6, 4)))
             axes.annotate(
@@ -30,14 +31,14 @@ def draw(chart: MetricChart) -> bytes:
                 va="bottom",
                 ha="right",
             )
+        axes.margins(x=0.01)
         time_axis(axes)
         axes.set_ylim(bottom=min([0.0, *(v for line in chart.lines for _, v in line.points)]))
-        axes.margins(x=0.01)
         if chart.unit:
             axes.set_ylabel(chart.unit)
         marks(axes, chart.marks)
         if len(chart.lines) > 1:
-            axes.legend(loc="upper left", frameon=False, fontsize=SMALL)
+            axes.legend(loc="best", frameon=False, fontsize=SMALL)
         return png(figure)
 
 
@@ -47,10 +48,12 @@ def number(at: datetime) -> float:
 
 
 def time_axis(axes: Axes) -> None:
-    """Hours and minutes, UTC, said once."""
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]  # as above
+    """Hours and minutes, UTC, said once; seconds too where the axis is that short."""
+    left, right = axes.get_xlim()
+    short = right - left < SHORT
+    locator = AutoDateLocator(minticks=2, maxticks=4 if short else 5)  # type: ignore[no-untyped-call]  # as above
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(DateFormatter("%H:%M"))  # type: ignore[no-untyped-call]  # as above
+    axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if short else "%H:%M"))  # type: ignore[no-untyped-call]  # as above
     axes.set_xlabel("UTC", loc="right", fontsize=SMALL, color=FAINT)
 
 
@@ -64,8 +67,8 @@ def marks(axes: Axes, given: tuple[Mark, ...]) -> None:
         colour = BAD if mark.loud else colour
         at = number(mark.at)
         axes.axvline(at, color=colour, linewidth=2.4 if mark.loud else 1.6, linestyle=style)
-        words = shortened(mark.label, 26)
-        share, width = (at - left) / (right - left), 0.0185 * len(words)
+        words = shortened(mark.label, 22)
+        share, width = (at - left) / (right - left), 0.0245 * len(words)
         begins = share - width if share + width > 1 else share
         row = next((n for n, end in enumerate(ends) if end <= begins), len(ends))
         ends[row : row + 1] = [begins + width]

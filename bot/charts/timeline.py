@@ -16,7 +16,7 @@ def draw(chart: TimelineChart) -> bytes:
         top = max((bar.points for bar in rows), default=0.0)
         times = [number(bar.at) for bar in rows] + [number(mark.at) for mark in chart.marks]
         span = max(max(times) - min(times), 5 / 1440)
-        axes.set_xlim(min(times) - 0.06 * span, max(times) + 0.55 * span)
+        axes.set_xlim(min(times) - 0.06 * span, max(times) + 0.75 * span)
         axes.set_ylim(len(rows) - 0.4, -1.4)
         axes.set_yticks([])
         axes.grid(visible=False)
@@ -34,11 +34,11 @@ def draw(chart: TimelineChart) -> bytes:
             )
             said = f"out: {bar.ruled_out}" if out else f"{bar.points:.1f} points"
             axes.annotate(
-                shortened(bar.label, 44), (number(bar.at), row), xytext=(14, 9), textcoords="offset points", va="center",
+                shortened(bar.label, 32), (number(bar.at), row), xytext=(14, 9), textcoords="offset points", va="center",
                 fontsize=NORMAL, color=colour, bbox=_CLEAR,
             )  # fmt: skip
             axes.annotate(
-                shortened(said, 52), (number(bar.at), row), xytext=(14, -11), textcoords="offset points", va="center",
+                shortened(said, 36), (number(bar.at), row), xytext=(14, -11), textcoords="offset points", va="center",
                 fontsize=SMALL, color=FAINT, bbox=_CLEAR,
             )  # fmt: skip
         time_axis(axes)

@@ -62,7 +62,7 @@ async def test_a_picture_that_slack_still_reads_is_waited_for() -> None:
     assert len(slept) == 2
     image = next(b for b in server.asked[-1][1]["blocks"] if b["type"] == "image")
     assert image["slack_file"] == {"id": "F1"}
-    assert image["alt_text"] == "Errors rose from 0.2 % to 18 % at 14:02"
+    assert image["alt_text"] == "Errors of checkout. Errors rose from 0.2 % to 18 % at 14:02"
 
 
 async def test_a_picture_that_slack_never_shows_is_told_in_words() -> None:

@@ -1,4 +1,4 @@
-"""Pictures in a thread: each with its title and with words for those who cannot see it."""
+"""Charts in a thread: the title is drawn, and words say the same to those who cannot see it."""
 
 from bot.domain.view import ChartsView
 from bot.slack.blocks.kit import FALLBACK, Block, Message
@@ -15,8 +15,7 @@ def render_charts(view: ChartsView) -> Message:
         {
             "type": "image",
             "slack_file": {"id": drawn.id},
-            "alt_text": plain(drawn.alt, LONGEST_ALT),
-            "title": {"type": "plain_text", "text": plain(drawn.title, LONGEST_TITLE), "emoji": False},
+            "alt_text": plain(f"{drawn.title}. {drawn.alt}", LONGEST_ALT),
         }
         for drawn in shown
     ]
