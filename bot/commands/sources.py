@@ -48,7 +48,8 @@ def check(settings: "Settings") -> None:
 
 async def examine(sources: "Sources", db: "SqlDatabase | None") -> AsyncIterator[Finding]:
     """Each source is asked for its listing; what there is, what of it is copied, and since when."""
-    from bot.storage.copies import SqlCopyStore  # slow, as above
+    from bot.knowledge.sources import LINKED, MOST_LINKED  # slow, as above
+    from bot.storage.copies import SqlCopyStore  # as above
     from bot.wiring import utc_now
 
     store = SqlCopyStore()
@@ -65,6 +66,9 @@ async def examine(sources: "Sources", db: "SqlDatabase | None") -> AsyncIterator
         told += f"; only for {who}" if who else ""
         advice = "" if there else "; nothing is there: see whether the token may read it, and the path or space"
         yield Finding(f"source {name}", bool(there), f"{told}{advice}")
+    if sources.links:
+        pages = len(db.read_now(lambda tx: store.marks(tx, LINKED))) if db else 0
+        yield Finding("linked pages", True, f"fetched from {sources.links}; {pages} of {MOST_LINKED} kept")
 
 
 def _since(state: "SourceState | None", now: datetime) -> str:

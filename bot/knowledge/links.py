@@ -79,6 +79,10 @@ class Links:
     def __bool__(self) -> bool:
         return bool(self._plain or self._named or self._below)
 
+    def __str__(self) -> str:
+        """The hosts, for people."""
+        return ", ".join(sorted((*self._named, *(f"*{end}" for end in self._below), *self._plain)))
+
     def plain(self, url: str) -> str:
         """The address of the page, without the part within it; "" if it may not be fetched."""
         bare = url.strip().partition("#")[0]

@@ -8,7 +8,10 @@ import pytest
 
 from bot.cli import main
 from bot.commands.doctor import examine
+from bot.commands.sources import examine as examine_sources
 from bot.errors import BadSettings
+from bot.knowledge.links import Links
+from bot.knowledge.sources import Sources
 from bot.settings import load
 from bot.wiring.sources import origins
 from tests.gitserver import a_forge
@@ -72,6 +75,14 @@ async def test_doctor_asks_each_source(folder: Path, monkeypatch: pytest.MonkeyP
     found = {f.subject: f async for f in examine(folder)}
     assert found["source ops-git"].ok
     assert "only for #ops" in found["source ops-git"].text
+    assert "linked pages" not in found
+
+
+async def test_doctor_tells_from_where_linked_pages_are_fetched() -> None:
+    sources = Sources(links=Links(["wiki.example", "*.docs.example", "http://10.0.0.7:8080"]))
+    (finding,) = [f async for f in examine_sources(sources, None)]
+    assert (finding.subject, finding.ok) == ("linked pages", True)
+    assert finding.text == "fetched from *.docs.example, http://10.0.0.7:8080, wiki.example; 0 of 2000 kept"
 
 
 @pytest.mark.parametrize(
