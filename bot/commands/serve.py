@@ -94,6 +94,8 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     slack = settings.slack
     if slack.bot_token is None:
         raise BadSettings("SLACK_BOT_TOKEN is not set. `tocsin workspace` gives you a local workspace to start with.")
+    if settings.topology.otlp_port:
+        _senders_token(settings)
     async with contextlib.AsyncExitStack() as end:
         listener = end.enter_context(listen(settings.host, settings.port))
         house = Path(end.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-", ignore_cleanup_errors=True)), "house")
@@ -172,6 +174,18 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         yield tasks
 
 
+def _senders_token(settings: "Settings") -> str:
+    """What proves that somebody may send spans; "" where everybody may. Raises BadSettings."""
+    own = settings.topology
+    token = own.otlp_token.get_secret_value() if own.otlp_token else ""
+    if not token and not own.otlp_allow_anonymous:
+        raise BadSettings(
+            "[topology] otlp_port is set, but not who may send spans: set TOCSIN_TOPOLOGY_OTLP_TOKEN, "
+            "or otlp_allow_anonymous = true where nobody else reaches the port."
+        )
+    return token
+
+
 async def _span_door(bot: "Bot", end: contextlib.AsyncExitStack, tasks: list["asyncio.Task[None]"]) -> "Probe":
     """The port for spans is open: a process of its own counts, what it counted is kept here. Raises BadSettings."""
     from bot.door.keeper import Keeper  # slow, as above
@@ -180,15 +194,9 @@ async def _span_door(bot: "Bot", end: contextlib.AsyncExitStack, tasks: list["as
     from bot.flows.mapping.minutes import MinuteKeeper
 
     settings, own = bot.settings, bot.settings.topology
-    token = own.otlp_token.get_secret_value() if own.otlp_token else ""
-    if not token and not own.otlp_allow_anonymous:
-        raise BadSettings(
-            "[topology] otlp_port is set, but not who may send spans: set TOCSIN_TOPOLOGY_OTLP_TOKEN, "
-            "or otlp_allow_anonymous = true where nobody else reaches the port."
-        )
     listener = end.enter_context(listen(own.otlp_host or settings.host, own.otlp_port, "TOCSIN_TOPOLOGY_OTLP_PORT"))
     minutes = MinuteKeeper(bot.desk)
-    keeper = Keeper(listener, SpanOrders(token, settings.log_level), minutes.heard, "bot.door.spans")
+    keeper = Keeper(listener, SpanOrders(_senders_token(settings), settings.log_level), minutes.heard, "bot.door.spans")
     keeping = asyncio.create_task(keeper.run(), name="spans")
     writing = asyncio.create_task(minutes.run(), name="counted spans")
 

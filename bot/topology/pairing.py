@@ -66,7 +66,7 @@ class Pairing:
     missed: Missed = field(default_factory=Missed)
     _callers: "OrderedDict[Key, _Caller]" = field(default_factory=OrderedDict)
     _callees: "OrderedDict[Key, _Callee]" = field(default_factory=OrderedDict)
-    _alone: dict[Key, list[Key]] = field(default_factory=dict)  # callees by the caller's span that they wait for
+    _alone: dict[Key, dict[Key, None]] = field(default_factory=dict)  # callees by the caller's span that they wait for
     _counts: dict[tuple[int, str, str], _Count] = field(default_factory=dict)
 
     @property
@@ -120,7 +120,7 @@ class Pairing:
         if caller is not None:
             self._meet(caller, callee, now)
         elif span.other:
-            self._alone.setdefault((span.trace, span.other), []).append(key)
+            self._alone.setdefault((span.trace, span.other), {})[key] = None
 
     def _meet(self, caller: _Caller, callee: _Callee, now: float) -> None:
         caller.met = callee.met = True
@@ -141,9 +141,10 @@ class Pairing:
         if callee.met:
             return
         at = (callee.span.trace, callee.span.other)
-        others = [other for other in self._alone.pop(at, ()) if other != key]
-        if others:
-            self._alone[at] = others
+        others = self._alone.get(at, {})
+        others.pop(key, None)
+        if not others:
+            self._alone.pop(at, None)
 
     def _count(self, span: CallSpan, callee: str, now: float, *, failed: bool, external: bool) -> None:
         start = span.start if span.start <= now + AHEAD else now

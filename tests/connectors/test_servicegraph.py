@@ -19,7 +19,8 @@ from bot.errors import BotError
 from bot.rest import Rest
 from connectors.prometheus import PrometheusSettings
 from connectors.prometheus.api import rest_of
-from connectors.prometheus.servicegraph import FAMILIES, ServiceGraphMetrics, queries_of
+from connectors.prometheus.servicegraph import FAMILIES, NAME, ServiceGraphMetrics, queries_of
+from tests.connectors.test_evidence_contract import FAILURES, HOST, guarded
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(minutes=2))
@@ -171,6 +172,16 @@ async def test_a_server_that_is_away_is_a_failure_to_those_who_read_and_an_error
     assert (found.status, "503" in found.reason) == (SourceStatus.FAILED, True)
     with pytest.raises(BotError):
         await source.seen(WINDOW)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+async def test_it_keeps_the_promises_of_every_evidence_source(failure: str) -> None:
+    readings = await ServiceGraphMetrics(rest_of(PrometheusSettings(url=f"http://{HOST}"), guarded(FAILURES[failure]))).read(
+        ["a"], WINDOW
+    )
+    assert [(r.status, r.source) for r in readings] == [(SourceStatus.FAILED, NAME)]
+    assert 10 <= len(readings[0].reason) <= 400
+    assert not failure.isdecimal() or failure in readings[0].reason
 
 
 def test_a_name_from_outside_stays_inside_its_quotes() -> None:

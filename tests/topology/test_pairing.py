@@ -1,5 +1,6 @@
 """Both sides of a call meet across batches and count once; what never meets is known by its peer; all of it is bounded."""
 
+import time
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -85,6 +86,14 @@ def test_when_too_many_wait_the_oldest_wait_no_longer() -> None:
     assert (len(pairing._callers), len(pairing._callees), len(pairing._alone)) == (10, 10, 10)
     pairing.take(NOW + 60)
     assert (len(pairing._callers), len(pairing._callees), len(pairing._alone)) == (0, 0, 0)
+
+
+def test_very_many_answers_to_one_call_cost_no_more_than_others() -> None:
+    pairing, began = Pairing(most_waiting=4_000), time.process_time()
+    pairing.add([answer(n, of=7) for n in range(12_000)], NOW)
+    assert time.process_time() - began < 1  # a tenth of it; each is found without looking at the others
+    pairing.add([call(7)], NOW)
+    assert [m.calls for m in pairing.take(NOW)] == [4_000]
 
 
 def test_more_edges_than_there_is_room_for_are_refused_and_said() -> None:
