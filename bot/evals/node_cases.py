@@ -116,7 +116,8 @@ def _nezha(tables: _Tables, row: Row, injected: datetime, where: str) -> NodeCas
     graph = _pairs(tables.path(told["topology"]))
     measured = {s.service for s in during}
     entries = tuple(a for a in graph.calls if a in measured and not graph.callers(a))
-    return NodeCase(told["id"], told["fault_type"], entries, None, "", graph, before, during, told["root_cause_service"])
+    kind = f"{row['system']}: {told['fault_type']}" if row.get("system") else told["fault_type"]
+    return NodeCase(told["id"], kind, entries, None, "", graph, before, during, told["root_cause_service"])
 
 
 def _between(series: Sequence[Series], start: datetime, end: datetime) -> tuple[Series, ...]:

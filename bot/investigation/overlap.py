@@ -42,7 +42,7 @@ def words_of(shipment: Shipment) -> dict[str, float]:
     return found
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=32_768)
 def tokens(text: str) -> frozenset[str]:
     """Identifiers as a whole and their parts, long enough to mean something."""
     found: set[str] = set()
