@@ -89,7 +89,8 @@ class Loki:
         first, last = await asyncio.gather(*(self._lines(service, query, window, way) for way in ways))
         limit = self._settings.limit
         lines = both_ends(first, last, limit)
-        total = len(lines) if len(first) < limit else await self._count(query, window)
+        complete = len(first) < limit or first[-1].at >= last[0].at
+        total = len(lines) if complete else await self._count(query, window)
         how = f"first {limit:,} and last {limit:,}"
         return Part(what, lines, guessed(lines, window) if total is None else total, how, counted=total is not None)
 

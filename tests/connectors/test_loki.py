@@ -102,6 +102,17 @@ async def test_a_loki_that_cannot_count_or_filter_is_read_from_both_ends() -> No
     assert sum(line.stands_for for line in found.logs) == pytest.approx(160)
 
 
+async def test_where_both_ends_meet_no_line_is_missing() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        times = (1, 2, 3) if request.url.params["direction"] == "forward" else (2, 3, 4)
+        return httpx.Response(200, content=answer_of(stream({}, *((t, f"request {t}") for t in times))))
+
+    (found,) = await source(answer, limit=3).read(["cart"], WINDOW)
+    assert {line.text for line in found.logs} == {f"request {t}" for t in (1, 2, 3, 4)}
+    assert {line.stands_for for line in found.logs} == {1.0}
+    assert found.reason == ""
+
+
 async def test_a_stack_trace_that_was_read_line_by_line_is_one_line() -> None:
     pod = {"pod": "cart-1"}
     lines = [
