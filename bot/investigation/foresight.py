@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bot.domain.change import Commit
 from bot.domain.document import Document
 from bot.domain.service import Catalogue
-from bot.investigation.diff import Edit
+from bot.investigation.diff import Edit, edits
+from bot.investigation.nature import harmless
 from bot.investigation.rules import RULES, ChangeFact, Text, read
 from bot.investigation.vocabulary import Kind, kinds_of_text
 from bot.signals.direction import words
@@ -18,6 +19,7 @@ MOST_KNOBS = 5
 MOST_GAPS = 5
 SHORTEST = 4  # letters of a key; a shorter one stands in half of all texts
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
+_ABOUT = {rule.name: rule.explains for rule in RULES}
 # Keys that every file has: alone they tell of no knob.
 _PLAIN = frozenset(
     {
@@ -84,6 +86,8 @@ class Gap:
     @property
     def sentence(self) -> str:
         """For people, without a full stop."""
+        if self.trouble.startswith(("a ", "an ", "un")):
+            return f"no runbook for {self.trouble} of {self.service}"
         return f"no runbook for {self.service} {self.trouble}"
 
 
@@ -91,7 +95,7 @@ def risks(commits: Iterable[Commit]) -> tuple[Risk, ...]:
     """What the commits do that is known to break things, the gravest first."""
     found: dict[tuple[str, str], Risk] = {}
     for commit in commits:
-        for fact in read(Text.of(commit.diff, commit.files), RULES):
+        for fact in read(_shipping(commit), RULES):
             if fact.strength >= STRONG:
                 risk = Risk(fact.text, fact.path, commit.short, fact.rule, fact.strength, _troubles(fact))
                 known = found.get((risk.text, risk.path))
@@ -99,16 +103,25 @@ def risks(commits: Iterable[Commit]) -> tuple[Risk, ...]:
     return tuple(sorted(found.values(), key=lambda r: (-r.strength, r.path, r.text)))[:MOST_FACTS]
 
 
+def _shipping(commit: Commit) -> Text:
+    """The part of a commit that can reach production: without its tests, documentation and checks."""
+    text = Text.of(commit.diff, commit.files)
+    hunks = tuple(h for h in text.hunks if not harmless(Text((), (), (h.path,)), ""))
+    return Text(hunks, edits(hunks), tuple(f for f in text.files if not harmless(Text((), (), (f,)), "")))
+
+
 def _troubles(fact: ChangeFact) -> tuple[str, ...]:
-    return tuple(kind.value for kind in sorted(fact.explains, key=_ORDER.__getitem__))
+    """The troubles that a fact can cause, those first that its rule is about."""
+    own = _ABOUT.get(fact.rule, frozenset())
+    return tuple(kind.value for kind in sorted(fact.explains, key=lambda k: (k not in own, _ORDER[k])))
 
 
 def same_knobs(commits: Iterable[Commit], services: Sequence[str], past: Iterable[PastCause]) -> tuple[SameKnob, ...]:
     """The edits whose key a past incident's cause names, if it was of the same service or names the same file."""
-    edits = {(e.path, e.key, e.old, e.new): e for c in commits for e in Text.of(c.diff, c.files).edits}
+    turned = {(e.path, e.key, e.old, e.new): e for c in commits for e in _shipping(c).edits}
     found: dict[tuple[str, str], SameKnob] = {}
     for one in past:
-        for edit in edits.values():
+        for edit in turned.values():
             why = _same(edit, services, one)
             if why and (one.name, edit.key) not in found:
                 found[one.name, edit.key] = SameKnob(one.name, one.title, edit.text, edit.path, why, one.link)
@@ -134,15 +147,16 @@ def _named(key: str, text: str) -> bool:
 
 
 def gaps(found: Iterable[Risk], services: Sequence[str], runbooks: Iterable[Document], catalogue: Catalogue) -> tuple[Gap, ...]:
-    """The troubles that these risks can cause for which a changed service has no runbook, the gravest risk's first."""
-    books = list(runbooks)
-    troubles = list(dict.fromkeys(trouble for risk in found for trouble in risk.troubles))
-    missing = []
+    """The risks for whose troubles a changed service has no runbook at all, each by its nearest trouble, the gravest first."""
+    books, grave = list(runbooks), list(found)
+    missing: dict[Gap, None] = {}
     for service in services:
         own = [b for b in books if _about(b, service, catalogue)]
         covered = {kind.value for b in own for kind in kinds_of_text(f"{b.title}\n{b.text}")}
-        missing += [Gap(service, trouble) for trouble in troubles if trouble not in covered]
-    return tuple(missing[:MOST_GAPS])
+        for risk in grave:
+            if risk.troubles and covered.isdisjoint(risk.troubles):
+                missing[Gap(service, risk.troubles[0])] = None
+    return tuple(missing)[:MOST_GAPS]
 
 
 def _about(book: Document, service: str, catalogue: Catalogue) -> bool:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
+from bot.commands.topology import findings
 from bot.domain.past import PastIncident
-from bot.domain.topology import SeenCall
+from bot.domain.service import Catalogue, Service
+from bot.domain.topology import KnownCall, SeenCall
+from bot.settings import Settings, TopologySettings
 from bot.storage.database import SqlDatabase
 from bot.storage.past import SqlPastStore
 from bot.storage.topology import SqlTopologyStore
@@ -111,3 +114,17 @@ def test_a_range_that_is_none_is_said(
 ) -> None:
     assert main(["--config", str(installation), "impact", "--repo", str(clone), f"--range={given}"]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_doctor_says_how_the_graph_is_known_and_who_is_missing_from_the_catalogue() -> None:
+    catalogue, now = Catalogue({"web": Service("web", depends_on=("cart",)), "cart": Service("cart")}), datetime.now(UTC)
+    known = [KnownCall("app", "web", "otlp", now, now), KnownCall("web", "pg", "otlp", now, now, external=True)]
+    settings = Settings(topology=TopologySettings(otlp_port=4318))
+    graph, strangers, spans = findings(settings, catalogue, known, 0)
+    assert graph.text == "3 edges: 1 declared, 2 seen; those nobody declared are used for: diagnosis"
+    assert (strangers.ok, strangers.text) == (
+        False, "seen and not in services.yaml: app; see `tocsin topology unknown`",
+    )  # fmt: skip
+    assert (spans.ok, "TOCSIN_TOPOLOGY_OTLP_TOKEN" in spans.text) == (False, True)
+    (silent,) = findings(Settings(), catalogue, (), 0)
+    assert silent.text.endswith("nothing tells who calls whom: configure Prometheus, Jaeger or [topology] otlp_port")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from bot.domain.change import Commit
 from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue, Service
-from bot.investigation.foresight import PastCause, gaps, risks, same_knobs
+from bot.investigation.foresight import Gap, PastCause, gaps, risks, same_knobs
 from tests.fakes import NOON
 
 DIFF = """diff --git a/payments/client.yaml b/payments/client.yaml
@@ -28,6 +28,15 @@ def test_a_turned_knob_is_a_risk_with_its_troubles() -> None:
     assert (risk.text, risk.path, risk.commit, risk.rule) == ("max_retries 2 → 8", "payments/client.yaml", "aaaaaaa", "retry")
     assert "retries" in risk.troubles
     assert risks([replace(COMMIT, diff="", files=("README.md",))]) == ()
+    assert risk.troubles[0] == "retries"
+
+
+def test_what_a_commit_does_to_its_tests_is_no_risk_and_no_knob() -> None:
+    tests = replace(
+        COMMIT, diff=DIFF.replace("payments/client.yaml", "payments/tests/client.yaml"), files=("payments/tests/client.yaml",)
+    )
+    assert risks([tests]) == ()
+    assert same_knobs([tests], ["payments"], [PAST]) == ()
 
 
 def test_the_knob_of_a_past_incident_of_the_same_service_is_recognised_in_either_spelling() -> None:
@@ -54,7 +63,6 @@ def test_a_trouble_without_a_runbook_of_the_service_is_a_gap() -> None:
         runbook("Retries", "Too many retries: retrying without end", services=("pay",)),
         runbook("Others", "retries", services=("cart",)),
     ]
-    missing = [g.sentence for g in gaps(found, ["payments"], books, SHOP)]
-    assert "no runbook for payments retries" not in missing
-    assert "no runbook for payments more calls" in missing
-    assert "no runbook for payments retries" in [g.sentence for g in gaps(found, ["payments"], books[1:], SHOP)]
+    assert gaps(found, ["payments"], books, SHOP) == ()
+    assert [g.sentence for g in gaps(found, ["payments"], books[1:], SHOP)] == ["no runbook for payments retries"]
+    assert Gap("cart", "a growing queue").sentence == "no runbook for a growing queue of cart"
