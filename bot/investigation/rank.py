@@ -6,18 +6,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from bot.domain.evidence import Candidate, EvidenceKind, Fact
+from bot.domain.evidence import Candidate, Fact
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
 from bot.investigation.overlap import rarity, spelled, tokens, words_of
 from bot.investigation.picture import Picture
-from bot.investigation.resemblance import cite_diff, in_stack_trace, lengthened, names_edit, stepped, value_said, verbatim
+from bot.investigation.resemblance import LATE, cite_diff, in_stack_trace, lengthened, names_edit, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
 from bot.investigation.shipments import Shipment, known, shared, shipments
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.symptoms import Sign
-from bot.investigation.timing import growing_since, movers, not_started, switched
+from bot.investigation.timing import growing_since, movers, not_started, switched, when_shipped
 from bot.investigation.undoing import puts_back, taken_back
 from bot.investigation.vocabulary import Kind
 from bot.investigation.wording import clock, plain
@@ -30,7 +30,6 @@ KNOWN = 0.5  # for what the deployment names or is the service's own code, again
 OVERLAP = 4.0  # the most that shared words give
 
 _PROVEN = frozenset(r.name for r in RULES) | {"stepped", "verbatim", "stack_trace"}
-VAGUE = frozenset({Kind.ERRORS, Kind.LATENCY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ def _judge(
     heard += growing_since(shipment, picture, rivals, exhibits, facts)
     _place(shipment, picture, facts)
     heard += _shape(shipment, facts)
-    _timing(shipment, picture, exhibits, facts)
+    when_shipped(shipment, picture, exhibits, facts)
     score = round(sum(f.points for f in facts), 3)
     facts.sort(key=lambda f: -f.points)
     return Scored(replace(bare, score=score, facts=tuple(facts)), shipment, content, heard, explained)
@@ -172,10 +171,15 @@ def _reached(shipment: Shipment, fact: ChangeFact, picture: Picture) -> list[Sig
     """The signs of the kinds that a fact explains: telling ones that it can well have caused first, then the loudest."""
 
     def order(sign: Sign) -> tuple[bool, float]:
-        telling = bool(sign.kinds & fact.explains - VAGUE) and sign.what in TELEMETRY
+        telling = bool(sign.kinds & fact.tells) and sign.what in TELEMETRY
         return not (telling and reach(shipment, sign, picture) >= 0.8), -_loud(sign, shipment, picture)
 
-    return sorted(picture.speaking_of(fact.explains), key=order)
+    return sorted((s for s in picture.speaking_of(fact.explains) if not _older(s, shipment, picture)), key=order)
+
+
+def _older(sign: Sign, shipment: Shipment, picture: Picture) -> bool:
+    """It began before this was shipped: that is not its doing. A deployment may be reported a little late."""
+    return sign.at is not None and shipment.at is not None and sign.at < shipment.at - max(picture.step, LATE)
 
 
 def _loud(sign: Sign, shipment: Shipment, picture: Picture) -> float:
@@ -185,7 +189,7 @@ def _loud(sign: Sign, shipment: Shipment, picture: Picture) -> float:
 def _fit(fact: ChangeFact, signs: Sequence[Sign], shipment: Shipment, picture: Picture) -> float:
     """How well a change fact fits the signs, in [0, 1]: loud signs of its kinds, and the names that it must share with them."""
     loud = max((_loud(s, shipment, picture) for s in signs), default=0.0)
-    if signs and not fact.explains & {k for s in signs for k in s.kinds} - VAGUE:
+    if signs and not fact.tells & {k for s in signs for k in s.kinds}:
         loud *= 0.6
     if not fact.named or not loud:
         return loud
@@ -206,7 +210,7 @@ def _overlap(shipment: Shipment, picture: Picture, rare: Mapping[str, float], ex
     mine = words_of(shipment)
     services = {w.rstrip("s") for s in picture.affected for w in (*words(s), *words(re.sub(r"(?:service|svc)$", "", s)))}
     best: dict[str, tuple[float, Sign]] = {}
-    for sign in picture.signs:
+    for sign in (s for s in picture.signs if not _older(s, shipment, picture)):
         for token in tokens(sign.raw) & mine.keys():
             weight = sign.weight * mine[token] * rare.get(token, 0.0) * (1.0 if sign.what in TELEMETRY else 0.6)
             weight *= (NAME_OF_SERVICE if token in services else 1.0) * reach(shipment, sign, picture)
@@ -248,9 +252,9 @@ def _shape(shipment: Shipment, facts: list[Fact]) -> float:
     turned = [e for e in shipment.text.edits if e.ratio and max(e.ratio, 1 / e.ratio) >= 3]
     overlap = next((f for f in facts if f.rule == "overlap"), None)
     if turned and overlap:
-        vouched = overlap.points >= 0.5
-        points = 2.0 if vouched else 0.5
-        heard = 1.5 if vouched else 0.0
+        vouched = min(1.0, overlap.points)  # the more the signs speak of it, the more its turning matters
+        points = round(0.5 + 1.5 * vouched, 3)
+        heard = 1.5 * vouched
         facts.append(Fact(f"a value changed by a large factor: {turned[0].text}", points, overlap.cites, "large_factor"))
     moved = moved_share(shipment.text)
     if removed_share(shipment.text) > 0.5 and not turned and moved < 0.5:
@@ -260,28 +264,3 @@ def _shape(shipment: Shipment, facts: list[Fact]) -> float:
     if shipment.commit is None:
         facts.append(Fact("nothing is known of its content", -0.5, (), "no_diff"))
     return heard
-
-
-def _timing(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> None:
-    """Time gives no points; shipping after the first deviation, or very long ago, takes some."""
-    if shipment.at is None:
-        return
-    version, checks = (shipment.change.version, shipment.change.failing_checks) if shipment.change else ("", "")
-    remark = f"; shipped {plain(checks, 160)}" if checks else ""
-    cite = exhibits.cite(
-        EvidenceKind.CHANGE,
-        f"{'/'.join(shipment.services) or 'a change'} {version}: {plain(shipment.title, 120)}{remark}",
-        shipment.change.connector if shipment.change else "commit",
-        at=shipment.at,
-        service=shipment.services[0] if shipment.services else "",
-        link=shipment.change.url if shipment.change else "",
-    )
-    when = f"shipped {clock(shipment.at, picture.step)}, onset {clock(picture.onset, picture.step)}"
-    if shipment.at > picture.earliest + 2 * picture.step:
-        facts.append(Fact(f"{when}, but something deviated before", -1.5, (cite,), "after_earliest"))
-    elif picture.onset - shipment.at > timedelta(hours=24):
-        facts.append(Fact(f"{when}, more than a day later", -1.0, (cite,), "long_ago"))
-    else:
-        facts.append(Fact(when, 0.0, (cite,), "shipped"))
-    if checks:
-        facts.append(Fact(f"shipped {plain(checks, 160)}", 0.0, (cite,), "failing_checks"))

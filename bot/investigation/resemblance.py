@@ -21,6 +21,8 @@ _BARE = re.compile(r"^-?\s*[\w.-]+:\s+([^\s\"'{\[]{5,80})$")
 _NAMES = re.compile(
     r"(?=.*[A-Za-z]{2})(?=.*[A-Za-z0-9][._/:@-][A-Za-z0-9]|/[A-Za-z]{4}|[A-Z]{2,}_)(?!https?://[^/]*/?$)[\w./:@{}-]+"
 )
+_SENTENCE = re.compile(r"\"[^\"\n]{16,300}\"|'[^'\n]{16,300}'|`[^`\n]{16,300}`")
+PHRASE = 4  # words of a sentence that nobody writes twice by chance
 _QUOTED = re.compile(r"[\"'`“‘]([A-Za-z_][\w.-]{2,60})[\"'`”’]")
 _TRACE = re.compile(r"(?i)traceback|goroutine \d+|\bat [\w.$]+\([\w.]+:\d+\)|[\w/]+\.\w{1,4}(?::|\", line )\d+")
 _FUNCTION = re.compile(
@@ -57,7 +59,24 @@ def verbatim(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: li
         naming = [s for s in naming if whole.search(s.raw)]
         if naming and not any(whole.search(g.text) for g in picture.growths if g.before and name in g.text):
             return _verbatim(name, name in come, naming[0], exhibits, facts)
+    unsaid = {p for h in shipment.text.hunks for t in h.removed for p in _phrases(t)}
+    said_now = {p for h in shipment.text.hunks for t in h.added for p in _phrases(t)}
+    for phrase in sorted(said_now - unsaid, key=lambda p: (-len(p), p)):
+        for sign in picture.signs:
+            if sign.what in TELEMETRY and phrase[0] in sign.raw and _says(sign.raw, phrase):
+                return _verbatim(" ".join(phrase), True, sign, exhibits, facts)
     return 0.0
+
+
+def _phrases(line: str) -> set[tuple[str, ...]]:
+    """The sentences and statements that a line writes out, as words; what is filled in later is left out."""
+    found = (re.split(r"[^A-Za-z_.]*(?:[%$:?]\w*|\{[^}]*\})?[^A-Za-z_.]+", m) for m in _SENTENCE.findall(code(line)))
+    return {kept for words_ in found if len(kept := tuple(w for w in words_ if len(w) > 1)) >= PHRASE}
+
+
+def _says(text: str, phrase: tuple[str, ...]) -> bool:
+    """The words of a phrase follow each other in a text, with little in between."""
+    return bool(re.search(r"\W+(?:\S{1,40}\W+){0,3}?".join(map(re.escape, phrase)), text, re.IGNORECASE))
 
 
 def _verbatim(name: str, come: bool, sign: Sign, exhibits: Exhibits, facts: list[Fact]) -> float:

@@ -15,7 +15,7 @@ from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment, known
 from bot.investigation.symptoms import TELEMETRY_KINDS
 from bot.investigation.vocabulary import Kind
-from bot.investigation.wording import clock, figure, name_of
+from bot.investigation.wording import clock, figure, name_of, plain
 from bot.signals.direction import counts_traffic
 from bot.signals.ramps import Ramp
 
@@ -87,3 +87,28 @@ def growing_since(
 
 def _begins(ramp: Ramp, shipment: Shipment) -> bool:
     return shipment.at is not None and -max(ramp.about, EARLY) <= ramp.at - shipment.at <= ramp.about
+
+
+def when_shipped(shipment: Shipment, picture: Picture, exhibits: Exhibits, facts: list[Fact]) -> None:
+    """Time gives no points; shipping after the first deviation, or very long ago, takes some."""
+    if shipment.at is None:
+        return
+    version, checks = (shipment.change.version, shipment.change.failing_checks) if shipment.change else ("", "")
+    remark = f"; shipped {plain(checks, 160)}" if checks else ""
+    cite = exhibits.cite(
+        EvidenceKind.CHANGE,
+        f"{'/'.join(shipment.services) or 'a change'} {version}: {plain(shipment.title, 120)}{remark}",
+        shipment.change.connector if shipment.change else "commit",
+        at=shipment.at,
+        service=shipment.services[0] if shipment.services else "",
+        link=shipment.change.url if shipment.change else "",
+    )
+    when = f"shipped {clock(shipment.at, picture.step)}, onset {clock(picture.onset, picture.step)}"
+    if shipment.at > picture.earliest + 2 * picture.step:
+        facts.append(Fact(f"{when}, but something deviated before", -1.5, (cite,), "after_earliest"))
+    elif picture.onset - shipment.at > timedelta(hours=24):
+        facts.append(Fact(f"{when}, more than a day later", -1.0, (cite,), "long_ago"))
+    else:
+        facts.append(Fact(when, 0.0, (cite,), "shipped"))
+    if checks:
+        facts.append(Fact(f"shipped {plain(checks, 160)}", 0.0, (cite,), "failing_checks"))

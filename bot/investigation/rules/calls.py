@@ -130,7 +130,7 @@ def metric_labels(text: Text) -> Iterator[Found]:
 
 
 RULES: tuple[Rule, ...] = (
-    rule("fan_out", "query_fan_out", (Kind.CALLS, Kind.DATABASE, Kind.LATENCY, Kind.TIMEOUT, Kind.POOL), fan_outs),
+    rule("fan_out", "query_fan_out", (Kind.CALLS, Kind.DATABASE), fan_outs, beside=(Kind.LATENCY, Kind.TIMEOUT, Kind.POOL)),
     rule("query", "query", (Kind.DATABASE, Kind.LATENCY), queries),
     rule("heavy_work", "slow_work", (Kind.CPU, Kind.LATENCY), heavy_work),
     rule("log_volume", "log_volume", (Kind.LOGS, Kind.DISK), log_volume),

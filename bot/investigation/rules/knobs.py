@@ -209,9 +209,13 @@ RULES: tuple[Rule, ...] = (
     rule("timeout", "timeout", (Kind.TIMEOUT,), timeouts),
     rule("retry", "retry", (Kind.RETRY, Kind.CALLS), retries),
     rule(
-        "cache", "cache", (Kind.CACHE, Kind.DATABASE, Kind.CALLS, Kind.THROTTLED, Kind.POOL, Kind.LATENCY, Kind.TIMEOUT), caches
+        "cache",
+        "cache",
+        (Kind.CACHE, Kind.DATABASE, Kind.CALLS),
+        caches,
+        beside=(Kind.THROTTLED, Kind.POOL, Kind.LATENCY, Kind.TIMEOUT),
     ),
-    rule("pool", "pool", (Kind.POOL, Kind.TIMEOUT, Kind.QUEUE, Kind.REJECTED), pools),
+    rule("pool", "pool", (Kind.POOL,), pools, beside=(Kind.TIMEOUT, Kind.QUEUE, Kind.REJECTED)),
     rule("limit", "limit", (Kind.THROTTLED, Kind.REJECTED), limits),
     rule("resources", "resources", (Kind.MEMORY,), resources),
     rule("schedule", "schedule", (Kind.CALLS,), schedules),

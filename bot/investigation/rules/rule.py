@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from bot.investigation.diff import Edit, Hunk, edits, parse
 from bot.investigation.vocabulary import Kind
 
+VAGUE = frozenset({Kind.ERRORS, Kind.LATENCY})  # every trouble shows as these
+
 
 @dataclass(frozen=True, slots=True)
 class ChangeFact:
     """Something that a change did, in words, with the kinds of trouble it can cause and how surely (0-1).
 
+    `tells` are those of the kinds that point at this rather than at a hundred other things.
     `named` are names that the trouble must mention (a table, a package, a variable) for the fact to count in full;
     empty where the fact speaks for itself.
     """
@@ -22,6 +25,7 @@ class ChangeFact:
     strength: float
     named: tuple[str, ...] = ()
     path: str = ""
+    tells: frozenset[Kind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +56,20 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way in which a change breaks things."""
+    """One way in which a change breaks things. What it brings about `beside` its own kinds, much else brings about too."""
 
     name: str
     tag: str
     explains: frozenset[Kind]
     find: Callable[[Text], Iterable[Found]]
+    beside: frozenset[Kind] = frozenset()
 
 
-def rule(name: str, tag: str, explains: Collection[Kind], find: Callable[[Text], Iterable[Found]]) -> Rule:
-    """A rule, with its kinds as a set."""
-    return Rule(name, tag, frozenset(explains), find)
+def rule(
+    name: str, tag: str, explains: Collection[Kind], find: Callable[[Text], Iterable[Found]], *, beside: Collection[Kind] = ()
+) -> Rule:
+    """A rule, with its kinds as sets."""
+    return Rule(name, tag, frozenset((*explains, *beside)), find, frozenset((*VAGUE, *beside)) - frozenset(explains))
 
 
 def read(text: Text, rules: Iterable[Rule], *, without: Collection[str] = ()) -> tuple[ChangeFact, ...]:
@@ -72,7 +79,7 @@ def read(text: Text, rules: Iterable[Rule], *, without: Collection[str] = ()) ->
         if r.tag in without:
             continue
         found = sorted(r.find(text), key=lambda f: -f.strength)[:3]
-        facts += [
-            ChangeFact(f.text, r.name, r.tag, frozenset(f.explains) or r.explains, f.strength, f.named, f.path) for f in found
-        ]
+        for f in found:
+            kinds = frozenset(f.explains) or r.explains
+            facts.append(ChangeFact(f.text, r.name, r.tag, kinds, f.strength, f.named, f.path, kinds - r.beside - VAGUE))
     return tuple(facts)

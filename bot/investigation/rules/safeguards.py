@@ -117,7 +117,7 @@ def _moved(gone: list[str], text: Text) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
-    rule("lock", "concurrency", (Kind.CONCURRENCY, Kind.DATA), locks),
+    rule("lock", "concurrency", (Kind.CONCURRENCY,), locks, beside=(Kind.DATA,)),
     rule("guard", "missing_guard", (Kind.NULL,), guards),
     rule("handler", "error_handling", (Kind.STARTUP, Kind.NULL), handlers),
     rule("leak", "leak", (Kind.MEMORY, Kind.HANDLES), leaks),
