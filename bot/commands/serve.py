@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from bot.commands import Commands, stdin_closes
-from bot.errors import BadSettings, Unavailable
+from bot.commands.spans import open_span_door, senders_token
+from bot.errors import BadSettings
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -95,7 +96,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     if slack.bot_token is None:
         raise BadSettings("SLACK_BOT_TOKEN is not set. `tocsin workspace` gives you a local workspace to start with.")
     if settings.topology.otlp_port:
-        _senders_token(settings)
+        senders_token(settings)
     async with contextlib.AsyncExitStack() as end:
         listener = end.enter_context(listen(settings.host, settings.port))
         house = Path(end.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-", ignore_cleanup_errors=True)), "house")
@@ -155,7 +156,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         knowledge = asyncio.create_task(keep_up(bot.desk), name="knowledge")
         tasks.append(knowledge)
         end.callback(knowledge.cancel)
-        spans = await _span_door(bot, end, tasks) if settings.topology.otlp_port else None
+        spans = await open_span_door(bot, end, tasks) if settings.topology.otlp_port else None
         tasks.append(asyncio.create_task(follow_topology(bot.desk), name="topology"))
         end.callback(tasks[-1].cancel)
         checking = asyncio.create_task(
@@ -172,48 +173,6 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
         await _up(bot, keeper)
         say(f"The bot is up: webhooks at http://{settings.host}:{settings.port}/webhooks/<connector>")
         yield tasks
-
-
-def _senders_token(settings: "Settings") -> str:
-    """What proves that somebody may send spans; "" where everybody may. Raises BadSettings."""
-    own = settings.topology
-    token = own.otlp_token.get_secret_value() if own.otlp_token else ""
-    if not token and not own.otlp_allow_anonymous:
-        raise BadSettings(
-            "[topology] otlp_port is set, but not who may send spans: set TOCSIN_TOPOLOGY_OTLP_TOKEN, "
-            "or otlp_allow_anonymous = true where nobody else reaches the port."
-        )
-    return token
-
-
-async def _span_door(bot: "Bot", end: contextlib.AsyncExitStack, tasks: list["asyncio.Task[None]"]) -> "Probe":
-    """The port for spans is open: a process of its own counts, what it counted is kept here. Raises BadSettings."""
-    from bot.door.keeper import Keeper  # slow, as above
-    from bot.door.orders import SpanOrders
-    from bot.door.server import listen
-    from bot.flows.mapping.minutes import MinuteKeeper
-
-    settings, own = bot.settings, bot.settings.topology
-    listener = end.enter_context(listen(own.otlp_host or settings.host, own.otlp_port, "TOCSIN_TOPOLOGY_OTLP_PORT"))
-    minutes = MinuteKeeper(bot.desk)
-    keeper = Keeper(listener, SpanOrders(_senders_token(settings), settings.log_level), minutes.heard, "bot.door.spans")
-    keeping = asyncio.create_task(keeper.run(), name="spans")
-    writing = asyncio.create_task(minutes.run(), name="counted spans")
-
-    async def close() -> None:
-        writing.cancel()
-        await keeper.stop()
-        await keeping
-        with contextlib.suppress(Unavailable):
-            await minutes.write()
-
-    end.push_async_callback(close)
-    tasks += [keeping, writing]
-
-    async def trouble() -> str:
-        return keeper.trouble()
-
-    return trouble
 
 
 def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", watchers: "Mapping[str, Probe]") -> "SelfCheck":

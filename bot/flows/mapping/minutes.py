@@ -26,6 +26,7 @@ class MinuteKeeper:
         self._sleep = sleep
         self._waiting: list[CallMinute] = []
         self._news = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def heard(self, line: bytes) -> None:
         """A line of the receiver. Raises msgspec.DecodeError for what is none."""
@@ -50,13 +51,15 @@ class MinuteKeeper:
                 self._news.set()
 
     async def write(self) -> None:
-        """Everything that waits is kept. Raises Unavailable, and it waits on."""
-        rows, self._waiting = self._waiting, []
-        name_of = names(self._desk.catalogue())
-        told = [replace(row, caller=name_of(row.caller), callee=name_of(row.callee)) for row in rows]
-        try:
-            if told:
-                await self._desk.db.write(lambda tx: self._desk.topology.add(tx, [t for t in told if t.caller != t.callee]))
-        except Unavailable:
-            self._waiting[:0] = rows
-            raise
+        """Everything that waits is kept, and what is just being written is too. Raises Unavailable, and it waits on."""
+        async with self._writing:
+            rows, self._waiting = self._waiting, []
+            name_of = names(self._desk.catalogue())
+            named = [replace(row, caller=name_of(row.caller), callee=name_of(row.callee)) for row in rows]
+            told = [row for row in named if row.caller != row.callee]
+            try:
+                if told:
+                    await self._desk.db.write(lambda tx: self._desk.topology.add(tx, told))
+            except Unavailable:
+                self._waiting[:0] = rows
+                raise
