@@ -155,8 +155,8 @@ def _map(incident: Incident | None, diagnosis: Diagnosis | None, desk: Desk, ser
     first = diagnosis.first_service if diagnosis else incident.service if incident else ""
     centre = catalogue.get(next(iter(services), "") or first).name
     hurt = {*(incident.services if incident else ()), *(diagnosis.blast_radius if diagnosis else ())}
-    outside = [s.name for s in catalogue.services.values() if s.external]
-    return map_chart(catalogue.graph, centre, hurt, outside, failing=centre in {first, *hurt} and incident is not None)
+    outside = catalogue.external
+    return map_chart(catalogue.whole, centre, hurt, outside, failing=centre in {first, *hurt} and incident is not None)
 
 
 def _shipped(tx: Transaction, services: Sequence[str], window: Window, desk: Desk) -> tuple[Mark, ...]:
