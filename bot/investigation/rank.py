@@ -25,6 +25,11 @@ from bot.signals.direction import words
 
 ROLLOUT = timedelta(seconds=3)  # a deployment is reported done this long after it began to serve
 CONTENT = 4.0  # the most that one rule gives
+SPOKEN = 0.3  # points of telemetry beside a rule's own; with less it is only a kind of trouble that fits
+UNSPOKEN = -2.0
+SPECIFIC = frozenset(  # kinds of trouble that few changes bring about: one of these fits by itself
+    {Kind.NULL, Kind.CONCURRENCY, Kind.SERIALIZATION, Kind.SCHEMA, Kind.CONFIG, Kind.HANDLES, Kind.SERIES}
+)
 NAME_OF_SERVICE = 0.1  # of the weight of another word has the name of a service: place has it already
 KNOWN = 0.5  # for what the deployment names or is the service's own code, against what was only likely taken along
 OVERLAP = 4.0  # the most that shared words give
@@ -72,6 +77,7 @@ def _judge(
         return Scored(replace(bare, ruled_out=reason), shipment)
     facts: list[Fact] = []
     content, heard, explained = _content(shipment, picture, exhibits, without, facts)
+    by_rule = heard
     heard += _overlap(shipment, picture, rare, exhibits, facts)
     heard += verbatim(shipment, picture, exhibits, facts)
     heard += value_said(shipment, picture, exhibits, facts)
@@ -84,6 +90,8 @@ def _judge(
     heard += growing_since(shipment, picture, rivals, exhibits, facts)
     _place(shipment, picture, facts)
     heard += _shape(shipment, facts)
+    if content and heard - by_rule < SPOKEN and not explained & SPECIFIC:
+        facts.append(Fact("nothing that was measured or said names anything of it", UNSPOKEN, (), "unspoken"))
     when_shipped(shipment, picture, exhibits, facts)
     score = round(sum(f.points for f in facts), 3)
     facts.sort(key=lambda f: -f.points)
