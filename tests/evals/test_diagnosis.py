@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.domain.evidence import Verdict
 from bot.errors import BadPayload, BadSettings
 from bot.evals.diagnosis import case_of, run_diagnosis
 from bot.evals.evidence import in_words, run_by_evidence
+from bot.investigation.case import Case
+from bot.investigation.diagnose import diagnose
+from bot.investigation.rules import RULES
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "rca" / "rootcausebench"
 KEYS = [
@@ -140,6 +145,28 @@ def test_the_shared_cases_stay_above_their_floors(left_out: bool, top1: float, c
     assert found["top1"] >= top1
     assert isinstance(found["top3"], float)
     assert found["top3"] >= 0.9
+
+
+def guiltless(case: Case, sha: str) -> Case:
+    """The same case, had the guilty commit never been made."""
+    commits = {k: c for k, c in case.commits.items() if k != sha}
+    return replace(case, commits=commits, changes=tuple(c for c in case.changes if c.commit != sha))
+
+
+@pytest.mark.shared_data
+def test_nobody_is_convicted_of_the_shared_cases_once_the_guilty_change_is_gone() -> None:
+    if not SHARED.exists():
+        pytest.skip(f"no shared data at {SHARED}")
+    facts = map(json.loads, (SHARED / "ground_truth.jsonl").read_text().splitlines())
+    truths = {t["scenario"]: t["root_cause_commit"] for t in facts}
+    every = {r.tag for r in RULES}
+    verdicts = []
+    for one in map(json.loads, (SHARED / "inputs.jsonl").read_text().splitlines()):
+        if truths[one["id"]] != "none":
+            found = guiltless(case_of(one), truths[one["id"]])
+            verdicts += [diagnose(found).verdict, diagnose(found, without=every).verdict]
+    assert len(verdicts) == 22
+    assert set(verdicts) == {Verdict.UNDETERMINED}
 
 
 def test_evidence_is_taken_away_and_added_source_by_source(tmp_path: Path) -> None:
