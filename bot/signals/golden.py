@@ -19,6 +19,7 @@ class Role(StrEnum):
 
 
 _ERRORS = bag("error errors failed failure failures exception exceptions 5xx 4xx 500 503 timeouts rejected dropped")
+_WELL = bag("availability available success successes")  # the share that did not fail
 _LATENCY = bag("latency duration lag p50 p90 p95 p99 pause")
 _SATURATION = bag(
     "saturation utilization utilisation used usage cpu memory heap pool pending backlog queue depth throttled inflight load fds"
@@ -29,7 +30,7 @@ _BEST = ("p99", "p95", "latency", "ratio", "per", "http", "requests")  # words o
 def role(metric: str) -> Role | None:
     """The role that a metric's name gives it, or None if it is no golden signal."""
     parts = set(words(metric))
-    if parts & _ERRORS:
+    if parts & (_ERRORS | _WELL) and "replicas" not in parts:
         return Role.ERRORS
     if parts & _LATENCY:
         return Role.LATENCY

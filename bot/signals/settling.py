@@ -1,6 +1,6 @@
 """Whether a service and its neighbours are worse since a deployment than in the same span of time before it; pure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -119,9 +119,18 @@ def _shifts(one: Series, began: datetime, now: datetime) -> list[Shift]:
     before = [v for at, v in one.points if start <= at < began]
     after = [(at, v) for at, v in one.points if began + WARM <= at <= now]
     latest = [v for at, v in after if at > now - LEAST]
-    least = floor(one.metric)
-    found = [shift(before, values, least) for values in ([v for _, v in after], latest)]
+    found = [_shift(one, before, values) for values in ([v for _, v in after], latest)]
     return [one for one in found if one is not None]
+
+
+def _shift(one: Series, before: Sequence[float], after: Sequence[float]) -> Shift | None:
+    """A share that did not fail is compared by the share that did: 5 % of 0.99 is no noise of it."""
+    top = max((*before, *after), default=0.0)
+    if role(one.metric) is not Role.ERRORS or bad_direction(one.metric) >= 0 or not 0 < top <= 100:
+        return shift(before, after, floor(one.metric))
+    full = 1.0 if top <= 1 else 100.0
+    found = shift([full - v for v in before], [full - v for v in after], 0.01 * full)
+    return found and Shift(full - found.before, full - found.after, -found.scales, found.outside)
 
 
 def _was_before(one: Series, began: datetime, now: datetime) -> bool:

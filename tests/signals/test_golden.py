@@ -16,6 +16,8 @@ from tests.fakes import NOON
         ("container_memory_used_ratio", Role.SATURATION),
         ("latency_seconds", Role.LATENCY),
         ("error_ratio", Role.ERRORS),
+        ("availability", Role.ERRORS),
+        ("replicas_available", None),
         ("build_info", None),
     ],
 )

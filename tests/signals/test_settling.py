@@ -74,3 +74,9 @@ def test_what_memory_finds_unusual_needs_less() -> None:
     known = {("payments", "http_latency_p99_seconds")}
     assert look_at([slightly, _calm()[1]], "payments", NOON, NOW).worse == ()
     assert len(look_at([slightly, _calm()[1]], "payments", NOON, NOW, known).worse) == 1
+
+
+def test_a_share_that_did_not_fail_is_worse_by_what_failed() -> None:
+    fell = Series("payments", "availability", tuple((at, 1.0 if at < NOON else 0.88) for at, _ in _calm()[0].points))
+    look = look_at([_calm()[0], fell], "payments", NOON, NOW)
+    assert [w.text for w in look.worse] == ["availability of payments went from 1 to 0.88"]
