@@ -43,6 +43,14 @@ class Unavailable(BotError):
         self.retry_after = retry_after
 
 
+class NotStarted(BotError):
+    """What should be done was certainly not begun: it was never sent, or it was turned away until later."""
+
+    def __init__(self, message: str, *, for_people: str | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message, for_people=for_people)
+        self.retry_after = retry_after
+
+
 class NotAllowed(BotError):
     """A person may not do this; the message names the rule and who may."""
 

@@ -30,7 +30,8 @@ class Step:
 
 def order_of(action: Action) -> Order:
     """What the deployer is asked to do; the action's id is the idempotency key."""
-    return Order(action.service, action.environment, action.target, action.id)
+    commit = action.plan.target_commit if action.plan else ""
+    return Order(action.service, action.environment, action.target, action.id, commit)
 
 
 def wait_before(action: Action, look: int) -> timedelta:
@@ -112,6 +113,8 @@ def _judge(action: Action, run: Run) -> Step:
     if run.state is RunState.FAILED:
         last = f": {run.output[-1]}" if run.output else ""
         return Step(ActionStatus.FAILED, f"The deployer says that it failed{last}", run)
+    if run.state is RunState.CANCELLED:
+        return Step(ActionStatus.FAILED, "It was cancelled at the deployer; what had been done by then is not undone.", run)
     return Step(None, "", run)
 
 

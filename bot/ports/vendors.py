@@ -57,26 +57,28 @@ class ChangeSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a deployer is asked to do; `key` is the idempotency key."""
+    """What a deployer is asked to do; `key` is the idempotency key, `commit` the version's where the plan knows it."""
 
     service: str
     environment: str
     version: str
     key: str
+    commit: str = ""
 
 
 class RunState(StrEnum):
-    """What a deployer says of a run; UNKNOWN: it never heard of the key."""
+    """What a deployer says of a run; RUNNING also while it waits for its turn. UNKNOWN: it never heard of the key."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A deployer's run; `output` are its last lines, unredacted."""
+    """A deployer's run; `link` is where people see it, `output` are its last lines, unredacted."""
 
     id: str
     state: RunState
@@ -88,12 +90,17 @@ class Run:
 class Deployer(Protocol):
     """Changes what runs. Every method raises Unavailable when the deployer cannot be asked.
 
-    `start` raises Unavailable also where nobody knows whether it started; any other BotError means that nothing was started.
+    `start` raises Unavailable also where nobody knows whether it started; any other BotError means that nothing was started:
+    NotStarted where asking again later can help.
     """
 
     @property
     def idempotent(self) -> bool:
         """It promises that a key starts one run only, so that `start` may be repeated when its outcome is unknown."""
+
+    @property
+    def cancels(self) -> bool:
+        """It can be asked to stop a run."""
 
     async def current(self, service: str, environment: str) -> Version:
         """What runs now, asked, not assumed."""
@@ -106,6 +113,18 @@ class Deployer(Protocol):
 
     async def status(self, order: Order) -> Run:
         """What became of the order with this key; state UNKNOWN if it never arrived."""
+
+    async def cancel(self, order: Order) -> Run:
+        """Ask that the run of this order stops, and say what is known of it then; one that has ended stays as it is.
+
+        Raises IllegalMove where it `cancels` nothing. What ran until then is not undone.
+        """
+
+    async def check(self) -> tuple[str, ...]:
+        """What it lacks to do its work, a sentence each, found out by questions alone; empty where nothing is known to be amiss.
+
+        Raises as the questions do.
+        """
 
     def how_to_ask(self, order: Order) -> str:
         """What a person can do to find out what became of an order: an imperative sentence without its full stop."""

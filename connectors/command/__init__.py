@@ -5,8 +5,10 @@ are filled with values of a narrow alphabet, so that no value can be an option, 
 no environment but the one written in its settings: the bot's own secrets never reach it.
 """
 
+import os
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +17,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from bot.domain.change import Version
-from bot.errors import BadSettings, Unavailable
+from bot.errors import BadSettings, IllegalMove, Unavailable
 from bot.ports import Connector, Deployer, Order, Run, RunState
 from bot.redact import clean, redact
 from connectors.command.process import MOST_STDOUT, Ended, program, run
@@ -41,6 +43,8 @@ class CommandSettings(BaseModel):
     versions: tuple[str, ...] = Field(min_length=1)
     start: tuple[str, ...] = Field(min_length=1)
     status: tuple[str, ...] = Field(min_length=1)
+    cancel: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
     timeout_seconds: float = Field(default=60, gt=0, le=3600)
     idempotent: bool = False
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
@@ -57,10 +61,15 @@ class CommandSettings(BaseModel):
         known = {"service", "environment", "version", "key"}
         return _checked(words, allowed=known, needed={"service", "version", "key"})
 
-    @field_validator("status")
+    @field_validator("status", "cancel")
     @classmethod
     def _follows(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(words, allowed={"service", "environment", "version", "key"}, needed={"key"})
+        return _checked(words, allowed={"service", "environment", "version", "key"}, needed={"key"}) if words else words
+
+    @field_validator("check")
+    @classmethod
+    def _examines(cls, words: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked(words, allowed=set(), needed=set()) if words else words
 
 
 def _checked(words: tuple[str, ...], *, allowed: set[str], needed: set[str]) -> tuple[str, ...]:
@@ -105,6 +114,11 @@ class CommandDeployer:
         """The setting of that name: the program promises that a key starts one run only."""
         return self._settings.idempotent
 
+    @property
+    def cancels(self) -> bool:
+        """The settings say how."""
+        return bool(self._settings.cancel)
+
     async def current(self, service: str, environment: str) -> Version:
         """What runs now."""
         words = _filled(self._settings.current, {"service": service, "environment": environment})
@@ -141,6 +155,30 @@ class CommandDeployer:
         words = _filled(self._settings.status, _values(order))
         ended = await self._ask(words)
         return _run(_parsed(_RunSaid, words, ended), ended)
+
+    async def cancel(self, order: Order) -> Run:
+        """Run the program's `cancel`, which prints what `status` prints. Raises IllegalMove where there is none."""
+        if not self._settings.cancel:
+            raise IllegalMove("This deployer has no `cancel` in tocsin.toml; stop it where it runs.")
+        words = _filled(self._settings.cancel, _values(order))
+        ended = await self._ask(words)
+        return _run(_parsed(_RunSaid, words, ended), ended)
+
+    async def check(self) -> tuple[str, ...]:
+        """What the program's own `check` says is missing, if it has one; whether the programs are there at all."""
+        own = self._settings
+        path = own.environment.get("PATH", os.defpath)
+        names = dict.fromkeys(words[0] for words in (own.current, own.versions, own.start, own.status, own.cancel) if words)
+        missing = tuple(f"There is no program {name!r} that may be run." for name in names if not self._there(name, path))
+        if missing or not self._settings.check:
+            return missing
+        ended = await self._ran(self._settings.check)
+        last = ended.lines[-1] if ended.lines else f"it ended with code {ended.code}"
+        return (f"{program(self._settings.check)} is not content: {last}",) if ended.code else ()
+
+    def _there(self, name: str, path: str) -> bool:
+        at = os.path.join(self._settings.folder, name) if os.sep in name else name
+        return shutil.which(at, path=path) is not None
 
     def how_to_ask(self, order: Order) -> str:
         """The command with which a person asks what became of an order."""

@@ -73,6 +73,7 @@ class FakeDeployer:
     """
 
     idempotent: bool = False
+    cancels: bool = True
     running: dict[str, str] = field(default_factory=lambda: {"payments": "v43", "checkout": "v18"})
     healthy: dict[str, bool | None] = field(default_factory=lambda: {"v43": True, "v42": True, "v41": True})
     outcome: RunState = RunState.SUCCEEDED
@@ -111,6 +112,17 @@ class FakeDeployer:
     async def status(self, order: Order) -> Run:
         self._answer("status")
         return self.by_key.get(order.key, Run("", RunState.UNKNOWN))
+
+    async def cancel(self, order: Order) -> Run:
+        self._answer("cancel")
+        run = self.by_key.get(order.key, Run("", RunState.UNKNOWN))
+        if run.state is RunState.RUNNING:
+            self.by_key[order.key] = run = replace(run, state=RunState.CANCELLED)
+        return run
+
+    async def check(self) -> tuple[str, ...]:
+        self._answer("check")
+        return ()
 
     def how_to_ask(self, order: Order) -> str:
         return f"run `deployctl status --key {order.key}`"
@@ -173,6 +185,7 @@ def handlers(desk: Desk) -> Mapping[str, Handler]:
         "expire_action": lambda args: execution.expire(args, desk),
         "call_for_help": lambda args: execution.call_for_help(args, desk),
         "refresh": nothing,
+        "draw": nothing,
         "first_card": nothing,
     }
 

@@ -1,6 +1,6 @@
 """A deployment system for tests, as a program of its own: every run is a line in `runs.log`.
 
-    vendor.py FOLDER current|versions|deploy|status [--service S] [--environment E] [--version V] [--key K]
+    vendor.py FOLDER current|versions|deploy|status|cancel|check [--service S] [--environment E] [--version V] [--key K]
 
 `behaviour.json` in the folder: `before` and `after` are seconds that `deploy` takes before and after it accepts the order;
 `forgetful`: it starts a run for every call, whatever the key; `status`: what a new run is (default succeeded); `fail`: these
@@ -22,7 +22,7 @@ from typing import Any
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("verb", choices=["current", "versions", "deploy", "status"])
+    parser.add_argument("verb", choices=["current", "versions", "deploy", "status", "cancel", "check"])
     for name in ("service", "environment", "version", "key"):
         parser.add_argument(f"--{name}", default="")
     asked = parser.parse_args()
@@ -63,6 +63,14 @@ def answer(asked: argparse.Namespace, behaviour: dict[str, Any]) -> object:
             return state["versions"].get(asked.service, default)
         if asked.verb == "status":
             return state["keys"].get(asked.key, {"run": None, "status": "unknown"})
+        if asked.verb == "check":
+            return {}
+        if asked.verb == "cancel":
+            run = state["keys"].get(asked.key, {"run": None, "status": "unknown"})
+            if run["status"] == "running":
+                run["status"] = "cancelled"
+                (asked.folder / "state.json").write_text(json.dumps(state))
+            return run
         if asked.key in state["keys"] and not behaviour.get("forgetful"):
             return state["keys"][asked.key]
         with (asked.folder / "runs.log").open("a") as log:

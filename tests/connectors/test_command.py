@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.errors import BadSettings, BotError, Unavailable
+from bot.errors import BadSettings, BotError, IllegalMove, Unavailable
 from bot.ports import Deployer, Order, RunState
 from connectors.command import CONNECTOR
 
@@ -121,6 +121,31 @@ async def test_what_cannot_be_understood_is_said_clearly(tmp_path: Path, said: s
     behave(tmp_path, say=said)
     with pytest.raises(Unavailable, match=why):
         await deployer(tmp_path).start(ORDER)
+
+
+async def test_a_run_is_stopped_where_the_settings_say_how(tmp_path: Path) -> None:
+    behave(tmp_path, status="running")
+    shop = deployer(tmp_path, cancel=[sys.executable, VENDOR, str(tmp_path), "cancel", "--key", "{key}"])
+    assert shop.cancels
+    await shop.start(ORDER)
+    assert (await shop.cancel(ORDER)).state is RunState.CANCELLED
+    assert (await shop.status(ORDER)).state is RunState.CANCELLED
+    never = deployer(tmp_path)
+    assert not never.cancels
+    with pytest.raises(IllegalMove, match="no `cancel`"):
+        await never.cancel(ORDER)
+
+
+async def test_the_examination_runs_the_programs_own_and_starts_nothing(tmp_path: Path) -> None:
+    own = [sys.executable, VENDOR, str(tmp_path), "check"]
+    assert await deployer(tmp_path).check() == ()
+    assert await deployer(tmp_path, check=own).check() == ()
+    behave(tmp_path, fail=["check"])
+    (said,) = await deployer(tmp_path, check=own).check()
+    assert said.endswith("is not content: cannot check")
+    (gone,) = await deployer(tmp_path, start=["no-such-deployctl", "{service}", "{version}", "{key}"]).check()
+    assert gone == "There is no program 'no-such-deployctl' that may be run."
+    assert runs(tmp_path) == []
 
 
 async def test_endless_output_is_cut_and_said(tmp_path: Path) -> None:

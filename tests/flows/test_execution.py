@@ -196,6 +196,19 @@ async def test_a_run_that_takes_long_is_followed_to_its_end(desk: Desk, vendor: 
     assert vendor.runs == [action.id]
 
 
+async def test_a_run_cancelled_at_the_deployer_has_failed_and_says_what_is_left(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    vendor.outcome = RunState.RUNNING
+    action = await approved(desk)
+    await run_for(desk, clock, 5)
+    await vendor.cancel(order(action))
+    await run_for(desk, clock, 60)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.FAILED
+    assert done.outcome == "It was cancelled at the deployer; what had been done by then is not undone."
+
+
 @pytest.mark.parametrize("idempotent", [False, True])
 async def test_a_start_whose_answer_is_lost_is_asked_about_and_never_repeated(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock, idempotent: bool
