@@ -114,7 +114,7 @@ def edits(hunks: Iterable[Hunk]) -> tuple[Edit, ...]:
 def is_pin(edit: Edit) -> bool:
     """The edit is another version of something, not another value."""
     versions = [re.fullmatch(r"[\"'^~=v]*\d+(?:\.[\w+-]+){1,4}[\"']?", v) for v in (edit.old, edit.new)]
-    return all(versions) and (number(edit.old) is None or number(edit.new) is None or bool(_PIN.match(f"{edit.key} {edit.new}")))
+    return all(versions) and (number(edit.old) is None or number(edit.new) is None)
 
 
 def number(literal: str) -> float | None:
