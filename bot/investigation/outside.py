@@ -23,7 +23,7 @@ from bot.investigation.rank import Scored
 from bot.investigation.subjects import Subject, subjects
 from bot.investigation.symptoms import TELEMETRY_KINDS
 from bot.investigation.wording import capital, clock, listed, name_of, plain
-from bot.signals.direction import bag, counts_traffic, words
+from bot.signals.direction import bag, counts_traffic, is_share, words
 from bot.signals.templates import NEGATIVE_LEVELS
 
 TOGETHER = timedelta(seconds=60)  # what begins this close together began at one moment (or within two samples, if more)
@@ -34,11 +34,14 @@ STEPS = 8  # samples that a countdown has at least
 FAR = 3.0  # a knob turned by this factor is turned far
 AROUND = 40  # characters around a moment that say what it is
 ROLLED_OUT = timedelta(minutes=15)  # a rollout to several services takes this long
+PERCENT = bag("pct percent percentage")
+USED = bag("used usage utilization utilisation full fill consumed occupied saturation")
 LATENT = bag("latency duration elapsed p90 p95 p99")
 _COMPLAINS = re.compile(r"(?<![\d.])4(?:0[0-8]|1\d|2[0-8])(?![\d.])")  # replies that blame the one who asks
 _ANSWERS_BADLY = re.compile(
     r"(?i)(?<![\d.])5\d\d(?![\d.])|refused|reset|unreachable|unavailable|\bEOF\b|broken pipe|no route|handshake|no such host"
 )
+_LIMITS = re.compile(r"(?i)(?<![\d.])429(?![\d.])|too many requests|quota|rate.?limit")
 _ENDS = re.compile(r"(?i)expir|not ?after|until|valid|\bend(?:s|ed)?\b|\bdue\b|sunset|retired|lease|renew|is after|deadline")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?")
 
@@ -60,7 +63,7 @@ def appointed(case: Case, picture: Picture, exhibits: Exhibits, suspects: Sequen
         return None
     cites = [s.cite(exhibits) for s in said[:3]]
     if run_out is not None:
-        text = f"{run_out.service}: {run_out.metric} counted down to zero"
+        text = f"{run_out.service}: of {run_out.metric} nothing was left, after it ran out evenly"
         cites.append(exhibits.cite(EvidenceKind.METRIC, text, "metrics", at=picture.onset, service=run_out.service))
     where = run_out.service if run_out else said[0].service
     what = f"{name_of(run_out.metric)} of {where} ran out" if run_out else f"the errors of {where} name that moment as an end"
@@ -97,11 +100,11 @@ def _appointed(case: Case, picture: Picture, near: timedelta) -> datetime | None
 
 
 def _reaches_zero(series: Series, suspects: Sequence[Scored]) -> datetime | None:
-    """When a straight countdown that is older than any suspect reaches zero; None if it is none."""
+    """When nothing is left of what ran out evenly since before any suspect was shipped; None if nothing did."""
     if counts_traffic(series.metric) or not all(isfinite(v) for _, v in series.points):
         return None
-    values = np.array([v for _, v in series.points], dtype=float)
-    crossed = np.flatnonzero(values <= 0)
+    values, least = _left(series)
+    crossed = np.flatnonzero(values <= least)
     if not len(crossed) or crossed[0] < STEPS:
         return None
     falling = values[: crossed[0] + 1]
@@ -110,6 +113,17 @@ def _reaches_zero(series: Series, suspects: Sequence[Scored]) -> datetime | None
         return None
     straight = np.corrcoef(np.arange(len(falling)), falling)[0, 1] <= -STRAIGHT
     return series.points[int(crossed[0])][0] if straight else None
+
+
+def _left(series: Series) -> tuple[np.ndarray, float]:
+    """What is left of something, and from where on that is nothing: of a share in use the rest, else the value itself."""
+    values = np.array([v for _, v in series.points], dtype=float)
+    parts = set(words(series.metric))
+    whole = 100.0 if parts & PERCENT else 1.0
+    share = is_share(series.metric) or bool(parts & PERCENT)
+    if share and parts & USED and len(values) and values.min() >= 0 and values.max() <= 1.001 * whole:
+        return whole - values, 0.02 * whole
+    return values, 0.0
 
 
 def unrelated(case: Case, picture: Picture, exhibits: Exhibits, suspects: Sequence[Scored]) -> Finding | None:
@@ -206,7 +220,9 @@ def _fails_itself(subject: Subject, picture: Picture) -> bool:
         return False
     risen = [d for d in picture.deviations if d.bad and d.rising and d.service == subject.service]
     slower = any(LATENT & set(words(d.metric)) for d in risen)
-    return slower or any(_ANSWERS_BADLY.search(r) for r in replies)
+    busier = any(counts_traffic(d.metric) and d.rising and d.service == subject.service for d in picture.deviations)
+    limits = not busier and any(_LIMITS.search(r) for r in replies)
+    return slower or limits or any(_ANSWERS_BADLY.search(r) for r in replies)
 
 
 def _turned(subject: Subject, suspects: Sequence[Scored]) -> bool:

@@ -189,6 +189,27 @@ def test_a_cause_outside_the_changes_is_found_by_structure(cause: str) -> None:
     assert found.cause is None
 
 
+def test_what_ran_out_evenly_since_before_any_change_was_not_used_up_by_one() -> None:
+    fills = series("orders", "volume_used_ratio", lambda t: min(1.0, 0.6 + 0.02 * t), 40, noise=0.0005)
+    one = broken([], "write failed", numbers=[fills])
+    none_before = tuple(replace(c, at=c.at + timedelta(seconds=10)) for c in one.changes if c.at < at(10))
+    found = unaided(replace(one, changes=none_before))
+    assert found.verdict is Verdict.OPERATIONAL
+    assert found.operational_cause is not None
+    assert "used ratio of orders ran out" in found.operational_cause.text
+    assert unaided(broken(guilty_of(edit("services/orders/x.py", "a = 1", "a = f(2)")), "write failed", numbers=[
+        series("orders", "volume_used_ratio", lambda t: 0.6 if t < 15 else min(1.0, 0.6 + 0.08 * (t - 15)), 40, noise=0.0005)
+    ])).verdict is not Verdict.OPERATIONAL  # fmt: skip
+
+
+@pytest.mark.parametrize(("busier", "verdict"), [(1, Verdict.OPERATIONAL), (9, Verdict.UNDETERMINED)])
+def test_a_limit_of_somebody_else_counts_if_we_ask_no_more_than_before(busier: float, verdict: Verdict) -> None:
+    said = logs("orders", "maps.route-finder.com answered 429: monthly quota is used up", TIMES)
+    asked = series("orders", "outbound_calls_per_second", rises(4, 4 * busier, 16), 40)
+    one = broken([], "", lines=said, numbers=[asked])
+    assert unaided(replace(one, changes=tuple(replace(c, at=at(-5000)) for c in one.changes))).verdict is verdict
+
+
 def test_services_that_fail_together_without_calling_each_other_share_something() -> None:
     numbers = [series(s, "http_request_error_ratio", rises(0.001, 0.5, 20), 40) for s in ("mail", "search", "labels")]
     lines = [line for s in ("mail", "search", "labels") for line in logs(s, "write tcp: broken pipe", TIMES)]
