@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.document import EVERYBODY, Audience, Only
+from bot.domain.reckoning import Reckoning
 
 
 class EvidenceKind(StrEnum):
@@ -51,13 +52,15 @@ class Fact:
     points: float
     cites: tuple[str, ...] = ()
     rule: str = ""  # the rule's name, e.g. "retry"; for explanation and leave-one-out
+    weight: float = 1.0  # what the rule's own points were multiplied by to give these
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A change that might be the cause, with its score and every fact behind it.
 
-    `ruled_out` is the reason why it cannot be the cause ("shipped after the onset"), or empty.
+    `ruled_out` is the reason why it cannot be the cause ("shipped after the onset"), or empty. `content` are the points of
+    rules that read its diff, `heard` those that telemetry itself vouches for.
     """
 
     change_id: str
@@ -70,6 +73,8 @@ class Candidate:
     score: float = 0.0
     facts: tuple[Fact, ...] = ()
     ruled_out: str = ""
+    content: float = 0.0
+    heard: float = 0.0
 
     @property
     def key(self) -> str:
@@ -110,7 +115,10 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunbookLink:
-    """A runbook, or a section of it, that fits the incident; `tier` says how it was found, `id` is the document's."""
+    """A runbook, or a section of it, that fits the incident; `tier` says how it was found, `id` is the document's.
+
+    `steps` are what its section says to do, as Markdown lines.
+    """
 
     title: str
     section: str
@@ -119,6 +127,7 @@ class RunbookLink:
     tier: str
     evidence: str = ""
     id: str = ""
+    steps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +226,7 @@ class Diagnosis:
     engine: str = "rules"
     trace_id: str = ""  # joins what the rules and a model said at one look
     thought: Thought | None = None
+    reckoning: Reckoning | None = None  # how the verdict fell, for whoever asks
 
     @property
     def finding(self) -> tuple[str, ...]:

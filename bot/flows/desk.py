@@ -40,6 +40,7 @@ from bot.ports import (
     IncidentStore,
     JournalStore,
     Ledger,
+    LockStore,
     Model,
     NoiseStore,
     Pager,
@@ -58,6 +59,7 @@ from bot.ports import (
     TopologyStore,
     Tracker,
     WatchStore,
+    WeightStore,
     Work,
 )
 from bot.topology.current import LiveCatalogue
@@ -130,6 +132,7 @@ class Desk:
     diagnoses: DiagnosisStore
     actions: ActionStore
     ledger: Ledger
+    locks: LockStore
     journal: JournalStore
     cards: CardStore
     charts: ChartStore
@@ -144,6 +147,7 @@ class Desk:
     drafts: DraftStore
     topology: TopologyStore
     watches: WatchStore
+    weights: WeightStore
     catalogue: Callable[[], Catalogue]
     routing: Callable[[], Routing]
     policies: Callable[[], Policies]

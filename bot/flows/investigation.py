@@ -15,6 +15,7 @@ from bot.flows.announce import announce, want
 from bot.flows.charting.soon import draw_soon
 from bot.flows.desk import Desk
 from bot.flows.knowing import Reader
+from bot.flows.learning.nightly import weights_in_force
 from bot.flows.mapping.sweeping import note_calls
 from bot.investigation.case import Case, parents
 from bot.investigation.diagnose import closer, diagnose, with_knowledge
@@ -54,7 +55,7 @@ async def investigate(args: Mapping[str, Scalar], desk: Desk) -> None:
     if incident is None or not incident.live:
         return
     case = await collect(incident, desk)
-    diagnosis = await asyncio.to_thread(diagnose, case)
+    diagnosis = await asyncio.to_thread(diagnose, case, weights=await weights_in_force(desk))
     if inquiry := closer(diagnosis, case):
         case = await know_more(case, inquiry, Reader(desk, incident))
         diagnosis = with_knowledge(replace(diagnosis, searched=True), case.runbooks, case.past)

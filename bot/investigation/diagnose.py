@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from bot.domain.change import ChangeKind
 from bot.domain.document import Found, Inquiry
 from bot.domain.evidence import Candidate, Diagnosis, EvidenceKind, PastLink, Remedy, RunbookLink
+from bot.domain.learning import SHIPPED, Weights
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.missing import missing, say_failures
@@ -15,22 +16,26 @@ from bot.investigation.operational import operational
 from bot.investigation.outside import outside
 from bot.investigation.picture import paint
 from bot.investigation.rank import Scored, rank
+from bot.investigation.reckoning import reckon
 from bot.investigation.seemly import seemly
+from bot.investigation.seen_before import cite_past, told
 from bot.investigation.sentences import next_step, summary, symptom
 from bot.investigation.verdict import Judgement, judge
 
 SUSPECTS = 5
 RULED_OUT = 8
+STEPS = 4  # of a runbook's section
 
 
-def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
-    """What the evidence of a case says; rules of the classes `without` are switched off."""
+def diagnose(case: Case, *, without: Collection[str] = (), weights: Weights = SHIPPED) -> Diagnosis:
+    """What the evidence of a case says; rules of the classes `without` are switched off, points count by `weights`."""
     picture, exhibits = paint(case), Exhibits()
     hurts = symptom(case, picture, exhibits)
-    ranked = rank(case, picture, exhibits, without=without)
+    ranked = rank(case, picture, exhibits, without=without, weights=weights)
     suspects = [s for s in ranked if not s.candidate.ruled_out]
-    findings = operational(case, picture, exhibits)
-    judgement = judge(suspects, [f for f in findings if f.name not in without], outside(case, picture, exhibits, suspects))
+    findings = [f for f in operational(case, picture, exhibits) if f.name not in without]
+    elsewhere = outside(case, picture, exhibits, suspects)
+    judgement = judge(suspects, findings, elsewhere, weights)
     say_blames(picture.blames, exhibits)
     say_failures(case, exhibits)
     first = picture.first or (case.services[0] if case.services else "")
@@ -52,6 +57,7 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
         missing=missing(case, picture, judgement, suspects),
         evidence=exhibits.all,
         searched=case.searched,
+        reckoning=reckon(judgement, ranked, [*findings, *([elsewhere] if elsewhere else [])], picture.blames, weights),
     )
     return with_knowledge(found, case.runbooks, case.past)
 
@@ -59,7 +65,9 @@ def diagnose(case: Case, *, without: Collection[str] = ()) -> Diagnosis:
 def with_knowledge(diagnosis: Diagnosis, runbooks: Sequence[Found], past: Sequence[Found]) -> Diagnosis:
     """The same diagnosis with these runbooks and past incidents, cited after all other evidence; fit to be shown."""
     knowledge = (EvidenceKind.RUNBOOK, EvidenceKind.PAST)
-    exhibits = Exhibits.of(e for e in diagnosis.evidence if e.kind not in knowledge)
+    every = (*([diagnosis.cause] if diagnosis.cause else []), *diagnosis.suspects)
+    rested_on = {id for c in every for f in c.facts for id in f.cites}
+    exhibits = Exhibits.of(e for e in diagnosis.evidence if e.kind not in knowledge or e.id in rested_on)
     links = tuple(_runbook(f, exhibits) for f in runbooks)
     similar = tuple(_past(f, exhibits) for f in past)
     return seemly(replace(diagnosis, runbooks=links, past=similar, evidence=exhibits.all))
@@ -106,29 +114,22 @@ def _runbook(found: Found, exhibits: Exhibits) -> RunbookLink:
         trusted=document.trusted,
         only=document.only,
     )
-    return RunbookLink(document.title, found.section, document.path, found.link, found.tier.value, cite, document.id)
+    return RunbookLink(
+        document.title, found.section, document.path, found.link, found.tier.value, cite, document.id, found.steps[:STEPS]
+    )
 
 
 def _past(found: Found, exhibits: Exhibits) -> PastLink:
     document = found.document
     facts = document.facts
-    told = " and ".join(found.why[:3]) or found.tier.value
-    cite = exhibits.cite(
-        EvidenceKind.PAST,
-        f"{document.name} {document.title} ({found.likeness or 'like'} this: {told})",
-        "past incidents",
-        link=document.link,
-        trusted=document.trusted,
-        only=document.only,
-    )
     return PastLink(
         id=document.name,
         title=document.title,
         cause=facts.get("cause", ""),
         fix=facts.get("fix", ""),
-        why=told,
+        why=told(found),
         confirmed=bool(facts.get("confirmed_by")) and document.trusted,
-        evidence=cite,
+        evidence=cite_past(found, exhibits),
         likeness=found.likeness,
         at=_time(facts.get("resolved", "") or facts.get("started", "")),
         took=facts.get("took", ""),

@@ -40,7 +40,8 @@ class Exhibits:
         text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
         key = (kind, text, service)
         if key not in self._by_key:
-            id = f"E{len(self._by_key) + 1}"
+            last = next(reversed(self._by_key.values()), None)
+            id = f"E{int(last.id[1:]) + 1 if last else 1}"
             self._by_key[key] = Evidence(id, kind, text, source, at, service, link, query, trusted, only)
         return self._by_key[key].id
 

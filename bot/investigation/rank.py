@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.domain.evidence import Candidate, Fact
+from bot.domain.learning import SHIPPED, Weights
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.nature import harmless, moved_share, removed_share
@@ -14,12 +15,14 @@ from bot.investigation.overlap import rarity, spelled, tokens, words_of
 from bot.investigation.picture import Picture
 from bot.investigation.resemblance import LATE, cite_diff, in_stack_trace, lengthened, names_edit, stepped, value_said, verbatim
 from bot.investigation.rules import RULES, ChangeFact, read
+from bot.investigation.seen_before import seen_before
 from bot.investigation.shipments import Shipment, known, shared, shipments
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.symptoms import Sign
 from bot.investigation.timing import growing_since, movers, not_started, switched, when_shipped
 from bot.investigation.undoing import puts_back, taken_back
 from bot.investigation.vocabulary import Kind
+from bot.investigation.weights import weighed
 from bot.investigation.wording import clock, plain
 from bot.signals.direction import words
 
@@ -49,17 +52,24 @@ class Scored:
     explained: frozenset[Kind] = field(default_factory=frozenset)
 
 
-def rank(case: Case, picture: Picture, exhibits: Exhibits, *, without: Collection[str] = ()) -> tuple[Scored, ...]:
+def rank(
+    case: Case, picture: Picture, exhibits: Exhibits, *, without: Collection[str] = (), weights: Weights = SHIPPED
+) -> tuple[Scored, ...]:
     """Every shipment as a scored candidate: suspects best first, then those ruled out, newest first."""
     every = shipments(case, picture)
     rare = rarity(every)
     rivals = movers(every)
-    scored = [_judge(s, case, picture, rare, rivals, exhibits, without) for s in every]
+    scored = [_weighed(_judge(s, case, picture, rare, rivals, exhibits, without), weights) for s in every]
     suspects = [s for s in scored if not s.candidate.ruled_out]
     out = [s for s in scored if s.candidate.ruled_out]
     suspects.sort(key=lambda s: (-s.candidate.score, -(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
     out.sort(key=lambda s: (-(s.shipment.at or case.now).timestamp(), s.candidate.change_id))
     return (*suspects, *out)
+
+
+def _weighed(scored: Scored, weights: Weights) -> Scored:
+    candidate = weighed(replace(scored.candidate, content=scored.content, heard=scored.heard), weights)
+    return replace(scored, candidate=candidate, content=candidate.content, heard=candidate.heard)
 
 
 def _judge(
@@ -93,6 +103,7 @@ def _judge(
     if content and heard - by_rule < SPOKEN and not explained & SPECIFIC:
         facts.append(Fact("nothing that was measured or said names anything of it", UNSPOKEN, (), "unspoken"))
     when_shipped(shipment, picture, exhibits, facts)
+    seen_before(shipment, case.past, exhibits, facts)
     score = round(sum(f.points for f in facts), 3)
     facts.sort(key=lambda f: -f.points)
     return Scored(replace(bare, score=score, facts=tuple(facts)), shipment, content, heard, explained)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bot.domain.evidence import Candidate, Diagnosis, Evidence, Fact
+from bot.domain.reckoning import Reckoning
 from bot.redact import clean, redact
 
 
@@ -18,11 +19,18 @@ def seemly(diagnosis: Diagnosis) -> Diagnosis:
         suspects=tuple(_candidate(c) for c in diagnosis.suspects),
         ruled_out=tuple(_candidate(c) for c in diagnosis.ruled_out),
         evidence=tuple(_evidence(e) for e in diagnosis.evidence),
+        runbooks=tuple(replace(r, steps=tuple(_text(s) for s in r.steps)) for r in diagnosis.runbooks),
+        reckoning=_reckoning(diagnosis.reckoning) if diagnosis.reckoning else None,
     )
 
 
 def _text(text: str) -> str:
     return redact(clean(text))
+
+
+def _reckoning(reckoning: Reckoning) -> Reckoning:
+    considered = tuple(replace(c, text=_text(c.text)) for c in reckoning.considered)
+    return replace(reckoning, considered=considered, nodes=tuple(replace(n, text=_text(n.text)) for n in reckoning.nodes))
 
 
 def _fact(fact: Fact) -> Fact:

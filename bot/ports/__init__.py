@@ -9,6 +9,7 @@ chat     where people read
 work     transactions and durable work
 signals  stores of what came in: deliveries, alerts, changes, tickets, noise
 stores   the other stores, one per aggregate
+locks    who keeps others from changing what
 knowledge what people said of documents, past incidents from elsewhere
 """
 
@@ -25,6 +26,7 @@ from bot.ports.knowledge import (
     QueryProbe,
     SuggestionStore,
 )
+from bot.ports.locks import LockStore
 from bot.ports.models import (
     Embedder,
     Listener,
@@ -102,6 +104,7 @@ from bot.ports.webhooks import (
     Webhook,
     WebhookSettings,
 )
+from bot.ports.weights import WeightStore
 from bot.ports.work import (
     QUEUES,
     Clock,
@@ -153,6 +156,7 @@ __all__ = [
     "KeptTicket",
     "Ledger",
     "Listener",
+    "LockStore",
     "Model",
     "ModelRequest",
     "NoiseStore",
@@ -198,6 +202,7 @@ __all__ = [
     "Watcher",
     "Webhook",
     "WebhookSettings",
+    "WeightStore",
     "Work",
     "fence",
 ]

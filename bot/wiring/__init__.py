@@ -148,6 +148,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         drafts=stores.drafts,
         topology=stores.topology,
         watches=stores.watches,
+        weights=stores.weights,
         catalogue=live,
         live=live,
         routing=lambda: routing.current,

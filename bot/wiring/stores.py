@@ -22,6 +22,7 @@ from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
 from bot.storage.ledger import SqlLedger
+from bot.storage.locks import SqlLockStore
 from bot.storage.noise import SqlNoiseStore
 from bot.storage.past import SqlPastStore
 from bot.storage.reach import SqlReachStore
@@ -30,6 +31,7 @@ from bot.storage.switches import SqlSwitchStore
 from bot.storage.tickets import SqlTicketStore
 from bot.storage.topology import SqlTopologyStore
 from bot.storage.watches import SqlWatchStore
+from bot.storage.weights import SqlWeightStore
 
 T = TypeVar("T")
 
@@ -48,6 +50,7 @@ class Stores:
     diagnoses: SqlDiagnosisStore = field(default_factory=SqlDiagnosisStore)
     actions: SqlActionStore = field(default_factory=SqlActionStore)
     ledger: SqlLedger = field(default_factory=SqlLedger)
+    locks: SqlLockStore = field(default_factory=SqlLockStore)
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
     charts: SqlChartStore = field(default_factory=SqlChartStore)
@@ -57,6 +60,7 @@ class Stores:
     tickets: SqlTicketStore = field(default_factory=SqlTicketStore)
     topology: SqlTopologyStore = field(default_factory=SqlTopologyStore)
     watches: SqlWatchStore = field(default_factory=SqlWatchStore)
+    weights: SqlWeightStore = field(default_factory=SqlWeightStore)
     reach: SqlReachStore = field(default_factory=SqlReachStore)
     suggestions: SqlSuggestionStore = field(default_factory=SqlSuggestionStore)
     past: SqlPastStore = field(default_factory=SqlPastStore)

@@ -46,6 +46,7 @@ from bot.flows.changes import on_changes
 from bot.flows.charting.incident import draw_incident
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
+from bot.flows.learning.nightly import learn_weights
 from bot.flows.mapping.reviewing import comment_impact, on_proposed
 from bot.flows.mapping.sweeping import refresh_topology
 from bot.flows.tickets import on_tickets
@@ -63,6 +64,7 @@ from bot.storage.noise import SqlNoiseStore
 from bot.storage.topology import SqlTopologyStore
 from bot.storage.watches import SqlWatchStore
 
+LEARNS_AT = time(4, 30)  # of the night
 KEPT = 4  # times as long as an edge takes to fade, it is known when it was last seen
 
 
@@ -104,6 +106,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
         Job("check_runbooks", Daily(time.fromisoformat(settings.knowledge.check_at), settings.zone)),
         Job("runbook_care", Daily(time.fromisoformat(settings.digest_at), settings.zone), queue="slack"),
+        Job("learn_weights", Daily(LEARNS_AT, settings.zone)),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
         Job("refresh_topology", Every(timedelta(minutes=5))),
@@ -184,6 +187,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "keep_draft": _for(drafting.keep_draft, desk),
         "refresh_topology": _for(refresh_topology, desk),
         "comment_impact": _for(comment_impact, desk),
+        "learn_weights": _for(learn_weights, desk),
         "watch_round": _for(watch_round, desk),
         "forecast_round": _for(forecast_round, desk),
         "bake_look": _for(bake_look, desk),

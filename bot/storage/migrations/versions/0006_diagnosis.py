@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Add the tables of diagnosis."""
     _topology()
     _watches()
+    _weights()
 
 
 def _topology() -> None:
@@ -92,3 +93,16 @@ def _watches() -> None:
     op.create_index("ix_bakes_began_at", "bakes", ["began_at"])
     only_active = sa.text("active")
     op.create_index("ix_bakes_active", "bakes", ["id"], sqlite_where=only_active, postgresql_where=only_active)
+
+
+def _weights() -> None:
+    """What was learned from confirmed causes."""
+    op.create_table(
+        "learned_weights",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("chosen_at", UtcDateTime, nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_learned_weights"),
+    )
+    op.create_index("ix_learned_weights_chosen_at", "learned_weights", ["chosen_at"])
