@@ -66,15 +66,17 @@ def watch(series: Sequence[Series], service: str, began: datetime) -> tuple[str,
 def quiet_days(folder: Path) -> Counter[str]:
     """Verdicts on deployments that never were."""
     counts: Counter[str] = Counter()
-    seen: set[int] = set()
+    seen: set[tuple[int, datetime]] = set()  # cases of one kind share their normal days
     for case in read_node_cases(folder):
-        if id(case.normal) in seen:
+        days = max((len(s.points), s.points[0][0]) for s in case.normal if s.points)
+        if days in seen:
             continue
-        seen.add(id(case.normal))
+        seen.add(days)
         measured = {s.service for s in case.normal if s.metric == "latency" and len(s.points) > FEWEST}
         for service in sorted(measured):
             near = {service, *case.graph.callees(service), *case.graph.callers(service)}
-            series = [s for s in case.normal if s.service in near and s.labels.get("statistic") in KEPT]
+            every = [s for s in case.normal if s.service in near and s.labels.get("statistic") in KEPT]
+            series = [s for s in every if len(s.points) > FEWEST]
             times = [at for s in series if s.service == service for at, _ in s.points]
             began = min(times) + timedelta(hours=1)
             while began < max(times) - SPAN:
