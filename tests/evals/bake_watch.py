@@ -91,7 +91,7 @@ def main() -> None:
     counts: Counter[tuple[str, str]] = Counter()
     for id, change, guilty, verdict, lead in verdicts(Path(sys.argv[1]), Path(sys.argv[2])):
         counts["guilty" if guilty else "innocent", verdict] += 1
-        said = "" if lead is None else f" {lead:+.0f} min before the alert"
+        said = "" if lead is None else f" {abs(lead):.0f} min {'before' if lead > 0 else 'after'} the alert"
         print(f"{id:28} {', '.join(change.services):24} {'GUILTY' if guilty else '':7}{verdict}{said}")
     for (kind, verdict), count in sorted(counts.items()):
         print(f"{kind:9} {verdict:8} {count}")
