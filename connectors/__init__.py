@@ -3,6 +3,7 @@
 from bot.ports import Connector
 from connectors import (
     alertmanager,
+    ansible,
     argocd,
     awx,
     azuremonitor,
@@ -48,6 +49,7 @@ from connectors import (
 
 CONNECTORS: tuple[Connector, ...] = (
     alertmanager.CONNECTOR,
+    ansible.CONNECTOR,
     argocd.CONNECTOR,
     awx.CONNECTOR,
     azuremonitor.CONNECTOR,

@@ -19,8 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from bot.domain.change import Version
 from bot.errors import BadSettings, IllegalMove, Unavailable
 from bot.ports import Connector, Deployer, Order, Run, RunState
+from bot.programs import MOST_STDOUT, Ended, program, run
 from bot.redact import clean, redact
-from connectors.command.process import MOST_STDOUT, Ended, program, run
 
 T = TypeVar("T")
 ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
