@@ -28,6 +28,7 @@ NAME = "cloudwatchlogs"
 MOST_BYTES = 20_000_000
 MOST_AT_ONCE = 4  # Amazon allows a few questions a second
 MOST_PAGES = 8  # of one question; pages may be empty though there is more
+MOST_MILLISECONDS = 10**15  # since 1970; Python's years end before
 SPANS = 4  # of a window with too many lines; the first lines of each are read
 _NO_GROUP = "The specified log group does not exist"  # as Amazon says it, with status 400
 _GROUP = re.compile(r"[\w./#-]{1,512}")
@@ -187,7 +188,7 @@ def _spans(window: Window) -> list[Window]:
 
 def _line(event: Node, service: str) -> RawLine:
     at = event["timestamp"].value
-    if isinstance(at, bool) or not isinstance(at, int):
+    if isinstance(at, bool) or not isinstance(at, int) or abs(at) > MOST_MILLISECONDS:
         raise BadPayload("is no number of milliseconds", path=f"{event.path}.timestamp")
     when = Node(at / 1000, f"{event.path}.timestamp").time()
     if when is None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -19,14 +20,15 @@ NAME = "git"
 MOST_BYTES = 400_000  # of one answer of git
 MOST_DIFF = 120_000  # characters of one diff
 MOST_COMMITS = 100
+FIELDS = 5  # of a commit
 _SHA = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _NAME = re.compile(r"[\w@][\w./@{}~^-]{0,200}")
-_FORMAT = "%x1e%H%x1f%an%x1f%cI%x1f%B%x1f"
 _SAFE = (
     "-c", "core.hooksPath=/dev/null",
     "-c", "core.fsmonitor=false",
     "-c", "protocol.allow=never",
     "-c", "log.showSignature=false",
+    "-c", "core.quotePath=false",
 )  # fmt: skip
 
 
@@ -100,11 +102,13 @@ class Git:
         return (await self._run(folder, "config", "--get", "remote.origin.url")).strip() if folder else ""
 
     async def _log(self, folder: Path, *what: str) -> tuple[Commit, ...]:
+        mark = secrets.token_hex(8)  # what an author wrote cannot hold it
         answer = await self._run(
-            folder, "log", f"--format={_FORMAT}", "--patch", "--unified=3", "--no-color", "--no-ext-diff", "--no-textconv",
+            folder, "log", f"--format={mark}%H{mark}%an{mark}%cI{mark}%B{mark}", "--patch",
+            "--unified=3", "--no-color", "--no-ext-diff", "--no-textconv",
             "--no-renames", "--first-parent", "--diff-merges=first-parent", *what, "--",
         )  # fmt: skip
-        return commits_of(answer)
+        return commits_of(answer, mark)
 
     async def _run(self, folder: Path, *arguments: str) -> str:
         """What git says, cut at a size; "" if it fails or takes too long."""
@@ -136,17 +140,17 @@ async def _read(stream: asyncio.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-def commits_of(answer: str) -> tuple[Commit, ...]:
-    """The commits of our `git log` format, in its order; a diff that is too long is cut and says so."""
+def commits_of(answer: str, mark: str) -> tuple[Commit, ...]:
+    """The commits of our `git log` format, in which `mark` stands before each of five fields; in its order.
+
+    A diff that is too long is cut and says so. No author can write a mark that is new each time.
+    """
     found = []
-    for part in answer.split("\x1e")[1:]:
-        fields = part.split("\x1f", 4)
-        if len(fields) < 5:
-            continue
-        sha, author, at, message, diff = fields
+    fields = answer.split(mark)[1:]
+    for sha, author, at, message, diff in zip(*[iter(fields)] * FIELDS, strict=False):
         try:
             when = datetime.fromisoformat(at)
-        except ValueError:  # the year 33658, or a message with our separators in it
+        except ValueError:  # the year 33658
             continue
         diff = diff.lstrip("\n")
         cut = len(diff) > MOST_DIFF

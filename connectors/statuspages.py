@@ -48,6 +48,8 @@ class StatusPagesSettings(BaseModel):
         for name, page in pages.items():
             if urlsplit(page).scheme not in ("http", "https") or not urlsplit(page).hostname:
                 raise ValueError(f'{name} needs an address such as "https://status.example.com"')
+            if "@" in urlsplit(page).netloc:
+                raise ValueError(f"{name}: a status page is asked without a user and a password; take them out of its address")
         return pages
 
 

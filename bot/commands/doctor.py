@@ -13,6 +13,7 @@ from bot.commands import examination as judge
 from bot.commands.examination import Finding
 from bot.domain.telemetry import Window
 from bot.errors import BotError
+from bot.redact import clean
 
 if TYPE_CHECKING:
     from bot.domain.service import Catalogue
@@ -36,7 +37,7 @@ async def _run(args: argparse.Namespace) -> int:
         print(json.dumps({"ok": not missing, "findings": [asdict(f) for f in findings]}, indent=2))
         return 1 if missing else 0
     for finding in findings:
-        print(f"{'ok' if finding.ok else 'NO':3} {finding.subject:14} {finding.text}")
+        print(f"{'ok' if finding.ok else 'NO':3} {finding.subject:14} {clean(finding.text)}")
     print(f"\n{missing} of {len(findings)} need attention." if missing else "\nAll is well.")
     return 1 if missing else 0
 

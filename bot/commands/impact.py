@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bot.commands import Commands, runs
 from bot.errors import BadSettings, NotFound
+from bot.redact import clean, redact
 
 if TYPE_CHECKING:
     from bot.domain.service import Catalogue
@@ -53,7 +54,7 @@ async def _run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"headline": impact.headline, **asdict(impact)}, indent=2))
         return 0
-    head_line, *rest = lines(impact)
+    head_line, *rest = (clean(redact(line)) for line in lines(impact))
     print("\n".join([head_line, *(f"  {line}" for line in rest)]))
     return 0
 

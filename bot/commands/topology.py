@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bot.commands import Commands
 from bot.commands.examination import Finding
 from bot.errors import BadSettings, NotFound
+from bot.redact import clean
 
 if TYPE_CHECKING:
     from bot.domain.service import Catalogue
@@ -94,7 +95,7 @@ def line(edge: "EdgeOrigin", now: datetime) -> str:
     took = f", {edge.latency_ms:.0f} ms" if edge.latency_ms else ""
     traffic = f"{edge.calls:.3g}/s{share}{took}" if edge.calls else "-"
     outside = " (outside)" if edge.external else ""
-    return f"{edge.caller} → {edge.callee}{outside}  {traffic}  {sources}"
+    return clean(f"{edge.caller} → {edge.callee}{outside}  {traffic}  {sources}")
 
 
 def unknown_line(one: "Unknown", now: datetime) -> str:
@@ -102,7 +103,7 @@ def unknown_line(one: "Unknown", now: datetime) -> str:
     parts = [f"called by {_few(one.callers)}"] if one.callers else []
     parts += [f"calls {_few(one.callees)}"] if one.callees else []
     what = " (outside)" if one.external else ""
-    return f"{one.name}{what}  {'; '.join(parts)}  {', '.join(one.sources)} {_ago(one.last_seen, now)}"
+    return clean(f"{one.name}{what}  {'; '.join(parts)}  {', '.join(one.sources)} {_ago(one.last_seen, now)}")
 
 
 def _few(names: Sequence[str]) -> str:

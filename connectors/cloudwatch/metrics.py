@@ -7,6 +7,7 @@ import asyncio
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -189,7 +190,7 @@ def _judge(row: Node) -> None:
 def _points(row: Node) -> Points:
     times, values = [t.time() for t in row["Timestamps"].items()], [v.value for v in row["Values"].items()]
     pairs = zip(times, values, strict=False)
-    return tuple((at, float(v)) for at, v in pairs if at and isinstance(v, int | float) and math.isfinite(v))
+    return tuple((at, float(v)) for at, v in pairs if at and isinstance(v, int | float) and abs(v) <= sys.float_info.max)
 
 
 def _made(measure: Measure, found: Mapping[str, Points], period: int) -> Points:

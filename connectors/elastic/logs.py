@@ -22,6 +22,8 @@ from connectors.elastic.alerts import NAME
 from connectors.elastic.settings import ElasticSettings
 
 MOST_BYTES = 20_000_000
+MOST_MILLISECONDS = 10**15  # since 1970; Python's years end before
+MOST_LINES = 10**15  # that a server may say to have
 MOST_AT_ONCE = 6  # questions that wait for an answer
 _LOUD = ("warn", "warning", "error", "err", "severe", "critical", "crit", "fatal", "panic", "alert", "emergency", "emerg")
 _LOUD_LEVELS = [spelt for word in _LOUD for spelt in (word, word.upper(), word.capitalize())]
@@ -124,7 +126,7 @@ def _total(total: Node) -> int | None:
     """How many lines match: an object since Elasticsearch 7, a number before and where the server was told so."""
     count = total["value"] if isinstance(total.value, dict) else total
     exact = total["relation"].text("eq") == "eq"
-    if isinstance(count.value, int) and not isinstance(count.value, bool):
+    if isinstance(count.value, int) and not isinstance(count.value, bool) and 0 <= count.value < MOST_LINES:
         return count.value if exact else None
     raise BadPayload("is no number of hits", path=total.path)
 
@@ -132,8 +134,9 @@ def _total(total: Node) -> int | None:
 def _sorted_by(hit: Node) -> datetime:
     """The time that the hit was sorted by, milliseconds since 1970."""
     for value in hit["sort"].optional_items():
-        if isinstance(value.value, int) and (at := Node(value.value / 1000, value.path).time()):
-            return at
+        at = value.value
+        if isinstance(at, int) and abs(at) < MOST_MILLISECONDS and (when := Node(at / 1000, value.path).time()):
+            return when
     raise BadPayload("has no time", path=hit.path)
 
 
@@ -141,7 +144,8 @@ def _doubt(answer: Node) -> str:
     """What the server says that it left out."""
     failed = answer["_shards"]["failed"].value
     if isinstance(failed, int) and failed > 0:
-        return f"{failed} of {answer['_shards']['total'].text('several')} shards did not answer: lines may be missing"
+        whole = answer["_shards"]["total"].text("several")[:10]
+        return f"{min(failed, MOST_LINES)} of {whole} shards did not answer: lines may be missing"
     return "the server stopped before it had searched all: lines may be missing" if answer["timed_out"].value is True else ""
 
 

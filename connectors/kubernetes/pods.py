@@ -13,6 +13,7 @@ from bot.domain.vocabulary import line
 from connectors.kubernetes.objects import last_seen
 
 _QUIET = frozenset({"ContainerCreating", "PodInitializing", ""})
+LONGEST_REVISION = 10  # digits
 _GOOD_ENDS = frozenset({"Completed", ""})
 
 
@@ -74,7 +75,7 @@ def of_rollout(sets: Sequence[Node], service: str) -> Iterable[Happening]:
     for one in sets:
         owner = next((o["name"].text() for o in one["metadata"]["ownerReferences"].optional_items()), "")
         revision = one["metadata"]["annotations"]["deployment.kubernetes.io/revision"].text()
-        if owner and revision.isdigit():
+        if owner and revision.isdecimal() and len(revision) < LONGEST_REVISION:
             owners.setdefault(owner, []).append((int(revision), one))
     for owner, kept in owners.items():
         kept.sort(key=lambda pair: pair[0])

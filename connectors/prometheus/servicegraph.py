@@ -140,7 +140,7 @@ class ServiceGraphMetrics:
         try:
             families = await self._families(window)
         except BotError as error:
-            return (Readings(NAME, "", window, SourceStatus.FAILED, str(error)[:200]),)
+            return (Readings(NAME, "", window, SourceStatus.FAILED, str(error).removeprefix("$: ")[:200]),)
         return tuple(await asyncio.gather(*(self._edges(f, services, window) for f in families)))
 
     async def seen(self, window: Window) -> tuple[SeenCall, ...]:
@@ -176,7 +176,7 @@ class ServiceGraphMetrics:
             answers = await asyncio.gather(*(self._ask("/api/v1/query_range", {"query": q, **span}) for q in queries))
             edges = tuple(_over_time(family, answers, timedelta(seconds=step), named))
         except BotError as error:
-            return Readings(NAME, queries[0], window, SourceStatus.FAILED, str(error)[:200])
+            return Readings(NAME, queries[0], window, SourceStatus.FAILED, str(error).removeprefix("$: ")[:200])
         status = SourceStatus.OK if edges else SourceStatus.NO_DATA
         return Readings(NAME, queries[0], window, status, "" if edges else "no edge of these services", edges=edges)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
-from bot.commands.topology import findings
+from bot.commands.topology import findings, line
 from bot.domain.past import PastIncident
 from bot.domain.service import Catalogue, Service
-from bot.domain.topology import KnownCall, SeenCall
+from bot.domain.topology import EdgeOrigin, KnownCall, SeenCall
 from bot.settings import Settings, TopologySettings
 from bot.storage.database import SqlDatabase
 from bot.storage.past import SqlPastStore
@@ -128,3 +128,8 @@ def test_doctor_says_how_the_graph_is_known_and_who_is_missing_from_the_catalogu
     assert (spans.ok, "TOCSIN_TOPOLOGY_OTLP_TOKEN" in spans.text) == (False, True)
     (silent,) = findings(Settings(), catalogue, (), 0)
     assert silent.text.endswith("nothing tells who calls whom: configure Prometheus, Jaeger or [topology] otlp_port")
+
+
+def test_names_that_were_seen_do_no_harm_to_a_terminal() -> None:
+    edge = EdgeOrigin("evil\x1b[2J\u202e", "payments", {"otlp": datetime.now(UTC)}, external=False)
+    assert line(edge, datetime.now(UTC)).startswith("evil[2J → payments  ")

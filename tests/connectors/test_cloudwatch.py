@@ -93,6 +93,11 @@ async def test_statistics_become_rates_shares_and_seconds() -> None:
     assert [s.points[0][0] for s in found.series] == [START] * 4
 
 
+async def test_a_number_without_end_is_a_gap() -> None:
+    (found,) = await FakeCloudWatch({"Duration/p99": [10**400, 250.0]}).read(LAMBDA)
+    assert [[v for _, v in s.points] for s in found.series if "latency" in s.metric] == [[0.25]]
+
+
 async def test_each_statistic_is_asked_for_once() -> None:
     amazon = FakeCloudWatch({})
     await amazon.read(CloudResource("AWS/ApplicationELB", (("LoadBalancer", "app/x/1"),)))

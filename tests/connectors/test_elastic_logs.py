@@ -156,6 +156,8 @@ async def test_a_hit_without_a_time_is_named() -> None:
     found = await read(lambda _: answer_of({"_source": {"message": "x"}}))
     assert found.status is SourceStatus.FAILED
     assert found.reason == "The answer of Elasticsearch is not as documented: $.hits.hits[0]: has no time"
+    found = await read(lambda _: answer_of({"_source": {"message": "x"}, "sort": [10**400]}))
+    assert "has no time" in found.reason
 
 
 @pytest.mark.parametrize(

@@ -83,16 +83,25 @@ async def test_a_repository_cannot_make_us_run_its_programs(folder: Path, commit
 
 
 def test_a_diff_that_is_too_long_is_cut_and_says_so() -> None:
-    answer = f"\x1e{'a' * 40}\x1fAda\x1f2026-05-04T09:00:00+00:00\x1fbig\x1f\n" + "+x" * MOST_DIFF
-    (found,) = commits_of(answer)
+    answer = f"|{'a' * 40}|Ada|2026-05-04T09:00:00+00:00|big|\n" + "+x" * MOST_DIFF
+    (found,) = commits_of(answer, "|")
     assert found.truncated
     assert len(found.diff) == MOST_DIFF
 
 
 @pytest.mark.parametrize("at", ["33658-09-27T01:46:39+00:00", "", "no date"])
 def test_a_commit_with_an_impossible_date_does_not_hide_the_others(at: str) -> None:
-    good = f"\x1e{'b' * 40}\x1fAda\x1f2026-05-04T09:00:00+00:00\x1fgood\x1f\n"
-    assert [c.sha for c in commits_of(f"\x1e{'a' * 40}\x1fEve\x1f{at}\x1fbad\x1f\n{good}")] == ["b" * 40]
+    good = f"|{'b' * 40}|Ada|2026-05-04T09:00:00+00:00|good|\n"
+    assert [c.sha for c in commits_of(f"|{'a' * 40}|Eve|{at}|bad|\n{good}", "|")] == ["b" * 40]
+
+
+async def test_a_message_that_looks_like_another_commit_stays_a_message(folder: Path, commit: Commit) -> None:
+    forged = f"plain \x1e{'d' * 40}\x1fada\x1f2026-05-04T09:00:00+00:00\x1fforged\x1f"
+    sha = commit(forged, {"größe.yaml": "retries: 2\n"})
+    found = await source(folder).commit("acme/books", sha)
+    assert found is not None
+    assert (found.sha, found.author, found.files) == (sha, "Ada", ("größe.yaml",))
+    assert found.message == forged.strip()
 
 
 def test_files_are_read_from_the_headers() -> None:

@@ -9,9 +9,11 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from bot.domain.payload import Node
 from bot.domain.telemetry import Readings, SourceStatus, Window
 from connectors.kubernetes.api import KubernetesSettings
 from connectors.kubernetes.evidence import KubernetesEvidence
+from connectors.kubernetes.pods import of_rollout
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 WINDOW = Window(NOON - timedelta(hours=1), NOON)
@@ -170,3 +172,10 @@ async def test_an_api_server_that_is_not_there_is_said() -> None:
 async def test_without_any_configuration_that_is_said() -> None:
     [reading] = await KubernetesEvidence(KubernetesSettings()).read(("payments",), WINDOW)
     assert "no way to reach the API server" in reading.reason
+
+
+def test_a_revision_that_is_no_number_is_no_rollout() -> None:
+    odd = [a_replica_set(n, memory, "2026-05-04T09:00:00Z") for n, memory in ((3, "1Gi"), (4, "2Gi"))]
+    for one, revision in zip(odd, ("²", "9" * 5000), strict=True):
+        one["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = revision
+    assert list(of_rollout([Node(one) for one in odd], "payments")) == []

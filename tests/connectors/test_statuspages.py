@@ -105,3 +105,5 @@ def test_an_address_that_is_none_is_refused_with_its_name() -> None:
     assert CONNECTOR.settings is not None
     with pytest.raises(ValidationError, match="acmepay needs an address"):
         CONNECTOR.settings.model_validate({"pages": {"acmepay": "status.acmepay.example"}})
+    with pytest.raises(ValidationError, match="without a user and a password"):
+        CONNECTOR.settings.model_validate({"pages": {"acmepay": "https://ada:pw@status.acmepay.example"}})

@@ -200,6 +200,9 @@ async def test_under_pressure_senders_are_asked_to_come_again(monkeypatch: pytes
 def test_times_that_are_none_are_refused() -> None:
     with pytest.raises(BadPayload):
         read_json(in_json("cart", [a_span(startTimeUnixNano="soon")]))
+    for none in (10**400, -1, "9" * 20):
+        with pytest.raises(BadPayload, match="64 bits"):
+            read_json(in_json("cart", [a_span(endTimeUnixNano=none)]))
 
 
 def test_a_service_that_nobody_named_is_nobody() -> None:

@@ -10,6 +10,7 @@ from bot.errors import NotAllowed, NotFound
 from bot.flows.desk import Desk
 from bot.flows.mapping.impacting import Impact, impact_of, lines, past_causes
 from bot.ports import Proposed, Scalar, Transaction
+from bot.redact import clean, redact
 
 log = logging.getLogger(__name__)
 TOPIC = "impact"
@@ -60,5 +61,6 @@ def text(impact: Impact) -> str:
 
 
 def _plain(told: str) -> str:
-    escaped = _MARKDOWN.sub(r"\\\1", " ".join(told.split()))
-    return escaped.replace("<", "&lt;").replace("@", "@\u200b").replace("://", ":\u200b//")
+    escaped = _MARKDOWN.sub(r"\\\1", " ".join(clean(redact(told)).split()))
+    safe = escaped.replace("&", "&amp;").replace("<", "&lt;").replace("@", "@\u200b")
+    return safe.replace("://", ":\u200b//").replace("www.", "www\u200b.")

@@ -126,7 +126,9 @@ def _number(value: int | str) -> int:
     if isinstance(value, str):
         if not (value.isascii() and value.isdecimal() and len(value) <= 20):
             raise BadPayload(f"{value[:30]!r} is no time in nanoseconds")
-        return int(value)
+        value = int(value)
+    if not 0 <= value < 1 << 64:
+        raise BadPayload("a time in nanoseconds has 64 bits and no sign")
     return value
 
 

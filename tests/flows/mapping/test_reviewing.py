@@ -96,12 +96,19 @@ async def test_commits_that_nobody_has_and_a_forge_that_refuses_end_quietly(data
 
 
 def test_nothing_from_outside_is_markup_or_calls_anybody() -> None:
-    rude = replace(PAST, title="@everyone [click](http://evil.example) <img src=x> `x`")
+    rude = replace(
+        PAST,
+        title="@everyone [click](http://evil.example) <img src=x> `x` &commat;all \u202e www.evil.example AKIA3QZ7X2LMNB5TR4WD",
+    )
     said = text(impact_of("acme/shop", "a..b", [COMMIT], SHOP, [rude]))
     assert "@everyone" not in said
     assert "](http" not in said
     assert "<img" not in said
     assert "://" not in said
+    assert "&commat;" not in said
+    assert "www.evil" not in said
+    assert "\u202e" not in said
+    assert "AKIA3QZ7X2LMNB5TR4WD" not in said
 
 
 async def test_what_the_inbox_holds_of_a_pull_request_leads_there(database: SqlDatabase, clock: FakeClock) -> None:
