@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -11,7 +12,7 @@ import certifi
 import httpx
 
 from bot.domain.payload import Node, read_json
-from bot.errors import BadPayload, NotAllowed, NotFound, Unavailable
+from bot.errors import BadPayload, NotAllowed, NotFound, NotStarted, Unavailable
 
 MOST_BYTES = 20 * 1024 * 1024
 MOST_PATIENCE = 60.0  # seconds
@@ -27,10 +28,18 @@ def _trusted() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=certifi.where())
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor said to an order: its JSON, a Node of None where there is none, and its headers in lower case."""
+
+    said: Node
+    headers: Mapping[str, str]
+
+
 class Rest:
     """One vendor's API below `base`. `title` names the vendor in errors, `headers` prove who asks.
 
-    With `quotes` the errors for what a vendor refuses (400, 422) hold its own words, which say what is wrong with a query.
+    With `quotes` the errors for what a vendor refuses (400, 409, 422) hold its own words, which say what is wrong with a query.
     """
 
     def __init__(
@@ -92,23 +101,71 @@ class Rest:
     ) -> bytes:
         """The bytes of the answer, for what is no JSON; raises as `send` does."""
         try:
-            async with httpx.AsyncClient(
-                headers={"accept-encoding": "gzip", **self._headers, **(headers or {})},
-                auth=self._auth,
-                timeout=self._timeout,
-                transport=self._transport,
-                verify=_trusted(),
-                trust_env=False,
-            ) as client:
-                sent = client.stream(method, self._base + path, params=params, json=body, data=form, content=content)
-                async with sent as answer:
-                    told = await self._read(answer)
-        except httpx.TimeoutException:
-            raise Unavailable(f"{self._title} did not answer within {self._timeout:g} s.") from None
+            answer, told = await self._exchange(method, path, body, params, headers, form, content)
         except httpx.HTTPError as error:
-            raise Unavailable(f"{self._title} cannot be reached ({type(error).__name__}).") from None
+            raise Unavailable(self._silence(error)) from None
         self._judge(answer, method, path, told)
         return told
+
+    async def order(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str | Sequence[str]] | None = None,
+    ) -> Answer:
+        """POST of what must not be done twice. Any error but Unavailable means that it was not done.
+
+        Raises Unavailable where nobody knows whether it was done: no answer, one that cannot be read, an error of the vendor's
+        own; NotStarted if it was never sent or is turned away for now (429); otherwise as `send` does.
+        """
+        try:
+            answer, told = await self._exchange("POST", path, body, None, headers, form, None)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            raise NotStarted(f"{self._silence(error)} Nothing was sent.") from None
+        except httpx.HTTPError as error:
+            raise Unavailable(self._silence(error)) from None
+        except BadPayload as error:
+            raise Unavailable(f"{self._title} answered in a way that cannot be read ({error}).") from None
+        try:
+            self._judge(answer, "POST", path, told)
+        except Unavailable as error:
+            if _rationed(answer):
+                later = "" if error.retry_after is None else f" It asks for a pause of {error.retry_after:.0f} s."
+                raise NotStarted(f"{error}{later}", retry_after=error.retry_after) from None
+            raise
+        try:
+            return Answer(read_json(told) if told.strip() else Node(None), {k.lower(): v for k, v in answer.headers.items()})
+        except BadPayload as error:
+            raise Unavailable(f"{self._title} answered in a way that cannot be read ({error}).") from None
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: object,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
+        form: Mapping[str, str | Sequence[str]] | None,
+        content: bytes | None,
+    ) -> tuple[httpx.Response, bytes]:
+        async with httpx.AsyncClient(
+            headers={"accept-encoding": "gzip", **self._headers, **(headers or {})},
+            auth=self._auth,
+            timeout=self._timeout,
+            transport=self._transport,
+            verify=_trusted(),
+            trust_env=False,
+        ) as client:
+            sent = client.stream(method, self._base + path, params=params, json=body, data=form, content=content)
+            async with sent as answer:
+                return answer, await self._read(answer)
+
+    def _silence(self, error: httpx.HTTPError) -> str:
+        if isinstance(error, httpx.TimeoutException):
+            return f"{self._title} did not answer within {self._timeout:g} s."
+        return f"{self._title} cannot be reached ({type(error).__name__})."
 
     async def _read(self, answer: httpx.Response) -> bytes:
         packed = str(answer.headers.get("content-encoding", "identity")).strip().lower()
@@ -126,7 +183,7 @@ class Rest:
         status, asked = answer.status_code, f"{method} {path[:80]}"
         if status < 300:
             return
-        if status in BUSY:
+        if status in BUSY or _rationed(answer):
             raise Unavailable(
                 f"{self._title} answered {status} to {asked}.", retry_after=_pause(answer.headers.get("retry-after", ""))
             )
@@ -140,12 +197,19 @@ class Rest:
 
     def _own_words(self, status: int, told: bytes) -> str:
         """What the vendor says is wrong, in a line; "" unless words are wanted, or where they hold a secret of ours."""
-        if not self._quotes or status not in (400, 422):
+        if not self._quotes or status not in (400, 409, 422):
             return ""
         text = " ".join(_message(told).split())[:MOST_WORDS]
         proofs = [word for value in self._headers.values() for word in value.split() if len(word) >= SHORTEST_SECRET]
         proofs += [word for word in self._auth or () if word]
         return f": {text}" if text and not any(proof in text for proof in proofs) else ""
+
+
+def _rationed(answer: httpx.Response) -> bool:
+    """Turned away for having asked too often; GitHub says 403 for it."""
+    headers = answer.headers
+    spent = "retry-after" in headers or headers.get("x-ratelimit-remaining") == "0"
+    return answer.status_code == 429 or (answer.status_code == 403 and spent)
 
 
 def _message(told: bytes) -> str:

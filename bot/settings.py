@@ -383,6 +383,9 @@ def _place(values: dict[str, object], name: str, value: str) -> None:
     if words.startswith("knowledge_sources_"):
         _place_source(values, name, words.removeprefix("knowledge_sources_"), value)
         return
+    if section == "deployers":
+        _place_deployer(values, name, field, value)
+        return
     sections = [s for s, f in Settings.model_fields.items() if isinstance(f.default, Section)]
     if section in sections:
         _inside(values, section)[field] = value
@@ -392,12 +395,21 @@ def _place(values: dict[str, object], name: str, value: str) -> None:
 
 def _place_source(values: dict[str, object], name: str, words: str, value: str) -> None:
     """TOCSIN_KNOWLEDGE_SOURCES_OPS_WIKI_TOKEN is the token of [knowledge.sources.ops-wiki]."""
-    sources = _inside(_inside(values, "knowledge"), "sources")
-    known = sorted((s for s in sources if words.startswith(f"{s.replace('-', '_')}_")), key=len, reverse=True)
+    _place_named(_inside(_inside(values, "knowledge"), "sources"), "source", "knowledge.sources", name, words, value)
+
+
+def _place_deployer(values: dict[str, object], name: str, words: str, value: str) -> None:
+    """TOCSIN_DEPLOYERS_SHOP_TOKEN is the token of [deployers.shop]."""
+    _place_named(_inside(values, "deployers"), "deployer", "deployers", name, words, value)
+
+
+def _place_named(tables: dict[str, object], what: str, section: str, name: str, words: str, value: str) -> None:
+    """The value stands in the table whose name the words begin with, the longest of them."""
+    known = sorted((t for t in tables if words.startswith(f"{t.replace('-', '_').lower()}_")), key=len, reverse=True)
     if not known:
-        there = ", ".join(f"[knowledge.sources.{source}]" for source in sources) or "none"
-        raise BadSettings(f"{name} belongs to no source of tocsin.toml; there are: {there}.")
-    _inside(sources, known[0])[words[len(known[0]) + 1 :]] = value
+        there = ", ".join(f"[{section}.{table}]" for table in tables) or "none"
+        raise BadSettings(f"{name} belongs to no {what} of tocsin.toml; there are: {there}.")
+    _inside(tables, known[0])[words[len(known[0]) + 1 :]] = value
 
 
 def _inside(values: dict[str, object], key: str) -> dict[str, object]:

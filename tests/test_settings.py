@@ -48,6 +48,14 @@ def test_a_connectors_settings_come_from_the_environment_too(tmp_path: Path) -> 
     assert settings.connectors["github"]["secret"] == "s3cret-s3cret"
 
 
+def test_a_deployers_secrets_come_from_the_environment_too(tmp_path: Path) -> None:
+    written(tmp_path, "[deployers.shop]\nkind = 'github'\n[deployers.shop-eu]\nkind = 'gitlab'\n")
+    settings = load({"TOCSIN_DEPLOYERS_SHOP_TOKEN": "one", "TOCSIN_DEPLOYERS_SHOP_EU_TOKEN": "two"}, tmp_path)
+    assert (settings.deployers["shop"]["token"], settings.deployers["shop-eu"]["token"]) == ("one", "two")
+    with pytest.raises(BadSettings, match=r"belongs to no deployer of tocsin.toml; there are: \[deployers.shop\]"):
+        load({"TOCSIN_DEPLOYERS_BLOG_TOKEN": "three"}, tmp_path)
+
+
 def test_a_secret_may_lie_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("xoxb-from-a-file\n")
     settings = load({"SLACK_BOT_TOKEN_FILE": str(tmp_path / "token")}, tmp_path)

@@ -31,7 +31,7 @@ class Step:
 def order_of(action: Action) -> Order:
     """What the deployer is asked to do; the action's id is the idempotency key."""
     commit = action.plan.target_commit if action.plan else ""
-    return Order(action.service, action.environment, action.target, action.id, commit)
+    return Order(action.service, action.environment, action.target, action.id, commit, action.run)
 
 
 def wait_before(action: Action, look: int) -> timedelta:

@@ -57,13 +57,17 @@ class ChangeSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a deployer is asked to do; `key` is the idempotency key, `commit` the version's where the plan knows it."""
+    """What a deployer is asked to do; `key` is the idempotency key.
+
+    `commit` is the version's where the plan knows it, `run` the id of the run that `start` or `status` told of before.
+    """
 
     service: str
     environment: str
     version: str
     key: str
     commit: str = ""
+    run: str = ""
 
 
 class RunState(StrEnum):

@@ -18,6 +18,7 @@ from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Proposals, Reviews, Tracker
+from connectors.github.deployer import github_deployer
 from connectors.github.history import GitHubHistory
 from connectors.github.pages import github_documents
 from connectors.github.proposals import GitHubProposals
@@ -308,6 +309,7 @@ CONNECTOR = Connector(
     webhook=GitHubWebhook(),
     configured=_configured,
     changes=_source,
+    deployer=github_deployer,
     proposals=_proposals,
     reviews=_reviews,
     tracker=_tracker,

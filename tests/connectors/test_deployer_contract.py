@@ -1,0 +1,253 @@
+"""What every deployer promises, over its vendor's documented wire format; a new one is a record of STAGES."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.actions import execute
+from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.errors import BadSettings, BotError, IllegalMove, NotAllowed, NotFound, NotStarted, Unavailable
+from bot.ports import Connector, Deployer, Order, RunState
+from connectors import CONNECTORS
+from tests.connectors import stage_github
+from tests.connectors.stages import ACCEPTED, SECRET, Stage, Theatre, Trouble
+from tests.fakes import NOON
+
+STAGES: tuple[Stage, ...] = (*stage_github.STAGES,)
+ORDER = Order("payments", "production", "v42", "0193-key-1")
+HOUR = timedelta(hours=1)
+QUESTIONS = ("current", "versions", "status")
+
+
+@pytest.fixture(params=STAGES, ids=str)
+def stage(request: pytest.FixtureRequest) -> Stage:
+    assert isinstance(request.param, Stage)
+    return request.param
+
+
+@pytest.fixture
+def theatre(stage: Stage) -> Theatre:
+    return stage.theatre()
+
+
+@pytest.fixture
+def deployer(stage: Stage, theatre: Theatre) -> Deployer:
+    return stage.deployer(theatre)
+
+
+def history(theatre: Theatre) -> None:
+    """Three versions of payments, the newest of which failed, amid others."""
+    for hours, version, state in ((9, "v42", RunState.SUCCEEDED), (6, "v43", RunState.SUCCEEDED), (3, "v44", RunState.FAILED)):
+        theatre.remember(Order("payments", "production", version, f"past-{version}"), state, hours * HOUR)
+    theatre.remember(Order("checkout", "production", "v18", "past-v18"), RunState.SUCCEEDED, 2 * HOUR)
+    theatre.remember(Order("payments", "staging", "v45", "past-v45"), RunState.SUCCEEDED, HOUR)
+
+
+async def ask(deployer: Deployer, question: str) -> object:
+    if question == "status":
+        return await deployer.status(ORDER)
+    answer = deployer.current if question == "current" else deployer.versions
+    return await answer("payments", "production")
+
+
+async def test_a_plan_is_told_what_runs_and_what_ran_and_nothing_is_started(theatre: Theatre, deployer: Deployer) -> None:
+    history(theatre)
+    current = await deployer.current("payments", "production")
+    versions = await deployer.versions("payments", "production")
+    assert (current.version, current.deployed_at) == ("v43", NOON - 6 * HOUR)
+    assert [(v.version, v.healthy) for v in versions] == [("v44", False), ("v43", None), ("v42", None)]
+    assert theatre.started == []
+    assert {request.method for request in theatre.asked} == {"GET"}
+
+
+async def test_what_never_ran_is_not_made_up(deployer: Deployer) -> None:
+    with pytest.raises(NotFound, match="payments"):
+        await deployer.current("payments", "production")
+    assert await deployer.versions("payments", "production") == ()
+
+
+async def test_a_key_starts_one_run(theatre: Theatre, deployer: Deployer) -> None:
+    assert (await deployer.status(ORDER)).state is RunState.UNKNOWN
+    first = await deployer.start(ORDER)
+    again = await deployer.start(replace(ORDER, run=first.id))
+    other = await deployer.start(replace(ORDER, key="0193-key-2"))
+    assert theatre.started == [ORDER.key, "0193-key-2"]
+    assert first.state is again.state is RunState.RUNNING
+    assert first.id in ("", again.id)
+    assert again.id != other.id
+    assert await deployer.start(ORDER) == again
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED])
+async def test_a_run_is_followed_to_its_end(theatre: Theatre, deployer: Deployer, state: RunState) -> None:
+    if state is RunState.CANCELLED and not deployer.cancels:
+        state = RunState.SUCCEEDED
+    run = await deployer.start(ORDER)
+    order = replace(ORDER, run=run.id)
+    assert [(await deployer.status(order)).state for _ in range(3)] == [RunState.RUNNING] * 3
+    theatre.finish(ORDER.key, state)
+    ended = await deployer.status(order)
+    assert (ended.state, ended.version) == (state, "v42")
+    assert ended.link.startswith("https://")
+    assert (await deployer.status(ORDER)) == ended, "whoever knows the key alone finds it too"
+    if state is RunState.FAILED:
+        assert ended.output
+
+
+async def test_a_run_is_stopped_where_the_vendor_can(theatre: Theatre, deployer: Deployer) -> None:
+    await deployer.start(ORDER)
+    if not deployer.cancels:
+        with pytest.raises(IllegalMove):
+            await deployer.cancel(ORDER)
+        return
+    assert (await deployer.cancel(ORDER)).state is RunState.CANCELLED
+    assert (await deployer.status(ORDER)).state is RunState.CANCELLED
+    assert (await deployer.cancel(replace(ORDER, key="0193-unheard"))).state is RunState.UNKNOWN
+    assert theatre.started == [ORDER.key]
+
+
+async def test_what_has_ended_stays_as_it_is_when_it_is_stopped(theatre: Theatre, deployer: Deployer) -> None:
+    await deployer.start(ORDER)
+    theatre.finish(ORDER.key, RunState.SUCCEEDED)
+    if deployer.cancels:
+        assert (await deployer.cancel(ORDER)).state is RunState.SUCCEEDED
+    assert (await deployer.status(ORDER)).state is RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+async def test_a_refusal_started_nothing_and_says_so_without_the_secret(
+    theatre: Theatre, deployer: Deployer, status: int
+) -> None:
+    theatre.refusal = status, {}
+    with pytest.raises(BotError) as caught:
+        await deployer.start(ORDER)
+    assert not isinstance(caught.value, Unavailable)
+    assert str(status) in str(caught.value)
+    assert SECRET not in str(caught.value) + caught.value.for_people
+    assert theatre.started == []
+
+
+async def test_a_vendor_that_is_too_busy_says_when_to_come_again(theatre: Theatre, deployer: Deployer) -> None:
+    theatre.refusal = 429, {"retry-after": "30"}
+    with pytest.raises(NotStarted, match="30 s") as caught:
+        await deployer.start(ORDER)
+    assert caught.value.retry_after == 30
+    assert theatre.started == []
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_after_an_error_of_the_vendor_nobody_claims_to_know(theatre: Theatre, deployer: Deployer, status: int) -> None:
+    theatre.refusal = status, {}
+    with pytest.raises(Unavailable) as caught:
+        await deployer.start(ORDER)
+    assert SECRET not in str(caught.value)
+
+
+async def test_what_was_never_sent_was_not_started(theatre: Theatre, deployer: Deployer) -> None:
+    theatre.trouble = Trouble.UNREACHABLE
+    with pytest.raises(NotStarted) as caught:
+        await deployer.start(ORDER)
+    assert SECRET not in str(caught.value)
+    assert theatre.started == []
+
+
+async def test_an_order_that_is_lost_is_unheard_of(theatre: Theatre, deployer: Deployer) -> None:
+    theatre.trouble = Trouble.LOST_BEFORE
+    with pytest.raises(Unavailable):
+        await deployer.start(ORDER)
+    assert (await deployer.status(ORDER)).state is RunState.UNKNOWN
+    assert theatre.started == []
+
+
+@pytest.mark.parametrize("trouble", ACCEPTED)
+async def test_an_order_whose_answer_is_lost_is_found_by_its_key(theatre: Theatre, deployer: Deployer, trouble: Trouble) -> None:
+    theatre.trouble = trouble
+    with pytest.raises(Unavailable):
+        await deployer.start(ORDER)
+    found = await deployer.status(ORDER)
+    assert found.state is RunState.RUNNING
+    assert found.id
+    assert await deployer.start(ORDER) == found
+    assert theatre.started == [ORDER.key]
+
+
+async def test_a_run_that_the_vendor_lost_is_unknown(theatre: Theatre, deployer: Deployer) -> None:
+    run = await deployer.start(ORDER)
+    theatre.forget(ORDER.key)
+    assert (await deployer.status(replace(ORDER, run=run.id))).state is RunState.UNKNOWN
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(("status", "error"), [(500, Unavailable), (429, Unavailable), (401, NotAllowed)])
+async def test_questions_that_are_not_answered_say_why(
+    theatre: Theatre, deployer: Deployer, question: str, status: int, error: type[BotError]
+) -> None:
+    theatre.down = status, {"retry-after": "7"} if status == 429 else {}
+    with pytest.raises(error) as caught:
+        await ask(deployer, question)
+    assert SECRET not in str(caught.value)
+
+
+async def test_where_nobody_can_be_asked_before_the_start_nothing_starts(theatre: Theatre, deployer: Deployer) -> None:
+    theatre.down = 503, {}
+    with pytest.raises(NotStarted):
+        await deployer.start(ORDER)
+    assert theatre.started == []
+
+
+@pytest.mark.parametrize("value", ["-rf", "v1; rm -rf /", "$(id)", "a b", "v1\n", "", "../../etc", "v1\0", "x" * 129])
+async def test_a_value_that_could_be_more_than_a_name_starts_nothing(theatre: Theatre, deployer: Deployer, value: str) -> None:
+    for order in (replace(ORDER, version=value), replace(ORDER, service=value), replace(ORDER, key=value)):
+        with pytest.raises(BadSettings):
+            await deployer.start(order)
+    with pytest.raises(BadSettings):
+        await deployer.current("payments", value)
+    assert theatre.asked == []
+
+
+async def test_its_examination_asks_only_and_finds_what_the_token_lacks(theatre: Theatre, deployer: Deployer) -> None:
+    assert await deployer.check() == ()
+    theatre.weak = True
+    lacks = await deployer.check()
+    assert lacks
+    assert all(sentence.endswith(".") and SECRET not in sentence for sentence in lacks)
+    assert {request.method for request in theatre.asked} == {"GET"}
+
+
+async def test_a_person_is_told_how_to_find_out(deployer: Deployer) -> None:
+    how = deployer.how_to_ask(ORDER)
+    assert ORDER.key in how
+    assert not how.endswith(".")
+    assert SECRET not in how + repr(deployer)
+
+
+@pytest.mark.parametrize("trouble", [None, *Trouble])
+async def test_whatever_befalls_the_start_an_action_runs_once_at_most(
+    theatre: Theatre, deployer: Deployer, trouble: Trouble | None
+) -> None:
+    """The action's own steps: begun, then asked about until it is known what became of it."""
+    theatre.trouble = trouble
+    action = Action(ORDER.key, ActionKind.DEPLOY, "payments", "production", "v42", ActionStatus.EXECUTING, "U1", NOON, NOON)
+    step = await execute.begin(action, deployer)
+    for look in range(execute.PATIENCE + 1):
+        if step.to is not None:
+            break
+        action = replace(action, run=step.run.id if step.run else action.run)
+        if theatre.started:
+            theatre.finish(ORDER.key, RunState.SUCCEEDED)
+        step = await execute.follow(action, deployer, look, NOON)
+    ends = {None: "verifying", Trouble.UNREACHABLE: "failed", Trouble.LOST_BEFORE: "uncertain"}
+    assert step.to is not None
+    assert step.to.value == ends.get(trouble, "verifying")
+    assert theatre.started == ([] if trouble in (Trouble.UNREACHABLE, Trouble.LOST_BEFORE) else [ORDER.key])
+
+
+@pytest.mark.parametrize("connector", [c for c in CONNECTORS if c.deployer], ids=lambda c: c.name)
+def test_settings_that_are_wrong_name_the_key_and_never_the_value(connector: Connector) -> None:
+    make = connector.deployer
+    assert make is not None
+    with pytest.raises(BadSettings) as caught:
+        make({"token": [SECRET], "no_such_key": SECRET})
+    assert SECRET not in str(caught.value)
+    assert "A good one" in str(caught.value)
