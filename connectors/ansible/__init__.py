@@ -12,16 +12,17 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from bot.domain.change import Version
 from bot.errors import BadSettings, Unavailable
+from bot.orders import checked, settings_of
 from bot.ports import Connector, Deployer, Order, Run, RunState
 from bot.redact import redact
 from connectors.ansible import worker
 from connectors.ansible.examine import amiss
 from connectors.ansible.room import LOG, Room, lines_of, room_of, sweep
-from connectors.ansible.settings import AnsibleSettings, checked
+from connectors.ansible.settings import AnsibleSettings, Source
 from connectors.ansible.shelf import versions_of
 
 LOOK = 0.05  # seconds
@@ -49,13 +50,11 @@ class AnsibleDeployer:
 
     async def current(self, service: str, environment: str) -> Version:
         """What runs now, as the settings say where to ask."""
-        values = checked(service=service, environment=environment)
-        return (await versions_of(self._settings.current, self._settings, values))[0]
+        return (await self._known(self._settings.current, service, environment))[0]
 
     async def versions(self, service: str, environment: str) -> tuple[Version, ...]:
         """What ran before, newest first; with tags of a repository what exists."""
-        values = checked(service=service, environment=environment)
-        return await versions_of(self._settings.versions, self._settings, values)
+        return await self._known(self._settings.versions, service, environment)
 
     async def start(self, order: Order) -> Run:
         """Play it. The same key again, from whichever process, answers with the same run."""
@@ -108,6 +107,10 @@ class AnsibleDeployer:
         """Where a person reads what became of it."""
         room = self._room(order)
         return f"read `{redact(str(room.path / 'artifacts' / room.ident / 'stdout'))}` on the machine that runs deployments"
+
+    async def _known(self, source: Source, service: str, environment: str) -> tuple[Version, ...]:
+        checked(service=service, environment=environment)
+        return await versions_of(source, self._settings, {"service": service, "environment": environment})
 
     def _room(self, order: Order) -> Room:
         return room_of(self._settings.state.absolute(), order.key)
@@ -176,13 +179,7 @@ def _abandon(room: Room) -> None:
 
 def _deployer(table: Mapping[str, object]) -> Deployer:
     """A deployer from its table in tocsin.toml. Raises BadSettings naming key and reason, never the value."""
-    try:
-        return AnsibleDeployer(AnsibleSettings.model_validate(table))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"]) or "deployer"
-        why = first["msg"].removeprefix("Value error, ")
-        raise BadSettings(f"{where}: {why}. A good one: {GOOD}; see docs/connectors/ansible.md.") from error
+    return AnsibleDeployer(settings_of(AnsibleSettings, table, f"{GOOD}; see docs/connectors/ansible.md."))
 
 
 CONNECTOR = Connector(

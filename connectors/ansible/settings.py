@@ -8,10 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.errors import BadSettings
+from bot.orders import checked_order
 from bot.ports import Order
 
-ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 VARIABLE = re.compile(r"[a-z_]\w*")
 
@@ -112,7 +111,8 @@ class AnsibleSettings(BaseModel):
 
     def play(self, order: Order, ident: str, *, dry: bool = False) -> dict[str, object]:
         """What the worker is told. Raises BadSettings for a value that could be a template, an option or a way upwards."""
-        values = checked(service=order.service, environment=order.environment, version=order.version, key=order.key)
+        checked_order(order)
+        values = {"service": order.service, "environment": order.environment, "version": order.version, "key": order.key}
         vault = ("--vault-password-file", str(self.at(self.vault_password_file))) if self.vault_password_file else ()
         named = {getattr(self.names, what): value for what, value in values.items() if getattr(self.names, what)}
         return {
@@ -134,17 +134,6 @@ class AnsibleSettings(BaseModel):
 def filled(text: str, values: Mapping[str, str]) -> str:
     """The text with its placeholders filled."""
     return PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), text)
-
-
-def checked(**values: str) -> dict[str, str]:
-    """The values, if none can be an option, a way upwards or a template. Raises BadSettings."""
-    for name, value in values.items():
-        if not ALLOWED.fullmatch(value) or ".." in value:
-            raise BadSettings(
-                f"The {name} {value[:60]!r} cannot be handed to Ansible: letters, digits and . _ + / - only, 128 at most, "
-                f"the first a letter or digit, no '..'."
-            )
-    return values
 
 
 def _known(text: str, known: set[str]) -> str:

@@ -267,7 +267,7 @@ async def test_a_program_and_the_tags_of_a_repository_tell_versions_too(tmp_path
 @pytest.mark.parametrize("value", ["-rf", "{{ lookup('pipe', 'id') }}", "a b", "v1\n", "", "../up", "x" * 129])
 async def test_a_value_that_could_be_a_template_or_an_option_plays_nothing(tmp_path: Path, value: str) -> None:
     shop = deployer(tmp_path)
-    with pytest.raises(BadSettings, match="cannot be handed to Ansible"):
+    with pytest.raises(BadSettings, match="cannot be handed to a deployer"):
         await shop.start(Order("payments", "production", value, "key-1"))
     assert not (tmp_path / "state").exists()
 

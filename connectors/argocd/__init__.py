@@ -1,7 +1,7 @@
-"""Argo CD: syncs of applications, by a notification template that docs/connectors/argocd.md ships.
+"""Argo CD: syncs of applications in, by a notification template that docs/connectors/argocd.md ships.
 
 Format: ours; the template is for https://argo-cd.readthedocs.io/en/stable/operator-manual/notifications/.
-Proved with a bearer token.
+Proved with a bearer token. Deployments out are in deployer.py.
 """
 
 import re
@@ -13,6 +13,7 @@ from bot.domain.signature import shows
 from bot.domain.vocabulary import environment_of, line, link, repository_of, service_of
 from bot.errors import BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+from connectors.argocd.deployer import argo_deployer
 
 NAME = "argocd"
 PHASES = {
@@ -79,4 +80,5 @@ CONNECTOR = Connector(
     settings=WebhookSettings,
     help="TOCSIN_ARGOCD_SECRET is the bearer token in argocd-notifications-secret, which service.webhook.tocsin shows",
     webhook=ArgoWebhook(),
+    deployer=argo_deployer,
 )
