@@ -16,6 +16,7 @@ from bot.domain.signature import proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import ChangeSource, Connector, Delivery, Ignored, Parsed, Proposals
+from connectors.gitlab.deployer import gitlab_deployer
 from connectors.gitlab.proposals import GitLabProposals
 from connectors.gitlab.source import GitLabCommits, GitLabSettings
 
@@ -242,5 +243,6 @@ CONNECTOR = Connector(
     "TOCSIN_GITLAB_TOKEN reads commits and diffs",
     webhook=GitLabWebhook(),
     changes=_source,
+    deployer=gitlab_deployer,
     proposals=_proposals,
 )

@@ -10,11 +10,11 @@ from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.errors import BadSettings, BotError, IllegalMove, NotAllowed, NotFound, NotStarted, Unavailable
 from bot.ports import Connector, Deployer, Order, RunState
 from connectors import CONNECTORS
-from tests.connectors import stage_github
+from tests.connectors import stage_github, stage_gitlab
 from tests.connectors.stages import ACCEPTED, SECRET, Stage, Theatre, Trouble
 from tests.fakes import NOON
 
-STAGES: tuple[Stage, ...] = (*stage_github.STAGES,)
+STAGES: tuple[Stage, ...] = (*stage_github.STAGES, *stage_gitlab.STAGES)
 ORDER = Order("payments", "production", "v42", "0193-key-1")
 HOUR = timedelta(hours=1)
 QUESTIONS = ("current", "versions", "status")
