@@ -88,33 +88,24 @@ def _read(args: argparse.Namespace) -> "tuple[Settings, Catalogue, tuple[EdgeOri
 
 def line(edge: "EdgeOrigin", now: datetime) -> str:
     """One edge for people: "web → cart  4/s, 1 % errors, 20 ms  catalogue, otlp 3 min ago"."""
-    sources = ", ".join(f"{s} {_ago(at, now)}" if at else s for s, at in sorted(edge.sources.items()))
-    if edge.declared and edge.last_seen is None:
-        sources += ", never seen"
-    share = f", {edge.errors / edge.calls:.0%} errors" if edge.calls and edge.errors else ""
-    took = f", {edge.latency_ms:.0f} ms" if edge.latency_ms else ""
-    traffic = f"{edge.calls:.3g}/s{share}{took}" if edge.calls else "-"
+    from bot.topology.telling import provenance, traffic  # slow, as above
+
     outside = " (outside)" if edge.external else ""
-    return clean(f"{edge.caller} → {edge.callee}{outside}  {traffic}  {sources}")
+    return clean(f"{edge.caller} → {edge.callee}{outside}  {traffic(edge) or '-'}  {provenance(edge, now)}")
 
 
 def unknown_line(one: "Unknown", now: datetime) -> str:
     """One service that nobody described: who calls it, whom it calls, who saw it."""
+    from bot.topology.telling import ago  # slow, as above
+
     parts = [f"called by {_few(one.callers)}"] if one.callers else []
     parts += [f"calls {_few(one.callees)}"] if one.callees else []
     what = " (outside)" if one.external else ""
-    return clean(f"{one.name}{what}  {'; '.join(parts)}  {', '.join(one.sources)} {_ago(one.last_seen, now)}")
+    return clean(f"{one.name}{what}  {'; '.join(parts)}  {', '.join(one.sources)} {ago(one.last_seen, now)}")
 
 
 def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-
-
-def _ago(at: datetime, now: datetime) -> str:
-    minutes = max(0, round((now - at).total_seconds() / 60))
-    if minutes < 120:
-        return f"{minutes} min ago"
-    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} d ago"
 
 
 def findings(settings: "Settings", catalogue: "Catalogue", known: "Sequence[KnownCall]", sources: int) -> Iterator[Finding]:

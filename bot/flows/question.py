@@ -18,6 +18,7 @@ from bot.flows.answering import Heard, Said, ask, numbered
 from bot.flows.charting.asked import chart_asked, show_charts
 from bot.flows.desk import Desk
 from bot.flows.knowing import Reader, audience_of, private
+from bot.flows.mapping.asked import calls_asked
 from bot.flows.meaning import Meaning, meaning, span, zone_of
 from bot.investigation import answers
 from bot.investigation.answers import Answer, Topic
@@ -215,6 +216,8 @@ def looking_at(meant: Meaning, incident: Incident | None, desk: Desk) -> str:
         return f"Looking at changes {span(meant.when, desk.clock())[1]}"
     if topic is Topic.CHART:
         return "Reading the numbers"
+    if topic is Topic.CALLS:
+        return "Looking at who calls whom"
     if topic is Topic.SEEN:
         return "Looking for past incidents like this"
     if topic is Topic.CAUSE and incident is not None:
@@ -258,6 +261,8 @@ async def reply(
     text, topic, services = meant.text, meant.topic, meant.services
     if topic is Topic.CHART:
         return await chart_asked(text, services, incident, diagnosis, desk)
+    if topic is Topic.CALLS:
+        return await calls_asked(text, services, incident, desk)
     if topic is Topic.CHANGES:
         since, words = span(meant.when, desk.clock().astimezone(zone))
         changes = await desk.db.read(lambda tx: desk.changes.between(tx, since, desk.clock()))
@@ -275,7 +280,7 @@ async def reply(
     books = await reader.find(inquiry, DocumentKind.RUNBOOK)
     if topic is Topic.NEXT:
         return replace(answers.what_next(incident, diagnosis, books.found, books.note), shown=books.found[:2])
-    return replace(answers.from_runbooks(books.found, books.note), shown=books.found[:2])
+    return replace(answers.from_runbooks(books.found, books.note, incident, diagnosis), shown=books.found[:2])
 
 
 def inquire(text: str, services: tuple[str, ...], incident: Incident | None, topic: Topic) -> Inquiry:

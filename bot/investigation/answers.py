@@ -14,6 +14,7 @@ from bot.domain.chart import Chart
 from bot.domain.document import Found, Tier
 from bot.domain.evidence import Candidate, Diagnosis, Verdict
 from bot.domain.incident import Entry, Incident
+from bot.redact import clean
 
 
 class Topic(StrEnum):
@@ -21,6 +22,7 @@ class Topic(StrEnum):
 
     CHART = "chart"
     CHANGES = "changes"
+    CALLS = "calls"
     SEEN = "seen before"
     NEXT = "next step"
     CAUSE = "cause"
@@ -32,6 +34,12 @@ _TOPICS = (
     (Topic.CHART, r"\b(charts?|graphs?|plot|draw|diagram|picture|map)\b"),
     (Topic.SEEN, r"\b(before|previous(ly)?|again|similar|past incidents?|last time|history|recurr\w*)\b"),
     (Topic.CHANGES, r"\b(chang\w*|deploy\w*|shipp\w*|releas\w*|roll(ed)? ?out|merged|commits?)\b"),
+    (
+        Topic.CALLS,
+        r"\b(who|what|which \w+)( \w+)? (calls?|depends? on)\b|\b(who|which services?)( else)? uses?\b"
+        r"|\b(depends? on|callers?|callees?|dependenc\w+|dependants?|dependents?|neighbou?rs)\b"
+        r"|\b(up|down)streams? of\b|\bwhom? (does|do) [\w.-]+ call\b",
+    ),
     (Topic.NEXT, r"\b(next|should (i|we)|check|do now|how (do|can) (i|we)|mitigat\w*|fix|help)\b"),
     (Topic.CAUSE, r"\b(why|cause\w*|reason|blame|what happened|going on|wrong|broke\w*)\b"),
     (Topic.STATUS, r"\b(status|open incidents?|how (is|are)|still|healthy|state)\b"),
@@ -72,8 +80,8 @@ class _Notes:
 
 
 def quote(text: str, most: int = 140) -> str:
-    """Foreign text on one line, without marks that Markdown or Slack would obey."""
-    line = re.sub(r"[\s]+", " ", re.sub(r"[*_`~\[\]<>|#!\\]", " ", text)).strip()
+    """Foreign text on one line, without characters that deceive and marks that Markdown or Slack would obey."""
+    line = re.sub(r"[\s]+", " ", re.sub(r"[*_`~\[\]<>|#!\\]", " ", clean(text))).strip()
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
@@ -176,11 +184,18 @@ def status(incidents: Sequence[Incident], now: datetime) -> Answer:
     return notes.answer(lines)
 
 
-def from_runbooks(runbooks: Sequence[Found], note: str) -> Answer:
-    """What the runbooks say, or an honest no."""
+def from_runbooks(
+    runbooks: Sequence[Found], note: str, incident: Incident | None = None, diagnosis: Diagnosis | None = None
+) -> Answer:
+    """What the runbooks say, or an honest no and what would be needed."""
     notes = _Notes()
     if not runbooks:
-        return notes.answer(["I do not know: no runbook fits this question, and it is not about an open incident."])
+        where = (
+            f"neither a runbook nor the evidence of {incident.key} tells this" if incident else "no runbook fits this question"
+        )
+        missing = [quote(m) for m in diagnosis.missing[:1]] if incident and diagnosis else []
+        wanted = [*missing, "a runbook about it", "or a question about a service: its changes, its numbers, who calls it"]
+        return notes.answer([f"I do not know: {where}. What would help: {', '.join(wanted)}."])
     lines = []
     for f in runbooks[:2]:
         mark = notes.cite(f"runbook {f.document.title} › {f.section} ({f.tier.value})", f.link)
