@@ -92,13 +92,11 @@ class Sources:
 
     async def copy_page(self, url: str) -> bool:
         """Copy a page that an alert links to; whether it is news. Raises Unavailable; what may not be had is forgotten."""
-        if self._db is None or self._store is None:
+        if self._db is None or self._store is None or self._clock is None:
             return False
-        store = self._store
+        store, now = self._store, self._clock()
         kept = await self._db.read(lambda tx: store.marks(tx, LINKED))
-        if url not in kept and len(kept) >= MOST_LINKED:
-            log.warning("%d linked pages are kept already; %s is not copied.", len(kept), url.partition("?")[0])
-            return False
+        await self._db.write(lambda tx: store.used(tx, LINKED, url, now))
         known = kept.get(url)
         try:
             found = await self.links.fetch(url, known.version.removeprefix(f"{VERSION}:") if known else "")
@@ -116,7 +114,15 @@ class Sources:
             return False
         # Anybody may have written there: it answers to the alerts that link to it, not to all that it names.
         copy = Copy(LINKED, url, stamp(found.tag), slug, replace(document, link=url, alerts=()))
-        await self._db.write(lambda tx: store.put(tx, [copy]))
+
+        def keep(tx: Transaction) -> None:
+            if known is None and len(kept) >= MOST_LINKED and (oldest := store.least_used(tx, LINKED)) is not None:
+                store.drop(tx, LINKED, [oldest])
+                log.info("%d linked pages are kept; %s made room", len(kept), oldest.partition("?")[0])
+            store.put(tx, [copy])
+            store.used(tx, LINKED, url, now)
+
+        await self._db.write(keep)
         return True
 
     def due(self, states: Mapping[str, SourceState], now: datetime) -> tuple[str, ...]:

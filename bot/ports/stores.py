@@ -271,6 +271,12 @@ class CopyStore(Protocol):
     def put(self, tx: Transaction, kept: Iterable[Copy]) -> None:
         """Insert or replace."""
 
+    def used(self, tx: Transaction, source: str, ref: str, at: datetime) -> None:
+        """Somebody linked to this copy now."""
+
+    def least_used(self, tx: Transaction, source: str) -> str | None:
+        """The copy that nobody linked to for the longest time, by its ref; None if there is no copy."""
+
     def drop(self, tx: Transaction, source: str, refs: Collection[str]) -> None:
         """Forget these."""
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 
-from sqlalchemy import Column, Integer, String, Table, Text, delete, select
+from sqlalchemy import Column, Integer, String, Table, Text, delete, select, update
 
 from bot.domain.copy import Copy, Mark, SourceState
 from bot.domain.document import Document
@@ -25,6 +26,7 @@ copies = Table(
     Column("slug", Prose, nullable=False),
     Column("size", Integer, nullable=False),
     Column("document", Prose, nullable=False),
+    Column("used_at", UtcDateTime),
 )
 sources = Table(
     "sources",
@@ -55,6 +57,15 @@ class SqlCopyStore:
     def put(self, tx: Transaction, kept: Iterable[Copy]) -> None:
         """Insert or replace."""
         upsert(tx, copies, [_row(copy) for copy in kept])
+
+    def used(self, tx: Transaction, source: str, ref: str, at: datetime) -> None:
+        """Somebody linked to this copy now."""
+        sql(tx).execute(update(copies).where(copies.c.source == source, copies.c.key == ref).values(used_at=at))
+
+    def least_used(self, tx: Transaction, source: str) -> str | None:
+        """The copy that nobody linked to for the longest time, by its ref; None if there is no copy."""
+        mine = select(copies.c.ref).where(copies.c.source == source)
+        return sql(tx).execute(mine.order_by(copies.c.used_at.is_not(None), copies.c.used_at, copies.c.key).limit(1)).scalar()
 
     def drop(self, tx: Transaction, source: str, refs: Collection[str]) -> None:
         """Forget these."""

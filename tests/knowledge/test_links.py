@@ -1,5 +1,6 @@
 """Pages that alerts link to: only from listed hosts, never by a detour, and an alert's incident finds them."""
 
+import asyncio
 import gzip
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -232,3 +233,17 @@ async def test_an_alert_with_a_link_has_the_page_copied_and_its_incident_finds_i
     site.pages.clear()
     await linking.fetch_page(work.args, desk)
     assert desk.library.documents == ()
+
+
+async def test_the_page_that_was_linked_to_longest_ago_makes_room(
+    database: SqlDatabase, clock: FakeClock, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.knowledge.sources.MOST_LINKED", 2)
+    sources = Sources((), database, SqlCopyStore(), clock, Links((site.url,)))
+    for path in ("/a", "/b", "/c"):
+        site.says(path, PAGE.replace(b"Payments errors", f"Page {path}".encode()), etag='"v1"')
+    for path in ("/a", "/b", "/a", "/c"):
+        await sources.copy_page(f"{site.url}{path}")
+        clock.advance(minutes=5)
+    kept = await asyncio.to_thread(sources.documents)
+    assert {d.link for d in kept} == {f"{site.url}/a", f"{site.url}/c"}

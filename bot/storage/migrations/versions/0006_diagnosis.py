@@ -17,6 +17,8 @@ def upgrade() -> None:
     _topology()
     _watches()
     _weights()
+    _charts()
+    _use()
 
 
 def _topology() -> None:
@@ -46,7 +48,6 @@ def _topology() -> None:
         sa.Column("external", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("at", "caller", "callee", name="pk_call_minutes"),
     )
-    _charts()
 
 
 def _charts() -> None:
@@ -106,3 +107,8 @@ def _weights() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_learned_weights"),
     )
     op.create_index("ix_learned_weights_chosen_at", "learned_weights", ["chosen_at"])
+
+
+def _use() -> None:
+    """When a copied page was last linked to, so that the one least used makes room."""
+    op.add_column("copies", sa.Column("used_at", UtcDateTime, nullable=True))
