@@ -1,9 +1,8 @@
 """People say yes or no to a plan: who may, once each, in time; the first that is enough decides."""
 
 from dataclasses import replace
-from datetime import datetime
 
-from bot.actions.policy import Policies, Rule, Ruling
+from bot.actions.policy import Moment, Rule, Ruling, World, decide
 from bot.domain.action import BUSY, Action, ActionStatus, Decision, Plan, expired
 from bot.errors import IllegalMove, NotAllowed
 
@@ -11,12 +10,13 @@ WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
 
 
 class NotYours(NotAllowed):
-    """The policy says no; `who` are the Slack user ids of those who may."""
+    """The policy says no; `who` are the Slack user ids of those who may, `named` those in the text."""
 
     def __init__(self, ruling: Ruling) -> None:
         rule = f' (rule "{ruling.rule}")' if ruling.rule and "(rule " not in ruling.reason else ""
-        super().__init__(f"{ruling.reason}{rule}.")
+        super().__init__(f"{ruling.reason}{rule}." + (f" {ruling.advice}" if ruling.advice else ""))
         self.who = ruling.who
+        self.named = ruling.named
 
 
 class TooLate(IllegalMove):
@@ -31,31 +31,35 @@ class OneAtATime(IllegalMove):
     """Another action is under way on the same service and environment."""
 
 
-def open_for_approval(draft: Action, plan: Plan, rule: Rule, now: datetime) -> Action:
-    """The action with its plan, waiting for the people whom the rule wants, until the rule's time is over."""
+def open_for_approval(draft: Action, plan: Plan, rule: Rule, world: World) -> Action:
+    """The action with its plan, waiting for as many people as the rule wants at its risk, until the rule's time is over."""
     planned = replace(
         draft,
         plan=plan,
         target=plan.target_version,
         policy=rule.name,
-        approvals_needed=rule.approvals,
-        expires_at=now + rule.expires_after,
+        expires_at=world.now + rule.expires_after,
     )
-    return planned.move(ActionStatus.AWAITING, now)
+    needed = world.policies.needed(planned, world.service, world.groups_of(planned.requested_by))
+    return replace(planned, approvals_needed=needed).move(ActionStatus.AWAITING, world.now)
 
 
-def decide(action: Action, person: str, approved: bool, policies: Policies, now: datetime, note: str = "") -> Action:
+def hear(action: Action, person: str, approved: bool, world: World, note: str = "") -> Action:
     """The action after this person's word.
 
     Raises NotYours, TooLate or AlreadyDecided; whoever asks again after a refusal is refused again.
     """
+    now = world.now
     if expired(action, now):
         raise TooLate(
             f"The plan to {action.kind.value} {action.service} waited too long and has expired; ask again for a fresh one."
         )
     if action.status not in WAITING:
         raise AlreadyDecided(_too_slow(action, person))
-    ruling = (policies.may_approve if approved else policies.may_reject)(person, action)
+    if approved:
+        ruling = decide(action, person, Moment.APPROVAL, world)
+    else:
+        ruling = world.policies.may_reject(person, action, world.service, world.groups_of(person))
     if not ruling.allowed:
         raise NotYours(ruling)
     said = replace(action, decisions=(*action.decisions, Decision(person, approved, now, note)), updated_at=now)

@@ -23,6 +23,15 @@ class Risk(StrEnum):
     HIGH = "high"
 
 
+class Claim(StrEnum):
+    """What whoever asks claims, with a reason, so that a guard lets it pass."""
+
+    NONE = ""
+    FIX = "fix"  # it mends the open incident
+    OVERRIDE = "override"  # of a lock, a freeze or an open incident, by whoever may
+    BREAK_GLASS = "break-glass"  # past every guard; the owner is paged and the digest tells
+
+
 class ActionStatus(StrEnum):
     """Where an action is in its life."""
 
@@ -109,6 +118,8 @@ class Action:
     run: str = ""  # the vendor's id of the run
     outcome: str = ""  # one sentence for people
     output: tuple[str, ...] = ()  # last lines the deployer said, redacted
+    claim: Claim = Claim.NONE  # by `requested_by`
+    claim_reason: str = ""
     version: int = 0
 
     @property

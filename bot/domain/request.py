@@ -7,7 +7,7 @@ repeat is harmless.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.domain.action import ActionKind
+from bot.domain.action import ActionKind, Claim
 from bot.domain.alert import Severity
 from bot.domain.view import Place
 
@@ -123,6 +123,7 @@ class ChangeRequest:
     environment: str
     reason: str
     id: str
+    claim: Claim = Claim.NONE  # `reason` says why
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from bot.actions.approvals import WAITING, NotYours, decide, make_way, open_for_approval
+from bot.actions.approvals import WAITING, NotYours, hear, make_way, open_for_approval
 from bot.actions.plan import Surroundings, before_guilty, known_service, make_plan
-from bot.domain.action import Action, ActionKind, ActionStatus, Plan, expired, way_back
+from bot.actions.policy import Moment, World
+from bot.domain.action import Action, ActionKind, ActionStatus, Claim, Plan, expired, way_back
 from bot.domain.change import Change
 from bot.domain.evidence import Candidate, Verdict
 from bot.domain.incident import Incident
@@ -17,6 +19,8 @@ from bot.domain.view import NoteView, Place, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound, Outrun
 from bot.flows.desk import Desk
 from bot.flows.execution import partition_of, tell, when_due
+from bot.flows.locking import breaking
+from bot.flows.locking.guarding import allow, involved, memberships, refusal, remember, whereabouts, with_barriers, world_of
 from bot.flows.uncertain import settle_by_hand
 from bot.ports import Deployer, Scalar, Transaction
 from bot.redact import redact
@@ -38,8 +42,8 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
     }
     try:
         return await deeds[press.action_id](press, desk)
-    except PEOPLE_CAN_HELP as refusal:
-        return NoteView(refusal.for_people, refusal.who if isinstance(refusal, NotYours) else ())
+    except PEOPLE_CAN_HELP as error:
+        return refusal(error) if isinstance(error, NotYours) else NoteView(error.for_people)
 
 
 async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
@@ -67,6 +71,7 @@ async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
         desk=desk,
         reason=f"{incident.key}: {cause.service} {cause.version} ({cause.title}) is the likely cause",
         key=press.id,
+        asked_in=press.place.channel,
     )
     return NoteView(f"The plan to roll back {action.service} to {action.target} is in the thread; it is {action.status.value}.")
 
@@ -94,6 +99,8 @@ async def _take_back(press: Press, desk: Desk) -> Shown | None:
         desk=desk,
         reason=f"the {done.kind.value} to {done.target} did no good: {before} ran before",
         key=press.id,
+        claim=Claim.FIX,
+        asked_in=press.place.channel,
     )
     return NoteView(f"The plan to bring {back.service} {back.target} back is in the thread; it is {back.status.value}.")
 
@@ -110,17 +117,36 @@ async def propose(
     reason: str,
     place: Place | None = None,
     key: str = "",
+    claim: Claim = Claim.NONE,
+    asked_in: str = "",
 ) -> Action:
     """The action with its plan, waiting for approval; `target` "" is the version before the current one.
 
-    The same `key`, or a wish that already waits, gives the action that there is. Raises NotYours, NotFound, IllegalMove or
+    `claim` is what lets it past a guard, `reason` says why; `asked_in` is the channel in which the person asks. The same
+    `key`, or a wish that already waits, gives the action that there is. Raises NotYours, NotFound, IllegalMove or
     Unavailable, each with a sentence for people.
     """
     draft = _draft(incident, kind, service, target, environment, person, desk, reason, key)
-    ruling = desk.policies().may_request(person.id, draft)
-    if not ruling.allowed:
-        raise NotYours(ruling)
+    draft = replace(draft, claim=claim, claim_reason=draft.reason if claim else "")
+    known, groups = known_service(service, desk.catalogue()), await memberships([person.id], desk)
+    here = await whereabouts(asked_in, desk)
 
+    def world(tx: Transaction) -> World:
+        return world_of(tx, known, groups, desk, here)
+
+    try:
+        await desk.db.read(lambda tx: allow(draft, person.id, Moment.REQUEST, world(tx)))
+        return await _planned(draft, known, place, world, desk)
+    except NotYours as error:
+        await remember(
+            error, person.id, f"{kind.value} of {draft.service} in {environment}", f"{kind.value}:{draft.service}", desk
+        )
+        raise
+
+
+async def _planned(
+    draft: Action, service: Service, place: Place | None, world: Callable[[Transaction], World], desk: Desk
+) -> Action:
     def look(tx: Transaction) -> tuple[Action | None, Surroundings, tuple[Change, ...]]:
         now = desk.clock()
         around = Surroundings(desk.actions.unfinished(tx), desk.incidents.live(tx))
@@ -130,9 +156,9 @@ async def propose(
     if there is not None:
         return there
     make_way(draft, around.unfinished)
-    deployer = _deployer(known_service(service, desk.catalogue()), desk)
+    deployer = _deployer(service, desk)
     plan = await make_plan(draft, deployer, desk.change_sources, desk.catalogue(), changes, around, desk.clock())
-    return await desk.db.write(lambda tx: _open(tx, draft, plan, place, desk))
+    return await desk.db.write(lambda tx: _open(tx, draft, plan, place, world(tx), desk))
 
 
 def _draft(
@@ -176,14 +202,15 @@ def _deployer(service: Service, desk: Desk) -> Deployer:
     return deployer
 
 
-def _open(tx: Transaction, draft: Action, plan: Plan, place: Place | None, desk: Desk) -> Action:
-    """The action is kept, unless the same wish came in while the plan was made."""
+def _open(tx: Transaction, draft: Action, plan: Plan, place: Place | None, world: World, desk: Desk) -> Action:
+    """The action is kept, unless the same wish came in, or something came in its way, while the plan was made."""
     desk.actions.hold(tx)
-    now = desk.clock()
-    rule = desk.policies().rule_for(draft.kind, draft.service, draft.environment)
+    now = world.now
+    rule = world.policies.rule_for(draft.kind, world.service, draft.environment)
     if rule is None:
         raise IllegalMove("The rule that allowed this was just taken out of policies.yaml.")
-    action = open_for_approval(draft, plan, rule, now)
+    allow(draft, draft.requested_by, Moment.REQUEST, world)
+    action = open_for_approval(draft, with_barriers(plan, draft, world), rule, world)
     unfinished = desk.actions.unfinished(tx)
     make_way(action, unfinished)
     for other in unfinished:
@@ -193,6 +220,7 @@ def _open(tx: Transaction, draft: Action, plan: Plan, place: Place | None, desk:
         return there
     kept = desk.actions.add(tx, action)
     tell(tx, kept, kept.requested_by, "requested", desk, place)
+    breaking.broke(tx, kept, desk)
     when_due(tx, kept, 0, desk)
     return kept
 
@@ -207,13 +235,16 @@ def _same_wish(one: Action, other: Action) -> bool:
 async def _decide(press: Press, desk: Desk) -> Shown | None:
     """The word of a person is weighed, written and acted upon in one transaction."""
     approved = press.action_id is Deed.ACTION_APPROVE
+    waiting = await desk.db.read(lambda tx: desk.actions.get(tx, press.value))
+    groups = await memberships(involved(waiting, press.person.id) if waiting else (), desk)
 
     def go(tx: Transaction) -> None:
         action = desk.actions.get(tx, press.value)
         if action is None:
             raise NotFound("That action is no longer kept.")
         note = redact(press.text)[:300]
-        after = decide(action, press.person.id, approved, desk.policies(), desk.clock(), note)
+        world = world_of(tx, desk.catalogue().get(action.service), groups, desk)
+        after = hear(action, press.person.id, approved, world, note)
         if after.status is ActionStatus.APPROVED:
             make_way(after, desk.actions.unfinished(tx))
         moved = desk.actions.move(tx, action, after)
@@ -226,8 +257,7 @@ async def _decide(press: Press, desk: Desk) -> Shown | None:
 
     try:
         await desk.db.write(go)
-    except NotYours as refusal:
-        why = {"asked": press.action_id.value, "reason": refusal.for_people}
-        await desk.db.write(lambda tx: desk.ledger.append(tx, desk.clock(), press.person.id, "refused", press.value[:64], why))
+    except NotYours as error:
+        await remember(error, press.person.id, press.action_id.value, press.value, desk)
         raise
     return None

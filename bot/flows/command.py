@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from bot.actions.approvals import NotYours
 from bot.domain.action import ActionKind
 from bot.domain.document import DocumentKind
 from bot.domain.handling import Deed as Handled
@@ -25,6 +26,8 @@ from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
 from bot.flows.knowing import Reader, fit_for
 from bot.flows.listening import listen
+from bot.flows.locking import locks
+from bot.flows.locking.guarding import refusal
 from bot.flows.meaning import mentioned
 from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire
@@ -40,8 +43,8 @@ USAGE = {
     "incident": "/incident list | show | ack | resolve | silence | unsilence | catchup | timeline | map | ticket [INC-n] "
     "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n "
     "| merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
-    "deploy": "/deploy <service> <version> [environment]",
-    "rollback": "/rollback <service> [version] [environment]",
+    "deploy": "/deploy <service> <version> [environment] [--fix | --override | --break-glass reason]\n" + locks.USAGE,
+    "rollback": "/rollback <service> [version] [environment] [--override | --break-glass reason]",
     "runbook": "/runbook <question> | stale | missing | unused",
     "tocsin": "/tocsin help | status | route <service> [SEVn] | model on|off|status | budget [INC-n] "
     "| noise status|list|explain|arm|disarm "
@@ -197,8 +200,13 @@ def parse_span(text: str) -> timedelta:
 
 
 async def _order(request: CommandRequest, desk: Desk) -> Shown:
+    if request.command == "deploy" and locks.is_verb(request.words, desk):
+        return await locks.on_words(request, parse_span, desk)
     asked = from_command(request, ActionKind(request.command), desk)
-    return await on_order(asked, desk) if asked else _usage(request.command)
+    try:
+        return await on_order(asked, desk) if asked else _usage(request.command)
+    except NotYours as error:
+        return refusal(error)
 
 
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:

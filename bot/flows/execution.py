@@ -9,7 +9,9 @@ from datetime import timedelta
 
 from bot.actions import execute as executing
 from bot.actions import verify as verifying
+from bot.actions.approvals import NotYours
 from bot.actions.execute import Step
+from bot.actions.policy import Moment, decide
 from bot.domain.action import Action, ActionStatus, expired
 from bot.domain.change import Version
 from bot.domain.incident import Entry, EntryKind, Incident
@@ -17,6 +19,7 @@ from bot.domain.view import NoteView, Place
 from bot.errors import BotError, IllegalMove
 from bot.flows.announce import announce, show_action
 from bot.flows.desk import Desk
+from bot.flows.locking.guarding import involved, memberships, world_of
 from bot.flows.resolving import resolve
 from bot.flows.showing import route_of
 from bot.ports import Deployer, Scalar, Transaction
@@ -63,8 +66,16 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
         await _record(action, Step(ActionStatus.REFUSED, moved_on), look, desk)
         return
 
+    groups = await memberships(involved(action), desk)
+
     def claim(tx: Transaction) -> Action | None:
         now = desk.clock()
+        ruling = decide(action, BOT, Moment.START, world_of(tx, desk.catalogue().get(action.service), groups, desk))
+        if not ruling.allowed:
+            refused = action.move(ActionStatus.REFUSED, now, f"Nothing was started: {NotYours(ruling).for_people}")
+            if (ended := desk.actions.move(tx, action, refused)) is not None:
+                tell(tx, ended, BOT, "refused", desk)
+            return None
         mine = desk.actions.move(tx, action, action.move(ActionStatus.EXECUTING, now))
         if mine is not None:
             tell(tx, mine, BOT, "executing", desk)
@@ -156,6 +167,8 @@ def tell(tx: Transaction, action: Action, actor: str, deed: str, desk: Desk, pla
         "rule": action.policy,
         "run": action.run,
         "outcome": action.outcome,
+        "claim": action.claim.value,
+        "claim_reason": action.claim_reason,
     }
     desk.ledger.append(tx, now, actor, deed, action.id, {k: v for k, v in detail.items() if v})
     show_action(tx, action, desk, place)

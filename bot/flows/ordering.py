@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.action import Action, ActionKind, ActionStatus, Claim
 from bot.domain.incident import Incident
 from bot.domain.request import ChangeRequest, CommandRequest
 from bot.domain.view import NoteView, OrderForm, Place, Shown
@@ -34,9 +34,11 @@ async def on_order(asked: ChangeRequest, desk: Desk) -> Shown:
         environment=where,
         person=asked.person,
         desk=desk,
-        reason=asked.reason or f"/{asked.kind.value} by a person",
+        reason=asked.reason or ("" if asked.claim else f"/{asked.kind.value} by a person"),
         place=Place(asked.channel),
         key=asked.id,
+        claim=asked.claim,
+        asked_in=asked.channel,
     )
     verb = "roll back" if asked.kind is ActionKind.ROLLBACK else "deploy"
     return NoteView(f"The plan to {verb} {action.service} to {action.target} is posted; it is {action.status.value}.")
@@ -48,12 +50,25 @@ def from_command(request: CommandRequest, kind: ActionKind, desk: Desk) -> Chang
     `/rollback payments staging` names an environment, not a version, where the service has one of that name.
     """
     least = 2 if kind is ActionKind.DEPLOY else 1
-    if not least <= len(request.words) <= 3:
+    words, claim, reason = _claimed(request.words)
+    if not least <= len(words) <= 3:
         return None
-    service, version, environment = (*request.words, "", "")[:3]
+    service, version, environment = (*words, "", "")[:3]
     if kind is ActionKind.ROLLBACK and not environment and version in desk.catalogue().get(service).environments:
         version, environment = "", version
-    return ChangeRequest(request.person, request.channel, kind, service, version, environment, "", request.id)
+    return ChangeRequest(request.person, request.channel, kind, service, version, environment, reason, request.id, claim)
+
+
+def _claimed(words: tuple[str, ...]) -> tuple[tuple[str, ...], Claim, str]:
+    """The words before `--fix`, `--override` or `--break-glass`, which of them it is, and why: all that follows.
+
+    Some clients make a long dash of two short ones.
+    """
+    for place, word in enumerate(words):
+        name = word.lstrip("-—–").lower()
+        if word[:1] in "-—–" and name and name in list(Claim):
+            return words[:place], Claim(name), " ".join(words[place + 1 :]).strip()
+    return words, Claim.NONE, ""
 
 
 def check_order(asked: ChangeRequest, desk: Desk) -> Mapping[str, str]:
@@ -82,7 +97,9 @@ def check_order(asked: ChangeRequest, desk: Desk) -> Mapping[str, str]:
         created_at=now,
         updated_at=now,
     )
-    ruling = desk.policies().may_request(asked.person.id, wish)
+    if desk.policies().asks_chat:  # who is in which user group takes too long to ask here; the plan is refused in private then
+        return {}
+    ruling = desk.policies().may_request(asked.person.id, wish, service)
     return {} if ruling.allowed else {"service": f"{ruling.reason}."}
 
 

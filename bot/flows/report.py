@@ -9,6 +9,7 @@ from bot.domain.view import DigestView, NoteView, Place
 from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
+from bot.flows.locking.breaking import digest_lines as broken_lines
 from bot.flows.quieting import digest_lines
 from bot.flows.recurring import recurring_lines
 from bot.flows.showing import quiet_for
@@ -55,6 +56,7 @@ def digest_view(tx: Transaction, desk: Desk, *, weekly: bool = False) -> DigestV
         f"{confirmed} causes confirmed by people",
         *digest_lines(tx, desk, now - DAY),
         *watched_lines(tx, desk, now - DAY),
+        *broken_lines(tx, desk, now - DAY),
         _anchor("audit", desk.ledger.head(tx)),
         _anchor("journal", desk.journal.head(tx)),
     ]

@@ -99,9 +99,10 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     if action is None:
         return None
     incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
-    rule = desk.policies().rule_for(action.kind, action.service, action.environment)
+    service = desk.catalogue().get(action.service)
+    rule = desk.policies().rule_for(action.kind, service, action.environment)
     asked = desk.policies().members(rule.approve) if rule else ()
-    able = tuple(p for p in asked if desk.policies().may_approve(p, action).allowed)
+    able = tuple(p for p in asked if desk.policies().may_approve(p, action, service).allowed)
     view = ActionView(action, incident, as_of=action.updated_at, approvers=able)
     card = desk.cards.get(tx, f"card:{incident.id}") if incident else None
     if card is not None and card.place.ts:
@@ -109,7 +110,6 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     own = desk.cards.get(tx, f"action:{id}")
     if own is not None and own.place.channel:
         return view, own.place
-    service = desk.catalogue().get(action.service)
     default = desk.routing().default.channel
     channel = default if incident is None else route_of(incident, service.name, desk).channel
     return view, Place(channel)

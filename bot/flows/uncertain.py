@@ -6,6 +6,7 @@ from bot.domain.request import Deed, Press
 from bot.errors import NotFound
 from bot.flows.desk import Desk
 from bot.flows.execution import look_again, tell
+from bot.flows.locking.guarding import memberships, remember
 from bot.ports import Transaction
 
 RAN = "says that it ran; its effect is watched."
@@ -18,6 +19,7 @@ async def settle_by_hand(press: Press, desk: Desk) -> None:
     Raises NotYours (which is written down too), NotFound, or AlreadyDecided if it is uncertain no more.
     """
     ran = press.action_id is Deed.ACTION_RAN
+    groups = await memberships([press.person.id], desk)
 
     def go(tx: Transaction) -> None:
         action = desk.actions.get(tx, press.value)
@@ -25,7 +27,9 @@ async def settle_by_hand(press: Press, desk: Desk) -> None:
             raise NotFound("That action is no longer kept.")
         if action.status is not ActionStatus.UNCERTAIN:
             raise AlreadyDecided(f"It is no longer uncertain: this {action.kind.value} is {action.status.value}.")
-        ruling = desk.policies().may_settle(press.person.id, action)
+        ruling = desk.policies().may_settle(
+            press.person.id, action, desk.catalogue().get(action.service), groups.get(press.person.id, frozenset())
+        )
         if not ruling.allowed:
             raise NotYours(ruling)
         to = ActionStatus.VERIFYING if ran else ActionStatus.FAILED
@@ -39,7 +43,6 @@ async def settle_by_hand(press: Press, desk: Desk) -> None:
 
     try:
         await desk.db.write(go)
-    except NotYours as refusal:
-        why = {"asked": press.action_id.value, "reason": refusal.for_people}
-        await desk.db.write(lambda tx: desk.ledger.append(tx, desk.clock(), press.person.id, "refused", press.value[:64], why))
+    except NotYours as error:
+        await remember(error, press.person.id, press.action_id.value, press.value, desk)
         raise

@@ -134,6 +134,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         diagnoses=stores.diagnoses,
         actions=stores.actions,
         ledger=stores.ledger,
+        locks=stores.locks,
         journal=stores.journal,
         cards=stores.cards,
         charts=stores.charts,

@@ -47,6 +47,8 @@ from bot.flows.charting.incident import draw_incident
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
 from bot.flows.learning.nightly import learn_weights
+from bot.flows.locking.breaking import glass_broken
+from bot.flows.locking.locks import end_lock
 from bot.flows.mapping.reviewing import comment_impact, on_proposed
 from bot.flows.mapping.sweeping import refresh_topology
 from bot.flows.tickets import on_tickets
@@ -167,6 +169,8 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "verify_action": _for(execution.verify, desk),
         "expire_action": _for(execution.expire, desk),
         "call_for_help": _for(execution.call_for_help, desk),
+        "end_lock": _for(end_lock, desk),
+        "glass_broken": _for(glass_broken, desk),
         "opened_by_hand": _for(manual.opened_by_hand, desk),
         "pin": _for(pin.pin, desk),
         "refresh_home": _for(homepage.refresh_home, desk),

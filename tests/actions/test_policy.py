@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions.policy import BOT, Policies, policies_file, read_policies
+from bot.actions.policy import BOT, Policies, World, explained, policies_file, read_policies
 from bot.domain.action import Action, ActionKind, ActionStatus, Decision
+from bot.domain.service import Service
 from bot.topology.rulefile import BadRules
 from tests.fakes import NOON
 
@@ -67,7 +68,7 @@ def an_action(kind: ActionKind, service: str, environment: str, by: str = BOT) -
     ],
 )
 def test_who_may_ask(person: str, kind: ActionKind, service: str, environment: str, allowed: bool, rule: str) -> None:
-    ruling = POLICIES.may_request(person, an_action(kind, service, environment))
+    ruling = POLICIES.may_request(person, an_action(kind, service, environment), Service(service))
     assert (ruling.allowed, ruling.rule) == (allowed, rule)
 
 
@@ -92,7 +93,7 @@ def test_who_may_ask(person: str, kind: ActionKind, service: str, environment: s
     ],
 )
 def test_who_may_approve(person: str, asked_by: str, kind: ActionKind, service: str, environment: str, allowed: bool) -> None:
-    assert POLICIES.may_approve(person, an_action(kind, service, environment, asked_by)).allowed is allowed
+    assert POLICIES.may_approve(person, an_action(kind, service, environment, asked_by), Service(service)).allowed is allowed
 
 
 @pytest.mark.parametrize(
@@ -100,31 +101,36 @@ def test_who_may_approve(person: str, asked_by: str, kind: ActionKind, service: 
     [("U0ONCALL", True), ("U0APPROVER", True), ("U0NOBODY", False), ("U0ASKED", True), ("", False)],
 )
 def test_who_may_reject(person: str, allowed: bool) -> None:
-    assert POLICIES.may_reject(person, an_action(DEPLOY, "payments", "production", "U0ASKED")).allowed is allowed
+    assert (
+        POLICIES.may_reject(person, an_action(DEPLOY, "payments", "production", "U0ASKED"), Service("payments")).allowed
+        is allowed
+    )
 
 
 def test_nobody_counts_twice() -> None:
     action = an_action(DEPLOY, "store", "production")
     action = replace(action, approvals_needed=2, decisions=(Decision("U0DATA", True, NOON),))
-    ruling = POLICIES.may_approve("U0DATA", action)
+    ruling = POLICIES.may_approve("U0DATA", action, Service("store"))
     assert (ruling.allowed, ruling.reason) == (False, "You approved already; 2 people must")
 
 
 def test_a_refusal_says_which_rule_and_who_may() -> None:
-    ruling = POLICIES.may_approve("U0NOBODY", an_action(DEPLOY, "payments", "production", "U0CHIEF"))
+    ruling = POLICIES.may_approve("U0NOBODY", an_action(DEPLOY, "payments", "production", "U0CHIEF"), Service("payments"))
     assert ruling.reason == "Only approvers may approve production deploys"
     assert ruling.rule == "production"
     assert ruling.who == ("U0APPROVER",)  # whoever asked is not among those who could
 
 
 def test_no_rules_means_no() -> None:
-    ruling = Policies().may_request("U0CHIEF", an_action(DEPLOY, "payments", "production"))
+    ruling = Policies().may_request("U0CHIEF", an_action(DEPLOY, "payments", "production"), Service("payments"))
     assert not ruling.allowed
     assert "No rule of policies.yaml allows production deploys of payments" in ruling.reason
 
 
-def test_explain_tells_how_the_rules_were_tried() -> None:
-    assert POLICIES.explain(DEPLOY, "payments", "production") == (
+def test_explain_tells_how_every_rule_was_tried() -> None:
+    world = World(POLICIES, Service("payments"), NOON)
+    assert explained(an_action(DEPLOY, "payments", "production"), "", world) == (
+        f"deploy of payments in production, at {NOON:%Y-%m-%d %H:%M} UTC",
         "1. the store is for the data team: no, it is about store",
         "2. rollbacks are quick: no, it is about rollback",
         "3. production: decides",
@@ -132,8 +138,9 @@ def test_explain_tells_how_the_rules_were_tried() -> None:
         "   may approve: approvers (U0APPROVER, U0CHIEF)",
         "   approvals: 1; whoever asked may not approve",
         "   waits: 30 min",
+        "4. staging: no, it is about staging",
     )
-    assert POLICIES.explain(DEPLOY, "payments", "moon")[-1] == "no rule matches: refused"
+    assert explained(an_action(DEPLOY, "payments", "moon"), "", world)[-1] == "no rule matches: refused"
 
 
 @pytest.mark.parametrize(

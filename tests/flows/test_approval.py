@@ -120,7 +120,7 @@ async def test_an_outsider_is_refused_with_the_rule_and_who_may(desk: Desk) -> N
     action = await proposed(desk)
     note = await press(desk, Deed.ACTION_APPROVE, action.id, SAM)
     assert isinstance(note, NoteView)
-    assert note.text == 'Only approvers may approve production rollbacks (rule "production").'
+    assert note.text == 'Only approvers may approve production rollbacks (rule "production"). Ask one of them.'
     assert note.mention == (AMIR, "U0CHIEF")
     assert (await the(desk, action.id)).status is ActionStatus.AWAITING
     assert (await deeds(desk, action.id))[-1] == (SAM, "refused")

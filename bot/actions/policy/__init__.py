@@ -1,0 +1,35 @@
+"""policies.yaml: who may ask for what, who may approve it, when, and what stands in the way.
+
+file        what people write, validated
+reading     its text as rules, or as faults with their lines
+windows     spans of the week and of the calendar
+rules       people and rules, each answer with its reason
+deciding    the one decision: rules, locks, freezes and open incidents together
+explaining  the same, told line by line
+"""
+
+from bot.actions.policy.deciding import Barrier, Moment, World, barriers, decide
+from bot.actions.policy.explaining import explained
+from bot.actions.policy.file import ANYONE, BreakGlass, Freeze, IncidentGuard, PolicyFile, Rule
+from bot.actions.policy.reading import policies_file, read_policies
+from bot.actions.policy.rules import BOT, Policies, Ruling
+
+__all__ = [
+    "ANYONE",
+    "BOT",
+    "Barrier",
+    "BreakGlass",
+    "Freeze",
+    "IncidentGuard",
+    "Moment",
+    "Policies",
+    "PolicyFile",
+    "Rule",
+    "Ruling",
+    "World",
+    "barriers",
+    "decide",
+    "explained",
+    "policies_file",
+    "read_policies",
+]

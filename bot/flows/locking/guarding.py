@@ -1,0 +1,84 @@
+"""The world that a decision looks at, gathered: who is in which user group, what is locked, what is open."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bot.actions.approvals import NotYours
+from bot.actions.policy import BOT, Moment, Ruling, World, barriers, decide
+from bot.domain.action import Action, Claim, Plan
+from bot.domain.service import Service
+from bot.domain.view import NoteView
+from bot.errors import NotFound, Unavailable
+from bot.flows.desk import Desk
+from bot.ports import Transaction
+
+
+async def memberships(people: Iterable[str], desk: Desk) -> Mapping[str, frozenset[str]]:
+    """The chat's user groups of these people; nobody is asked where policies.yaml names none. Not told means in none."""
+    if not desk.policies().asks_chat:
+        return {}
+    found: dict[str, frozenset[str]] = {}
+    for person in dict.fromkeys(p for p in people if p and p != BOT):
+        try:
+            found[person] = await desk.channel.groups(person)
+        except Unavailable:
+            found[person] = frozenset()
+    return found
+
+
+def involved(action: Action, *more: str) -> tuple[str, ...]:
+    """Everybody whose word counts for this action."""
+    return (action.requested_by, *(d.by for d in action.decisions), *more)
+
+
+async def whereabouts(channel: str, desk: Desk) -> frozenset[str]:
+    """A channel by its id and by those names of policies.yaml that mean it."""
+    found = {channel} if channel else set()
+    for name in dict.fromkeys(c for rule in desk.policies().rules for c in rule.channels if c.startswith("#")):
+        try:
+            same = bool(channel) and await desk.channel.channel_id(name) == channel
+        except (NotFound, Unavailable):
+            same = False
+        found |= {name} if same else set()
+    return frozenset(found)
+
+
+def world_of(
+    tx: Transaction,
+    service: Service,
+    groups: Mapping[str, frozenset[str]],
+    desk: Desk,
+    here: frozenset[str] = frozenset(),
+) -> World:
+    """All that a decision about this service looks at, as it is now."""
+    now = desk.clock()
+    return World(desk.policies(), service, now, desk.incidents.live(tx), desk.locks.held(tx, now), groups, here)
+
+
+def allow(action: Action, person: str, moment: Moment, world: World) -> Ruling:
+    """The ruling, which is a yes. Raises NotYours."""
+    ruling = decide(action, person, moment, world)
+    if not ruling.allowed:
+        raise NotYours(ruling)
+    return ruling
+
+
+def with_barriers(plan: Plan, action: Action, world: World) -> Plan:
+    """The plan as people see it: what stands in the way and why it was let through are among its warnings."""
+    rule = world.policies.rule_for(action.kind, world.service, action.environment)
+    found = barriers(action, rule, world) if rule else ()
+    told = [f"{b.reason}; let through: {b.passed}" for b in found if b.passed]
+    if action.claim is Claim.BREAK_GLASS:
+        told.insert(0, f"Break-glass by {action.requested_by}: {action.claim_reason}")
+    return replace(plan, warnings=(*told, *plan.warnings)) if told else plan
+
+
+def refusal(error: NotYours) -> NoteView:
+    """A refusal for one person: which rule, who could, what next."""
+    return NoteView(error.for_people, error.who, error.named)
+
+
+async def remember(error: NotYours, person: str, asked: str, subject: str, desk: Desk) -> None:
+    """A refusal is in the audit."""
+    why = {"asked": asked, "reason": error.for_people}
+    await desk.db.write(lambda tx: desk.ledger.append(tx, desk.clock(), person, "refused", subject[:64], why))
