@@ -11,7 +11,7 @@ from bot.domain.learning import SHIPPED, Learned, Weights
 from bot.flows.desk import Desk
 from bot.investigation.learning.learn import ENOUGH, learn, still_good
 from bot.investigation.learning.lessons import Lesson, basis_of, lesson_of
-from bot.ports import Scalar, Transaction
+from bot.ports import DiagnosisStore, IncidentStore, Scalar, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,13 @@ async def learn_weights(_args: Mapping[str, Scalar], desk: Desk) -> None:
 
 def lessons_of(tx: Transaction, desk: Desk) -> list[Lesson]:
     """What the confirmed incidents teach."""
-    confirmed = [i for i in desk.incidents.recent(tx, MOST) if i.confirmed_cause and not i.live]
-    found = (lesson_of(i, desk.diagnoses.latest(tx, i.id)) for i in confirmed)
+    return lessons_kept(tx, desk.incidents, desk.diagnoses)
+
+
+def lessons_kept(tx: Transaction, incidents: IncidentStore, diagnoses: DiagnosisStore) -> list[Lesson]:
+    """The same from the stores alone, for commands."""
+    confirmed = [i for i in incidents.recent(tx, MOST) if i.confirmed_cause and not i.live]
+    found = (lesson_of(i, diagnoses.latest(tx, i.id)) for i in confirmed)
     return [one for one in found if one is not None]
 
 

@@ -12,11 +12,10 @@ from bot.investigation.learning.calibration import curve, with_margin
 from bot.investigation.learning.lessons import Lesson, basis_of
 from bot.investigation.learning.refit import refit
 from bot.investigation.learning.replay import convicted, ranked, right
-from bot.investigation.learning.trial import BY_CHANCE, Fit, Split, by_chance, folds, later, loss, shares, tried
+from bot.investigation.learning.trial import BY_CHANCE, Fit, Split, by_chance, folds, later, losses, shares, surely_less, tried
 from bot.investigation.weights import is_shipped
 
 ENOUGH = 20  # confirmed incidents before anything is learned
-WORTH = 0.02  # of loss: less is no reason to change what a word means
 LOOSE_FROM = 60  # convictions, none wrong: then at least 95 % are right with a confidence of 95 % (rule of three)
 
 
@@ -113,25 +112,25 @@ def _lead(lessons: Sequence[Lesson]) -> _Part:
 
 def _words(lessons: Sequence[Lesson], weights: Weights) -> _Part:
     """The words for how sure, against how often each shipped word was right."""
-    by_time, by_fold = _losses(later(lessons), weights), _losses(folds(lessons), weights)
+    (by_time, _), (by_fold, sure) = _losses(later(lessons), weights), _losses(folds(lessons), weights)
     found = curve(lessons, weights)
-    wins = by_time.loss < by_time.loss_shipped and by_fold.loss < by_fold.loss_shipped - WORTH
-    if found is None or not wins:
+    if found is None or by_time.loss >= by_time.loss_shipped or not sure:
         why = "words stay as shipped: " + ("a longer lead was not more often right" if found is None else "a curve says no more")
         return _Part(weights, False, why, by_time, by_fold)
     why = f"words follow the lead (loss {by_fold.loss:.2f}, was {by_fold.loss_shipped:.2f})"
     return _Part(replace(weights, calibration=found), True, why, by_time, by_fold)
 
 
-def _losses(splits: Sequence[Split], weights: Weights) -> HeldBack:
-    """Mean losses of a curve and of the shipped words, each fitted on the rest."""
-    count, mine, theirs = 0, 0.0, 0.0
+def _losses(splits: Sequence[Split], weights: Weights) -> tuple[HeldBack, bool]:
+    """Mean losses of a curve and of the shipped words, each fitted on the rest; whether the curve's is surely less."""
+    mine: list[float] = []
+    theirs: list[float] = []
     for fitted_on, held in splits:
-        found = curve(fitted_on, weights)
-        mine += loss(held, replace(weights, calibration=found))
-        theirs += loss(held, weights, shares(fitted_on, weights))
-        count += len(held)
-    return HeldBack(count, 0, 0, 0, 0, 0, 0, 0, 0, round(mine / count, 4), round(theirs / count, 4))
+        mine += losses(held, replace(weights, calibration=curve(fitted_on, weights)))
+        theirs += losses(held, weights, shares(fitted_on, weights))
+    n = len(mine)
+    total = HeldBack(n, 0, 0, 0, 0, 0, 0, 0, 0, round(sum(mine) / n, 4), round(sum(theirs) / n, 4))
+    return total, surely_less(mine, theirs)
 
 
 def _with_loss(shown: HeldBack, losses: HeldBack) -> HeldBack:

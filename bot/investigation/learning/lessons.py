@@ -62,7 +62,7 @@ def _meant(cause: str, diagnosis: Diagnosis, suspects: Sequence[Candidate]) -> s
     """The key of the suspect that the words name, NOBODY if they speak of something else, None if that is open."""
     if diagnosis.operational_cause is not None and cause == diagnosis.operational_cause.text:
         return NOBODY
-    if cause == diagnosis.summary:
+    if diagnosis.cause is None and cause == diagnosis.summary:
         return None  # what the bot said while it did not know
     for names in (_commit, _id, _version):
         meant = {c.key for c in suspects if names(c, cause)}

@@ -1,7 +1,7 @@
 """Whether learned weights win on incidents that they were not fitted on: by time, and by folds. Chance alone is not a win."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from bot.investigation.verdict import word
 FOLDS = 5
 EARLIER = 0.7  # of the lessons, by time, is fitted on; the rest is tried
 BY_CHANCE = 0.05  # at most: that so many gains against losses come without any merit
-
+SPREADS = 1.645  # of the mean: the same for a mean
 Fit = Callable[[Sequence[Lesson]], Weights]
 Split = tuple[Sequence[Lesson], Sequence[Lesson]]
 
@@ -43,8 +43,8 @@ def tried(splits: Sequence[Split], fit: Fit, against: Fit = lambda _: SHIPPED) -
     return total
 
 
-def loss(lessons: Sequence[Lesson], weights: Weights, words: "dict[str, float] | None" = None) -> float:
-    """The summed logarithmic loss of the chance that the first suspect is right: by the curve, or by what a word promises."""
+def losses(lessons: Sequence[Lesson], weights: Weights, words: Mapping[str, float] | None = None) -> list[float]:
+    """The logarithmic loss of each chance that the first suspect is right: by the curve, or by what a word promises."""
     leads, hits = outcomes(lessons, weights)
     if words is not None:
         said = np.array([words.get(spoken(one, weights), 0.5) for one in lessons])
@@ -52,7 +52,7 @@ def loss(lessons: Sequence[Lesson], weights: Weights, words: "dict[str, float] |
         said = np.array([weights.calibration.chance(float(ahead)) for ahead in leads])
     else:
         said = np.full(len(leads), 0.5)
-    return float(-(hits * np.log(said) + (1 - hits) * np.log(1 - said)).sum())
+    return [float(x) for x in -(hits * np.log(said) + (1 - hits) * np.log(1 - said))]
 
 
 def shares(lessons: Sequence[Lesson], weights: Weights) -> dict[str, float]:
@@ -76,6 +76,12 @@ def by_chance(gained: int, lost: int) -> float:
     """The chance of at least so many gains if gains and losses were equally likely (sign test)."""
     n = gained + lost
     return sum(math.comb(n, k) for k in range(gained, n + 1)) / 2**n if n else 1.0
+
+
+def surely_less(mine: Sequence[float], theirs: Sequence[float]) -> bool:
+    """The first are less on average, by more than chance explains (paired, one-sided, as BY_CHANCE says)."""
+    gains = np.array(theirs) - np.array(mine)
+    return len(gains) > 1 and float(gains.mean()) > SPREADS * float(gains.std(ddof=1)) / math.sqrt(len(gains))
 
 
 def _ordered(lessons: Sequence[Lesson]) -> list[Lesson]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.domain.evidence import Candidate, Diagnosis, Evidence
+from bot.domain.evidence import Candidate, Diagnosis, Evidence, RunbookLink
 from bot.domain.view import EvidenceView
 from bot.slack.blocks import words
 from bot.slack.blocks.kit import Block, Message, actions, chunks, context, message, section
@@ -30,9 +30,16 @@ def render_evidence(view: EvidenceView, hosts: Collection[str]) -> Message:
 
 def _known(seen: Diagnosis, about: str, near: datetime, hosts: Collection[str]) -> list[Block]:
     """Each runbook and past incident with its menu: what people say of it counts from the next search on."""
-    told = [(book.id, book.tier, f"📘 {link(book.link, book.title, hosts)} · {escape(book.tier, 40)}") for book in seen.runbooks]
+    told = [(book.id, book.tier, _runbook(book, hosts)) for book in seen.runbooks]
     told += [(f"incident:{past.id}", "", f"🕘 Seen before: {words.seen_before(past, near)}") for past in seen.past]
     return [judged(n, about, id, tier, line) for n, (id, tier, line) in enumerate(told)]
+
+
+def _runbook(book: RunbookLink, hosts: Collection[str]) -> str:
+    """The runbook with what its section says to do."""
+    steps = "".join(f"\n      • {escape(step, 200)}" for step in book.steps)
+    cite = words.cites((book.evidence,)) if steps and book.evidence else ""
+    return f"📘 {link(book.link, book.title, hosts)} · {escape(book.tier, 40)}{cite}{steps}"
 
 
 def _suspects(seen: Diagnosis) -> list[Candidate]:
