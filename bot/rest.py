@@ -30,7 +30,7 @@ def _trusted() -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a vendor said to an order: its JSON, a Node of None where there is none, and its headers in lower case."""
+    """What a vendor said: its JSON, a Node of None where there is none, and its headers in lower case."""
 
     said: Node
     headers: Mapping[str, str]
@@ -107,6 +107,15 @@ class Rest:
         self._judge(answer, method, path, told)
         return told
 
+    async def told(self, path: str) -> Answer:
+        """GET, with the headers of the answer; raises as `send` does."""
+        try:
+            answer, told = await self._exchange("GET", path, None, None, None, None, None)
+        except httpx.HTTPError as error:
+            raise Unavailable(self._silence(error)) from None
+        self._judge(answer, "GET", path, told)
+        return _answer(answer, told)
+
     async def order(
         self,
         path: str,
@@ -136,7 +145,7 @@ class Rest:
                 raise NotStarted(f"{error}{later}", retry_after=error.retry_after) from None
             raise
         try:
-            return Answer(read_json(told) if told.strip() else Node(None), {k.lower(): v for k, v in answer.headers.items()})
+            return _answer(answer, told)
         except BadPayload as error:
             raise Unavailable(f"{self._title} answered in a way that cannot be read ({error}).") from None
 
@@ -203,6 +212,10 @@ class Rest:
         proofs = [word for value in self._headers.values() for word in value.split() if len(word) >= SHORTEST_SECRET]
         proofs += [word for word in self._auth or () if word]
         return f": {text}" if text and not any(proof in text for proof in proofs) else ""
+
+
+def _answer(answer: httpx.Response, told: bytes) -> Answer:
+    return Answer(read_json(told) if told.strip() else Node(None), {k.lower(): v for k, v in answer.headers.items()})
 
 
 def _rationed(answer: httpx.Response) -> bool:

@@ -5,7 +5,7 @@ import gzip
 import httpx
 import pytest
 
-from bot.errors import BadPayload
+from bot.errors import BadPayload, NotAllowed, NotFound, NotStarted, Unavailable
 from bot.rest import Rest
 
 BOMB = gzip.compress(gzip.compress(bytes(30_000_000)))
@@ -45,3 +45,59 @@ async def test_the_words_of_a_vendor_that_refuses_are_quoted_where_they_hold_no_
     )
     assert len(await refused({"errors": ["z" * 900, "b"]})) < 260
     assert "k3y-of-acme" not in await refused({"message": "you sent k3y-of-acme"})
+
+
+def api(answer: object) -> Rest:
+    def handle(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        assert isinstance(answer, httpx.Response)
+        return answer
+
+    return Rest("Acme", "https://acme.example", {"X-Key": "k3y-of-acme"}, transport=httpx.MockTransport(handle))
+
+
+async def test_an_order_is_answered_with_json_and_headers() -> None:
+    told = await api(httpx.Response(201, json={"id": 7}, headers={"Location": "/queue/7"})).order("/start")
+    assert (told.said["id"].value, told.headers["location"]) == (7, "/queue/7")
+    assert (await api(httpx.Response(204)).order("/start")).said.value is None
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        httpx.ReadTimeout("k3y-of-acme"),
+        httpx.WriteError("k3y-of-acme"),
+        httpx.RemoteProtocolError("k3y-of-acme"),
+        httpx.Response(200, content=b'{"id": '),
+        httpx.Response(201, content=b"<html>"),
+        httpx.Response(200, headers={"content-encoding": "zstd"}, stream=httpx.ByteStream(b"x")),
+        httpx.Response(500),
+        httpx.Response(503, headers={"retry-after": "5"}),
+        httpx.Response(504),
+    ],
+    ids=str,
+)
+async def test_of_an_order_whose_answer_says_nothing_nobody_claims_to_know(unknown: object) -> None:
+    with pytest.raises(Unavailable) as error:
+        await api(unknown).order("/start")
+    assert "k3y-of-acme" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "kind"),
+    [
+        (httpx.ConnectError("no"), NotStarted),
+        (httpx.ConnectTimeout("no"), NotStarted),
+        (httpx.Response(429, headers={"retry-after": "9"}), NotStarted),
+        (httpx.Response(403, headers={"x-ratelimit-remaining": "0"}), NotStarted),
+        (httpx.Response(403), NotAllowed),
+        (httpx.Response(404), NotFound),
+        (httpx.Response(302), BadPayload),
+        (httpx.Response(422), BadPayload),
+    ],
+    ids=str,
+)
+async def test_an_order_that_was_turned_away_or_never_sent_was_not_done(refusal: object, kind: type[Exception]) -> None:
+    with pytest.raises(kind):
+        await api(refusal).order("/start")

@@ -13,6 +13,7 @@ from bot.domain.signature import shows
 from bot.domain.vocabulary import first, line, link, repository_of
 from bot.errors import BadSignature
 from bot.ports import Connector, Delivery, Ignored, Parsed, WebhookSettings
+from connectors.jenkins.deployer import jenkins_deployer
 
 NAME = "jenkins"
 PHASES = {"QUEUED": ChangeStatus.PENDING, "STARTED": ChangeStatus.RUNNING}
@@ -93,4 +94,5 @@ CONNECTOR = Connector(
     settings=WebhookSettings,
     help="TOCSIN_JENKINS_SECRET is the token in the URL of the notification endpoint (?token=...), or a bearer token",
     webhook=JenkinsWebhook(),
+    deployer=jenkins_deployer,
 )
