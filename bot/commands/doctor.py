@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands import Commands, journal_care, runs, sources, topology
+from bot.commands import Commands, deployers, journal_care, runs, sources, topology
 from bot.commands import examination as judge
 from bot.commands.examination import Finding
 from bot.domain.telemetry import Window
@@ -60,6 +60,8 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
     for finding in _rules(catalogue.current, len(policies.current.rules), able):
         yield finding
     async for finding in _evidence(catalogue.current, able):
+        yield finding
+    for finding in await deployers.findings(catalogue.current, able.deployers):
         yield finding
     for text in without_credentials(routing.current, able.pagers, able.schedules):
         yield Finding("routing", False, f"routing.yaml: {text}")

@@ -66,6 +66,7 @@ from bot.ports.stores import (
 from bot.ports.vendors import (
     Catalogued,
     ChangeSource,
+    CommitChecks,
     Connector,
     Deployer,
     DocumentSource,
@@ -133,6 +134,7 @@ __all__ = [
     "CheckStore",
     "Claimed",
     "Clock",
+    "CommitChecks",
     "Connector",
     "CopyStore",
     "Database",

@@ -134,6 +134,14 @@ class Deployer(Protocol):
         """What a person can do to find out what became of an order: an imperative sentence without its full stop."""
 
 
+@runtime_checkable
+class CommitChecks(Protocol):
+    """A deployer that can also say whether the checks of a commit passed (is CI green?)."""
+
+    async def checks(self, service: str, commit: str) -> Mapping[str, bool]:
+        """The checks that have ended, by name: True where one passed. Raises as the deployer's questions do."""
+
+
 @dataclass(frozen=True, slots=True)
 class OnCall:
     """Somebody whose turn it is, as a pager knows them; `until` is the end of their shift."""

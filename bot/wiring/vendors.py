@@ -134,4 +134,7 @@ def _deployer(name: str, values: Mapping[str, object], known: Mapping[str, Conne
         raise BadSettings(f"[deployers.{name}] kind is {kind!r}; it has to be one of {', '.join(kinds)}.")
     make = known[kind].deployer
     assert make is not None  # noqa: S101  `kinds` holds only those that have one
-    return make({k: v for k, v in values.items() if k != "kind"})
+    try:
+        return make({k: v for k, v in values.items() if k != "kind"})
+    except BadSettings as error:
+        raise BadSettings(f"[deployers.{name}] {error}") from None

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.change import Version
 from bot.errors import BadPayload, BadSettings, NotStarted
-from bot.ports import Deployer, Order, RunState
+from bot.ports import CommitChecks, Deployer, Order, RunState
 from connectors.github import CONNECTOR
 from connectors.github.deployer import GitHubActions
 from connectors.github.deployments import GitHubDeployments
@@ -106,7 +106,9 @@ async def test_the_checks_of_a_commit_that_ended_are_told() -> None:
         {"name": "e2e", "status": "in_progress", "conclusion": None},
     ]
     said = httpx.MockTransport(lambda _: httpx.Response(200, json={"check_runs": runs}))
-    assert await GitHubActions(github(), said).checks("payments", "3" * 40) == {"unit": True, "lint": False}
+    deployer = GitHubActions(github(), said)
+    assert isinstance(deployer, CommitChecks)
+    assert await deployer.checks("payments", "3" * 40) == {"unit": True, "lint": False}
 
 
 async def test_a_deployment_is_of_the_commit_and_waits_for_its_checks() -> None:

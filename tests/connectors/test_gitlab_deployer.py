@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from bot.errors import BadSettings
-from bot.ports import Order, RunState
+from bot.ports import CommitChecks, Order, RunState
 from connectors.gitlab import CONNECTOR
 from connectors.gitlab.deployer import GitLabPipelines
 from tests.connectors.stage_gitlab import BY_TAG, GitLabTheatre, gitlab
@@ -92,5 +92,7 @@ async def test_the_checks_of_a_commit_that_ended_are_told() -> None:
         {"name": "e2e", "status": "running", "allow_failure": False},
     ]
     said = httpx.MockTransport(lambda _: httpx.Response(200, json=told))
-    found = await GitLabPipelines(gitlab(), said).checks("payments", "3" * 40)
+    deployer = GitLabPipelines(gitlab(), said)
+    assert isinstance(deployer, CommitChecks)
+    found = await deployer.checks("payments", "3" * 40)
     assert found == {"unit": True, "lint": False, "audit": True}
