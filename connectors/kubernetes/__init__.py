@@ -15,6 +15,7 @@ from bot.domain.vocabulary import environment_of, first, line
 from bot.errors import BadPayload, BadSignature
 from bot.ports import Connector, Delivery, EvidenceSource, Ignored, Parsed, Watcher
 from connectors.kubernetes.api import KubernetesSettings
+from connectors.kubernetes.deployer import kubernetes_deployer
 from connectors.kubernetes.evidence import SERVICE, KubernetesEvidence
 from connectors.kubernetes.watch import ID, KubernetesWatcher
 
@@ -116,4 +117,5 @@ CONNECTOR = Connector(
     webhook=KubernetesSightings(),
     watcher=_watcher,
     evidence=_evidence,
+    deployer=kubernetes_deployer,
 )

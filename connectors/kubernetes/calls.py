@@ -1,0 +1,122 @@
+"""The API server asked, or ordered to change something, for a deployer: every failure says whether anything was begun."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from bot.domain.payload import Node, read_json
+from bot.errors import BadPayload, NotAllowed, NotFound, NotStarted, Unavailable
+from connectors.kubernetes.api import MOST_BYTES, KubernetesSettings, connect
+
+if TYPE_CHECKING:  # large: who asks no cluster does not load it
+    from kubernetes.aio.client import ApiClient
+
+MERGE = "application/strategic-merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+
+
+class ApiServer:
+    """The official client, open while anybody is within `async with`: to make one reads all certificates of the machine."""
+
+    def __init__(self, settings: KubernetesSettings, seconds: float) -> None:
+        self._settings, self._seconds = settings, seconds
+        self._client: ApiClient | None = None
+        self._within = 0
+
+    async def __aenter__(self) -> "ApiServer":
+        made = await connect(self._settings) if self._client is None else None
+        if self._client is None:
+            self._client = made
+        elif made is not None:  # somebody else came in meanwhile
+            await made.close()  # type: ignore[no-untyped-call]  # the client has no types here
+        self._within += 1
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._within -= 1
+        if not self._within and self._client is not None:
+            client, self._client = self._client, None
+            await client.close()  # type: ignore[no-untyped-call]  # as above
+
+    async def get(self, path: str, **query: str) -> Node:
+        """The object at a path. Raises Unavailable, NotAllowed, NotFound or BadPayload."""
+        return await self._send("GET", path, query, None, "application/json")
+
+    async def review(self, path: str, body: object) -> Node:
+        """The answer to a POST that changes nothing. Raises as `get` does."""
+        return await self._send("POST", path, {}, body, "application/json")
+
+    async def patch(self, path: str, body: object, kind: str) -> Node:
+        """The object after a change; any error but Unavailable means that nothing was changed. Raises NotStarted besides."""
+        return await self._send("PATCH", path, {"fieldManager": "tocsin"}, body, kind)
+
+    async def _send(self, method: str, path: str, query: Mapping[str, str], body: object, kind: str) -> Node:
+        import aiohttp  # large: who asks no cluster does not load it
+
+        begins = method == "PATCH"
+        try:
+            async with asyncio.timeout(self._seconds):
+                status, pause, told = await self._exchange(method, path, query, body, kind)
+        except aiohttp.ClientConnectorError as error:
+            reason = f"The API server cannot be reached ({type(error).__name__})."
+            raise (NotStarted(f"{reason} Nothing was sent.") if begins else Unavailable(reason)) from None
+        except TimeoutError:
+            raise Unavailable(f"The API server did not answer within {self._seconds:g} s.") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unavailable(f"The API server's connection broke ({type(error).__name__}).") from None
+        _judge(status, pause, told, f"{method} {path[:120]}", begins)
+        try:
+            return read_json(told).object()
+        except BadPayload as error:
+            if begins:  # it was accepted
+                raise Unavailable(f"The API server answered in a way that cannot be read ({error}).") from None
+            raise
+
+    async def _exchange(
+        self, method: str, path: str, query: Mapping[str, str], body: object, kind: str
+    ) -> tuple[int, float | None, bytes]:
+        async with self:
+            assert self._client is not None  # noqa: S101  it is while we are within
+            request = await self._client.param_serialize(
+                method,
+                path,
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json", "Content-Type": kind},
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            answer = (await self._client.call_api(*request)).response
+            pause = answer.headers.get("retry-after", "")
+            parts, size = [], 0
+            async for part in answer.content.iter_any():
+                size += len(part)
+                if size > MOST_BYTES:
+                    raise BadPayload(f"the API server's answer to {path} is larger than {MOST_BYTES} bytes")
+                parts.append(part)
+            return answer.status, float(pause) if pause.isdecimal() else None, b"".join(parts)
+
+
+def _judge(status: int, pause: float | None, told: bytes, asked: str, begins: bool) -> None:
+    if status < 300:
+        return
+    said = f"The API server answered {status} to {asked}"
+    if status == 429:
+        later = "" if pause is None else f" It asks for a pause of {pause:.0f} s."
+        raise (NotStarted if begins else Unavailable)(f"{said}.{later}", retry_after=pause)
+    if status >= 500:
+        raise Unavailable(f"{said}.")
+    if status in (401, 403):
+        raise NotAllowed(f"{said}: the service account may not do this; docs/connectors/kubernetes.md has the role.")
+    if status in (404, 410):
+        raise NotFound(f"{said}: there is no such thing.")
+    raise BadPayload(f"{said}{_words(told)}")
+
+
+def _words(told: bytes) -> str:
+    """The message of a Status object."""
+    try:
+        said = " ".join(json.loads(told)["message"].split())[:200]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return f": {said}"
