@@ -57,7 +57,7 @@ def diagnose(case: Case, *, without: Collection[str] = (), weights: Weights = SH
         missing=missing(case, picture, judgement, suspects),
         evidence=exhibits.all,
         searched=case.searched,
-        reckoning=reckon(judgement, ranked, [*findings, *([elsewhere] if elsewhere else [])], picture.blames, weights),
+        reckoning=reckon(judgement, ranked, findings, elsewhere, picture.blames, weights),
     )
     return with_knowledge(found, case.runbooks, case.past)
 

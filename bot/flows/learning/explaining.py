@@ -26,22 +26,22 @@ def told(incident: Incident, diagnosis: Diagnosis) -> list[str]:
     rivals = [c for c in diagnosis.suspects if diagnosis.cause is None or c.key != diagnosis.cause.key]
     for candidate in rivals[:SHORT]:
         lines += _wrap(f"Suspect    {_named(candidate)}, {candidate.score:.2f} points", 11)
-    lines += _wrap(f"Next       {diagnosis.next_step}", 11) if diagnosis.next_step else []
-    return [*lines, "Every score: --explain"]
+    return [*lines, *_next(diagnosis), "Every score: --explain"]
 
 
 def explained(incident: Incident, diagnosis: Diagnosis) -> list[str]:
     """Everything: each candidate with each fact, the thresholds, other causes, evidence with its exact question."""
     kept = diagnosis.reckoning
-    lines = [*_head(incident, diagnosis), *_bars(diagnosis, kept), *_suspects(diagnosis, kept), *_ruled_out(diagnosis, kept)]
-    lines += [*_considered(diagnosis, kept), *_nodes(kept), *_missing(diagnosis), *_thought(diagnosis.thought)]
+    lines = [*_head(incident, diagnosis), *_next(diagnosis), *_bars(diagnosis, kept)]
+    lines += [*_suspects(diagnosis, kept), *_ruled_out(diagnosis, kept), *_considered(diagnosis, kept), *_nodes(kept)]
+    lines += [*_missing(diagnosis), *_thought(diagnosis.thought)]
     return [*lines, *_knowledge(diagnosis), *_evidence(diagnosis), *_made(diagnosis, kept)]
 
 
 def _head(incident: Incident, seen: Diagnosis) -> Iterator[str]:
     yield from _wrap(f"{incident.key} · {incident.service} ({incident.environment}): {incident.title}", 2)
     chance = seen.reckoning.chance if seen.reckoning else None
-    learned = f" (a lead like this was right {100 * chance:.0f} times of 100)" if chance is not None else ""
+    learned = f" (a lead like this was right {min(99, round(100 * chance))} times of 100)" if chance is not None else ""
     yield from _wrap(f"Verdict    {seen.verdict.value}, {seen.confidence.value}{learned}: {seen.summary}", 11)
     if seen.symptom:
         yield from _wrap(f"Symptom    {seen.symptom}", 11)
@@ -51,6 +51,11 @@ def _head(incident: Incident, seen: Diagnosis) -> Iterator[str]:
         yield from _wrap(f"Onset      {_time(seen.onset)}{first}{reaches}", 11)
     if incident.confirmed_cause:
         yield from _wrap(f"Confirmed  {incident.confirmed_cause}", 11)
+
+
+def _next(seen: Diagnosis) -> Iterator[str]:
+    if seen.next_step:
+        yield from _wrap(f"Next       {seen.next_step} ({seen.remedy.value})", 11)
 
 
 def _bars(seen: Diagnosis, kept: Reckoning | None) -> Iterator[str]:
@@ -78,8 +83,9 @@ def _suspects(seen: Diagnosis, kept: Reckoning | None) -> Iterator[str]:
 
 
 def _fact(fact: Fact) -> Iterator[str]:
-    times = f" (shipped {fact.points / fact.weight:+.2f} × {fact.weight:.2f})" if fact.weight != 1.0 else ""
-    yield from _wrap(f"     {fact.points:+6.2f}  {fact.rule:{RULE}} {fact.text} {_cites(fact.cites)}{times}", 14 + RULE)
+    times = f"(shipped {fact.points / fact.weight:+.2f} × {fact.weight:.2f})" if fact.weight != 1.0 else ""
+    said = " ".join(x for x in (fact.text, _cites(fact.cites), times) if x)
+    yield from _wrap(f"     {fact.points:+6.2f}  {fact.rule:{RULE}} {said}", 14 + RULE)
 
 
 def _ruled_out(seen: Diagnosis, kept: Reckoning | None) -> Iterator[str]:
