@@ -107,8 +107,13 @@ class SqlTopologyStore:
         )
 
     def forget(self, tx: Transaction, before: datetime) -> int:
-        """Calls that nobody saw since then are forgotten; how many those were."""
-        return sql(tx).execute(delete(calls).where(calls.c.last_seen < before)).rowcount
+        """Calls that nobody saw since then are forgotten, and those that so many are newer than that they are never read.
+
+        How many those were: names that change all the time do not fill a database.
+        """
+        oldest = sql(tx).execute(select(calls.c.last_seen).order_by(calls.c.last_seen.desc()).offset(MOST).limit(1)).scalar()
+        unread = max(before, oldest) if oldest else before
+        return sql(tx).execute(delete(calls).where(calls.c.last_seen < unread)).rowcount
 
     def forget_minutes(self, tx: Transaction, before: datetime) -> int:
         """Minutes before then are forgotten; how many rows those were."""

@@ -69,6 +69,17 @@ async def test_a_follow_up_keeps_the_service(desk: Desk) -> None:
     assert titles == ["payments: request error ratio", "payments: memory"]
 
 
+async def test_what_was_not_understood_is_said_beside_what_is_shown(desk: Desk) -> None:
+    said = (await ask(desk, "chart the conversion of payments")).markdown
+    assert said.startswith("I know neither a metric nor a service called “conversion”. This is of payments:\n- payments")
+    for text in (
+        "chart the errors of payments",
+        "please show me how slow payments is now",
+        "graph the requests per second of payments today",
+    ):
+        assert "neither" not in (await ask(desk, text)).markdown, text
+
+
 async def test_numbers_that_nobody_has_are_not_drawn_and_what_is_needed_is_said(desk: Desk) -> None:
     answer = await ask(desk, "chart the errors of search")
     assert answer.markdown.startswith("I do not know: prometheus has no data for")

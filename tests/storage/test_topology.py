@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.topology import CallMinute, SeenCall
 from bot.storage.database import SqlDatabase
 from bot.storage.topology import SqlTopologyStore
@@ -25,6 +27,15 @@ def test_a_call_keeps_since_when_it_is_known_and_the_numbers_of_the_last_time(da
     assert database.read_now(lambda tx: STORE.known(tx, NOON + 2 * MINUTE)) == (first,)
     assert database.write_now(lambda tx: STORE.forget(tx, NOON + 2 * MINUTE)) == 1
     assert database.read_now(STORE.known) == (first,)
+
+
+def test_calls_that_are_never_read_do_not_fill_the_database(database: SqlDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.storage.topology.MOST", 3)
+    for n in range(6):
+        call = SeenCall("cart", f"customer-{n}")
+        database.write_now(lambda tx, call=call, n=n: STORE.saw(tx, "otlp", [call], NOON + n * MINUTE))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+    assert database.write_now(lambda tx: STORE.forget(tx, NOON - MINUTE)) == 2
+    assert [k.callee for k in database.read_now(STORE.known)] == ["customer-5", "customer-4", "customer-3"]
 
 
 def test_counts_of_one_minute_add_up_whoever_tells_them(database: SqlDatabase) -> None:

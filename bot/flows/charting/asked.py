@@ -19,15 +19,10 @@ from bot.investigation.charts import map_chart, series_chart
 from bot.investigation.gather import read_sources, stitch
 from bot.investigation.wording import clock, figure, listed, name_of
 from bot.ports import Transaction
-from bot.signals.direction import bad_direction, counts_traffic, words
+from bot.signals.direction import bad_direction, bag, counts_traffic, words
 
 MOST_SERVICES, MOST_CHARTS = 5, 2
 _MAP = re.compile(r"(?i)\b(map|topology|who calls|dependenc\w+)\b")
-_STATES = {
-    SourceStatus.FAILED: "did not answer",
-    SourceStatus.NO_DATA: "has no data for",
-    SourceStatus.OK: "has no such numbers for",
-}
 _MEANT = {  # words of people, and the words of metrics that they mean
     "error": "error errors failure failures failed 5xx 500 exceptions",
     "slow": "latency duration seconds p95 p99 ms wait response time",
@@ -38,6 +33,14 @@ _MEANT = {  # words of people, and the words of metrics that they mean
     "queue": "queue lag backlog depth pending",
     "connections": "pool connections connection active idle",
 }
+_PLAIN = bag(  # words of a question that name nothing
+    "a about again all also an and are at be between by can chart charts could day days diagram did do does draw "
+    "during for from give graph graphs had has have high higher hour hours how i if in incident is it its just last "
+    "let like look low lower me metric metrics min minute minutes month more much my new now number numbers of on "
+    "or our over per picture please plot rate rates ratio recent s see service services share show since some still "
+    "tell than that the their them then there these they this time to tocsin today too trend under until up us use "
+    "used value values versus vs was we week were what when which while with would yesterday you your"
+)
 
 
 async def chart_asked(
@@ -76,9 +79,24 @@ async def _charted(text: str, wanted: Sequence[str], readings: Sequence[Readings
         evidence.append((id, f"{read.source}: {read.query}", read.link))
         made.append(chart)
         lines += [f"- {quote(s.service)}: {name_of(s.metric)} {figure(s.points[-1][1], s.metric)} now [{id}]" for s in series[:5]]
+    if made and (unknown := _unknown(text, wanted, readings, desk)):
+        names = listed([f"“{quote(w, 40)}”" for w in unknown[:3]])
+        lines.insert(
+            0, f"I know neither a metric nor a service called {names}. This is of {listed([quote(w) for w in wanted[:3]])}:"
+        )
     if made:
         return Answer("\n".join(lines), tuple(evidence), charts=tuple(made))
     return Answer(_nothing(wanted, readings))
+
+
+def _unknown(text: str, wanted: Sequence[str], readings: Sequence[Readings], desk: Desk) -> list[str]:
+    """The words of a question that name no metric, nothing that metrics mean, and no service."""
+    named = [name for s in wanted for name in (s, *desk.catalogue().get(s).aliases)]
+    named += [s.metric for r in readings for s in r.series]
+    known = (
+        {w for name in named for w in words(name)} | {w for key, meant in _MEANT.items() for w in (key, *meant.split())} | _PLAIN
+    )
+    return [w for w in dict.fromkeys(words(text)) if not w.isdecimal() and not {w, f"{w}s", w.removesuffix("s")} & known]
 
 
 def _nothing(wanted: Sequence[str], readings: Sequence[Readings]) -> str:
