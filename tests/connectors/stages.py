@@ -6,11 +6,13 @@ vendor documents; what it does not know is 404.
 
 import itertools
 import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 
 import httpx
 
@@ -133,6 +135,12 @@ def body_of(request: httpx.Request) -> dict[str, object]:
     read = json.loads(request.content)
     assert isinstance(read, dict)
     return read
+
+
+def fenced(page: str, language: str) -> list[str]:
+    """The code of this language on a page of the docs."""
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 @dataclass(frozen=True)

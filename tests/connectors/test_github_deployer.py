@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import httpx
 import pytest
+import yaml
 
 from bot.domain.change import Version
 from bot.errors import BadPayload, BadSettings, NotStarted
+from bot.orders import title_of
 from bot.ports import CommitChecks, Deployer, Order, RunState
 from connectors.github import CONNECTOR
 from connectors.github.deployer import GitHubActions
 from connectors.github.deployments import GitHubDeployments
+from connectors.github.target import INPUTS
 from tests.connectors.stage_github import DeploymentsTheatre, GitHubTheatre, github
-from tests.connectors.stages import body_of
+from tests.connectors.stages import body_of, fenced
 
 ORDER = Order("payments", "production", "v43", "0193-key-1", commit="3" * 40)
 
@@ -134,3 +137,13 @@ async def test_checks_that_failed_are_why_nothing_was_started() -> None:
 @pytest.mark.parametrize(("mode", "kind"), [("workflow", GitHubActions), ("deployments", GitHubDeployments)])
 def test_the_settings_choose_the_way(mode: str, kind: type) -> None:
     assert isinstance(made(repository="acme/shop", mode=mode), kind)
+
+
+def test_the_workflow_of_the_docs_has_the_title_and_the_inputs() -> None:
+    (block,) = [b for b in fenced("docs/connectors/github.md", "yaml") if "workflow_dispatch" in b]
+    said = yaml.safe_load(block)
+    title = said["run-name"]
+    for name, value in zip(INPUTS, ("payments", "v43", "production", "0193-key-1"), strict=True):
+        title = title.replace(f"${{{{ inputs.{name} }}}}", value)
+    assert title == title_of(ORDER)
+    assert set(said[True]["workflow_dispatch"]["inputs"]) == set(INPUTS), "YAML reads `on` as true"

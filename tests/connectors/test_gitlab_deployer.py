@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import httpx
 import pytest
+import yaml
 
 from bot.errors import BadSettings
+from bot.orders import title_of
 from bot.ports import CommitChecks, Order, RunState
 from connectors.gitlab import CONNECTOR
 from connectors.gitlab.deployer import GitLabPipelines
 from tests.connectors.stage_gitlab import BY_TAG, GitLabTheatre, gitlab
-from tests.connectors.stages import body_of
+from tests.connectors.stages import body_of, fenced
 
 ORDER = Order("payments", "production", "v43", "0193-key-1")
 
@@ -96,3 +98,12 @@ async def test_the_checks_of_a_commit_that_ended_are_told() -> None:
     assert isinstance(deployer, CommitChecks)
     found = await deployer.checks("payments", "3" * 40)
     assert found == {"unit": True, "lint": False, "audit": True}
+
+
+def test_the_pipeline_of_the_docs_has_the_name() -> None:
+    (block,) = fenced("docs/connectors/gitlab.md", "yaml")
+    name = yaml.safe_load(block)["workflow"]["rules"][0]["variables"]["PIPELINE_NAME"]
+    given = {"SERVICE": "payments", "VERSION": "v43", "ENVIRONMENT": "production", "KEY": "0193-key-1"}
+    for variable, value in given.items():
+        name = name.replace(f"$TOCSIN_{variable}", value)
+    assert name == title_of(ORDER)

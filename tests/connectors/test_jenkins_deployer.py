@@ -1,5 +1,6 @@
 """What is Jenkins' own about deploying there: the queue before the build, crumbs, folders, parameters."""
 
+import re
 from dataclasses import replace
 
 import httpx
@@ -7,9 +8,9 @@ import pytest
 
 from bot.errors import BadPayload, NotAllowed
 from bot.ports import Order, RunState
-from connectors.jenkins.deployer import JenkinsJob
+from connectors.jenkins.deployer import PARAMETERS, JenkinsJob
 from tests.connectors.stage_jenkins import JenkinsTheatre, jenkins
-from tests.connectors.stages import Trouble
+from tests.connectors.stages import Trouble, fenced
 
 ORDER = Order("payments", "production", "v43", "0193-key-1", commit="3" * 40)
 
@@ -86,3 +87,8 @@ async def test_the_examination_names_missing_parameters_and_jobs(theatre: Jenkin
     gone = await JenkinsJob(jenkins(job="deploy/no"), theatre.transport).check()
     assert gone == ("Jenkins has no job deploy/no that tocsin may see.",)
     assert "no user or no token" in (await JenkinsJob(jenkins(token=None), theatre.transport).check())[0]
+
+
+def test_the_job_of_the_docs_has_the_parameters() -> None:
+    (block,) = [b for b in fenced("docs/connectors/jenkins.md", "groovy") if "parameters {" in b]
+    assert set(re.findall(r"string\(name: '(\w+)'", block)) == set(PARAMETERS)
