@@ -9,6 +9,7 @@ from bot.domain.evidence import Confidence, Diagnosis, Verdict
 from bot.domain.incident import Status
 from bot.domain.learning import SHIPPED, Learned, Weights
 from bot.flows.desk import Desk
+from bot.flows.investigation import investigate
 from bot.flows.learning import nightly
 from bot.flows.learning.nightly import learn_weights, lessons_of, weights_in_force
 from bot.investigation.learning.learn import ENOUGH
@@ -43,7 +44,7 @@ async def confirmed(desk: Desk, lessons: list[Lesson], first: int = 1) -> None:
 
 async def test_what_wins_is_in_force_for_the_next_look(desk: Desk, clock: FakeClock) -> None:
     assert await weights_in_force(desk) == SHIPPED
-    await confirmed(desk, made_up(40, seed=1, misleads=0.5))
+    await confirmed(desk, made_up(20, seed=1, misleads=0.6))
     clock.advance(days=30)
     await learn_weights({}, desk)
     weights = await weights_in_force(desk)
@@ -94,7 +95,7 @@ async def test_only_what_is_over_and_confirmed_is_learned_from(desk: Desk) -> No
 
 async def test_what_a_person_chose_is_not_replaced(desk: Desk, clock: FakeClock) -> None:
     await desk.db.write(lambda tx: desk.weights.use(tx, 0, NOON, pinned=True))
-    await confirmed(desk, made_up(40, seed=1, misleads=0.5))
+    await confirmed(desk, made_up(20, seed=1, misleads=0.6))
     clock.advance(days=30)
     await learn_weights({}, desk)
     assert await weights_in_force(desk) == SHIPPED
@@ -113,3 +114,13 @@ async def test_weights_that_convict_wrongly_whom_the_shipped_ones_spare_are_reti
     clock.advance(days=2)
     await learn_weights({}, desk)
     assert await weights_in_force(desk) == SHIPPED
+
+
+async def test_a_look_uses_and_names_the_weights_in_force(desk: Desk) -> None:
+    await desk.db.write(lambda tx: desk.weights.keep(tx, Learned(1, NOON, Weights("w1", {"pool": 1.2}), 40, True, "gains")))
+    incident = await desk.db.write(lambda tx: desk.incidents.save(tx, an_incident(version=0)))
+    await investigate({"incident_id": incident.id}, desk)
+    found = await desk.db.read(lambda tx: desk.diagnoses.latest(tx, incident.id))
+    assert found is not None
+    assert found.reckoning is not None
+    assert found.reckoning.weights == "w1"
