@@ -10,6 +10,7 @@ from bot.domain.chart import Mark, MetricChart
 
 MOST_LINES = 5
 SHORT = 6 / 1440  # of a day
+BEYOND = 1e100  # "no value" as some programs write it; an axis cannot hold it
 _STYLES = {"onset": (BAD, "--"), "alert": (WARN, "-"), "deploy": (FAINT, ":")}
 
 
@@ -18,9 +19,11 @@ def draw(chart: MetricChart) -> bytes:
     with sheet(3.9) as (figure, axes):
         heading(axes, chart.title)
         for line, colour in zip(chart.lines[:MOST_LINES], LINES, strict=False):
-            times = [number(at) for at, _ in line.points]
-            axes.plot(times, [v for _, v in line.points], color=colour, linewidth=2.2, label=shortened(line.name, 26))
-        if chart.usual is not None:
+            points = [(number(at), v) for at, v in line.points if abs(v) < BEYOND]
+            axes.plot(
+                [at for at, _ in points], [v for _, v in points], color=colour, linewidth=2.2, label=shortened(line.name, 26)
+            )
+        if chart.usual is not None and abs(chart.usual) < BEYOND:
             axes.axhline(chart.usual, color=FAINT, linewidth=1.2, linestyle=(0, (6, 4)))
             axes.annotate(
                 "usual",
@@ -33,7 +36,7 @@ def draw(chart: MetricChart) -> bytes:
             )
         axes.margins(x=0.01)
         time_axis(axes)
-        axes.set_ylim(bottom=min([0.0, *(v for line in chart.lines for _, v in line.points)]))
+        axes.set_ylim(bottom=min([0.0, *(v for line in chart.lines for _, v in line.points if abs(v) < BEYOND)]))
         if chart.unit:
             axes.set_ylabel(chart.unit)
         marks(axes, chart.marks)

@@ -16,6 +16,7 @@ MARKS = (Mark(NOON + timedelta(minutes=5), "deploy", HOSTILE, True), Mark(NOON +
 CHARTS: tuple[Chart, ...] = (
     MetricChart(HOSTILE, "alt", "%", (Line(HOSTILE, POINTS), Line("b", POINTS)), MARKS, 1.0),
     MetricChart("flat", "alt", "", (Line("a", ((NOON, 0.0), (NOON, 0.0))),)),
+    MetricChart("sentinels", "alt", "", (Line("a", ((NOON, 1.7e308), (NOON + timedelta(minutes=1), -1.7e308))),), (), 1.7e308),
     TimelineChart(HOSTILE, "alt", (Bar(HOSTILE, NOON, 3.0), Bar("b", NOON, 0.0, HOSTILE)), MARKS),
     GrowthChart(HOSTILE, "alt", (Rate("a", HOSTILE, 0, 10_000_000, True), Rate("", "b", 3, 3, False))),
     MapChart(HOSTILE, "alt", (("a", "b"), ("b", "a"), ("c", HOSTILE), ("d", "d")), {"a": "failing", "c": "external"}),
