@@ -1,7 +1,7 @@
 """An order as vendors carry it: in values that cannot be anything else, and in a title that people and we can read again."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -28,10 +28,15 @@ class Past:
     at: datetime | None = None
 
 
+def is_name(value: str) -> bool:
+    """It can be no option, no path upwards, no piece of a script."""
+    return bool(ALLOWED.fullmatch(value)) and ".." not in value
+
+
 def checked(**values: str) -> None:
-    """Raises BadSettings for a value that could be more than a name: an option, a path upwards, a piece of a script."""
+    """Raises BadSettings for a value that could be more than a name."""
     for name, value in values.items():
-        if not ALLOWED.fullmatch(value) or ".." in value:
+        if not is_name(value):
             raise BadSettings(
                 f"The {name} {value[:60]!r} cannot be handed to a deployer: letters, digits and . _ + / - only, 128 at most, "
                 f"the first a letter or digit, no '..'."
@@ -60,24 +65,37 @@ def versions_of(past: Iterable[Past], service: str, environment: str) -> tuple[V
     A version that never ended well was never healthy; of one that did nobody knows, since a run tells of itself alone.
     """
     found: dict[str, Version] = {}
-    for one in past:
-        mine = (one.order.service, one.order.environment) == (service, environment)
-        if not mine or one.run.state not in ENDED:
-            continue
+    for one in _of(past, service, environment):
         good = one.run.state is RunState.SUCCEEDED
         last = found.get(one.order.version)
-        if last is None or (good and last.healthy is False):
-            found[one.order.version] = Version(one.order.version, one.order.commit, one.at, None if good else False)
+        if one.run.state in ENDED and (last is None or (good and last.healthy is False)):
+            found[one.order.version] = _version(one, None if good else False)
     return tuple(found.values())
 
 
 def current_of(past: Iterable[Past], service: str, environment: str, where: str) -> Version:
     """What the last run that went well brought there. Raises NotFound naming `where` it was looked for."""
-    for one in past:
-        mine = (one.order.service, one.order.environment) == (service, environment)
-        if mine and one.run.state is RunState.SUCCEEDED:
-            return Version(one.order.version, one.order.commit, one.at)
+    for one in _of(past, service, environment):
+        if one.run.state is RunState.SUCCEEDED:
+            return _version(one, None)
     raise NotFound(f"{where} remembers no run that brought {service} to {environment}; run it there once by hand.")
+
+
+def enough(past: Iterable[Past], service: str, environment: str) -> bool:
+    """Two versions that went well are known: the one that runs, and the one before it."""
+    return sum(version.healthy is not False for version in versions_of(past, service, environment)) > 1
+
+
+def _of(past: Iterable[Past], service: str, environment: str) -> Iterator[Past]:
+    """The runs of a service there whose version could be brought back; what people typed by hand may be anything."""
+    for one in past:
+        if (one.order.service, one.order.environment) == (service, environment) and is_name(one.order.version):
+            yield one
+
+
+def _version(one: Past, healthy: bool | None) -> Version:
+    commit = one.order.commit if SHA.fullmatch(one.order.commit) else ""
+    return Version(one.order.version, commit, one.at, healthy)
 
 
 async def before_start(deployer: Deployer, order: Order) -> Run | None:

@@ -193,9 +193,7 @@ class Rest:
         if status < 300:
             return
         if status in BUSY or _rationed(answer):
-            raise Unavailable(
-                f"{self._title} answered {status} to {asked}.", retry_after=_pause(answer.headers.get("retry-after", ""))
-            )
+            raise Unavailable(f"{self._title} answered {status} to {asked}.", retry_after=_wanted(answer.headers))
         if status in (401, 403):
             raise NotAllowed(
                 f"{self._title} refuses us ({status} to {asked}): the token in the settings is wrong or may do too little."
@@ -254,6 +252,15 @@ async def patient(
             wanted = 2.0**number if error.retry_after is None else error.retry_after
             await pause(min(wanted, MOST_PATIENCE))
     return await api.send("GET", path, params=params)
+
+
+def _wanted(headers: Mapping[str, str]) -> float | None:
+    """The pause that a vendor asks for; GitHub and GitLab tell when their ration begins anew, in seconds since 1970."""
+    if "retry-after" in headers:
+        return _pause(headers["retry-after"])
+    spent = "0" in (headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining"))
+    anew = headers.get("x-ratelimit-reset", headers.get("ratelimit-reset", "")) if spent else ""
+    return min(max(int(anew) - datetime.now(UTC).timestamp(), 0.0), LONGEST_PAUSE) if anew.isdecimal() else None
 
 
 def _pause(told: str) -> float | None:

@@ -1,6 +1,7 @@
 """What vendors answer is held to a size, packed or not."""
 
 import gzip
+import time
 
 import httpx
 import pytest
@@ -101,3 +102,10 @@ async def test_of_an_order_whose_answer_says_nothing_nobody_claims_to_know(unkno
 async def test_an_order_that_was_turned_away_or_never_sent_was_not_done(refusal: object, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         await api(refusal).order("/start")
+
+
+async def test_when_a_ration_begins_anew_is_the_pause_that_is_asked_for() -> None:
+    spent = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 120)}
+    with pytest.raises(NotStarted) as error:
+        await api(httpx.Response(403, headers=spent)).order("/start")
+    assert 100 < (error.value.retry_after or 0) <= 120

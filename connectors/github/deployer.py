@@ -10,6 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from urllib.parse import quote
 
 import httpx
@@ -18,7 +19,19 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BotError, NotAllowed, NotFound
-from bot.orders import SHA, Past, before_start, checked, checked_order, current_of, settings_of, title_of, told_by, versions_of
+from bot.orders import (
+    SHA,
+    Past,
+    before_start,
+    checked,
+    checked_order,
+    current_of,
+    enough,
+    settings_of,
+    title_of,
+    told_by,
+    versions_of,
+)
 from bot.ports import Deployer, Order, Run, RunState
 from connectors.github.deployments import GitHubDeployments
 from connectors.github.target import INPUTS, GitHubDeploys, api_of
@@ -41,14 +54,14 @@ class GitHubActions:
     async def current(self, service: str, environment: str) -> Version:
         """What the last run that went well brought there."""
         checked(service=service, environment=environment)
-        past, tags = await asyncio.gather(self._past(service), self._tags(service))
+        past, tags = await asyncio.gather(self._past(service, environment), self._tags(service))
         found = current_of(past, service, environment, f"the workflow {self._workflow(service)} of {self._repository(service)}")
         return self._with_commit(found, tags)
 
     async def versions(self, service: str, environment: str) -> tuple[Version, ...]:
         """What was brought there before, newest first."""
         checked(service=service, environment=environment)
-        past, tags = await asyncio.gather(self._past(service), self._tags(service))
+        past, tags = await asyncio.gather(self._past(service, environment), self._tags(service))
         return tuple(self._with_commit(v, tags) for v in versions_of(past, service, environment))
 
     async def start(self, order: Order) -> Run:
@@ -149,10 +162,16 @@ class GitHubActions:
         found = await self._api.get(path, event="workflow_dispatch", per_page="100", page=str(page))
         return list(found.object()["workflow_runs"].items())
 
-    async def _past(self, service: str) -> list[Past]:
-        listed = await self._listed(service)
-        orders = ((told_by(one["display_title"].text()), one) for one in listed)
-        return [Past(o, _run(one, o.version), one["run_started_at"].time() or one["created_at"].time()) for o, one in orders if o]
+    async def _past(self, service: str, environment: str) -> list[Past]:
+        """What the newest runs carried, as far back as a plan needs."""
+        past: list[Past] = []
+        for page in range(1, PAGES + 1):
+            listed = await self._listed(service, page)
+            orders = ((told_by(one["display_title"].text()), one) for one in listed)
+            past += [Past(o, _run(one, o.version), _began(one)) for o, one in orders if o]
+            if len(listed) < 100 or enough(past, service, environment):
+                break
+        return past
 
     async def _tags(self, service: str) -> Mapping[str, str]:
         """The commits of the newest tags by their names."""
@@ -186,6 +205,10 @@ class GitHubActions:
 
     def _runs(self, service: str) -> str:
         return f"/repos/{self._repository(service)}/actions/runs"
+
+
+def _began(one: Node) -> datetime | None:
+    return one["run_started_at"].time() or one["created_at"].time()
 
 
 def _bad(step: Node) -> bool:

@@ -5,7 +5,6 @@ Format: https://docs.gitlab.com/api/pipelines/ and https://docs.gitlab.com/api/d
 Where pipelines run at the version's tag, GitLab's own environments know what runs: `history = "deployments"`.
 """
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Literal
@@ -18,7 +17,19 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BotError, NotAllowed, NotFound
-from bot.orders import SHA, Past, before_start, checked, checked_order, current_of, settings_of, title_of, told_by, versions_of
+from bot.orders import (
+    SHA,
+    Past,
+    before_start,
+    checked,
+    checked_order,
+    current_of,
+    enough,
+    settings_of,
+    title_of,
+    told_by,
+    versions_of,
+)
 from bot.ports import Deployer, Order, Run, RunState
 from bot.rest import Rest
 
@@ -188,9 +199,15 @@ class GitLabPipelines:
         checked(service=service, environment=environment)
         if self._settings.history == "deployments":
             return await self._deployed(service, environment)
-        listed, tags = await asyncio.gather(self._listed(service), self._tags(service))
-        orders = ((told_by(one["name"].text()), one) for one in listed)
-        return [Past(self._with_commit(o, tags), _run(one, o.version), one["created_at"].time()) for o, one in orders if o]
+        tags = await self._tags(service)
+        past: list[Past] = []
+        for page in range(1, PAGES + 1):
+            listed = await self._listed(service, page)
+            orders = ((told_by(one["name"].text()), one) for one in listed)
+            past += [Past(self._with_commit(o, tags), _run(one, o.version), one["created_at"].time()) for o, one in orders if o]
+            if len(listed) < 100 or enough(past, service, environment):
+                break
+        return past
 
     async def _deployed(self, service: str, environment: str) -> list[Past]:
         """What GitLab's environment remembers; a deployment's ref is its version."""

@@ -80,6 +80,15 @@ async def test_a_run_by_hand_with_another_title_is_no_version(theatre: GitHubThe
     assert await deployer.versions("payments", "production") == ()
 
 
+async def test_what_runs_is_looked_for_behind_a_hundred_runs_of_others(theatre: GitHubTheatre, deployer: GitHubActions) -> None:
+    for version in ("v42", "v43"):
+        theatre.remember(replace(ORDER, version=version), RunState.SUCCEEDED)
+    for number in range(150):
+        theatre.remember(replace(ORDER, service="checkout", key=f"k{number}"), RunState.SUCCEEDED)
+    assert (await deployer.current("payments", "production")).version == "v43"
+    assert [v.version for v in await deployer.versions("payments", "production")] == ["v43", "v42"]
+
+
 async def test_a_failed_run_names_the_steps_that_failed(theatre: GitHubTheatre, deployer: GitHubActions) -> None:
     await deployer.start(ORDER)
     theatre.finish(ORDER.key, RunState.FAILED)
