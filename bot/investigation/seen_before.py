@@ -29,8 +29,11 @@ def seen_before(shipment: Shipment, past: Sequence[Found], exhibits: Exhibits, f
 
 
 def cite_past(found: Found, exhibits: Exhibits) -> str:
-    """The evidence id of a past incident."""
+    """The evidence id of a past incident: one however often it was found, and for whatever likeness."""
     document = found.document
+    known = (e for e in exhibits.all if e.kind is EvidenceKind.PAST and e.text.startswith(f"{document.name} "))
+    if cited := next(known, None):
+        return cited.id
     return exhibits.cite(
         EvidenceKind.PAST,
         f"{document.name} {document.title} ({found.likeness or 'like'} this: {told(found)})",

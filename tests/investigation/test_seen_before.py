@@ -50,6 +50,8 @@ def test_the_past_incident_is_cited_once_and_every_id_is_one_of_a_kind() -> None
     found = diagnose(replace(one, past=(past("max_connections again"),)))
     (fact,) = [f for f in found.suspects[0].facts if f.rule == "seen_before"]
     assert fact.cites == (found.past[0].evidence,)
+    closer = with_knowledge(found, (), (past("max_connections again", why=("both speak of pools",)),))
+    assert closer.past[0].evidence == fact.cites[0]
     again = with_knowledge(found, (), (past("", document=replace(past("").document, id="incident:INC-3", title="other")),))
     ids = [e.id for e in again.evidence]
     assert len(ids) == len(set(ids))
