@@ -76,5 +76,5 @@ def _told(ruling: Ruling) -> str:
 
 
 def _with_ids(groups: tuple[str, ...], policies: Policies) -> str:
-    ids = policies.members(groups)
+    ids = policies.listed(groups)
     return f"{spelt(groups)} ({', '.join(ids)})" if ids else spelt(groups)

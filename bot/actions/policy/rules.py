@@ -58,10 +58,13 @@ class Policies:
         """The first rule that speaks about such an action, or None."""
         return next((r for r in self._file.rules if r.covers(kind, service, environment)), None)
 
+    def listed(self, groups: Iterable[str]) -> tuple[str, ...]:
+        """All that these groups list, as the file writes it: people and user groups of the chat."""
+        return tuple(dict.fromkeys(entry for group in groups for entry in self._file.groups.get(group, ())))
+
     def members(self, groups: Iterable[str]) -> tuple[str, ...]:
         """The Slack user ids that these groups list, each once, in the order of the file; "anyone" adds none."""
-        entries = (entry for group in groups for entry in self._file.groups.get(group, ()))
-        return tuple(dict.fromkeys(entry for entry in entries if not _chat_group(entry)))
+        return tuple(entry for entry in self.listed(groups) if not _chat_group(entry))
 
     def is_in(self, person: str, groups: Iterable[str], chat: frozenset[str] = NOBODY) -> bool:
         """This person, whose user groups in the chat are `chat`, is in one of these groups; the bot is in none."""
@@ -69,9 +72,9 @@ class Policies:
             return False
         return any(group == ANYONE or self._is_listed(person, group, chat) for group in groups)
 
-    def _is_listed(self, person: str, group: str, chat: frozenset[str]) -> bool:
-        entries = self._file.groups.get(group, ())
-        return any(entry == person or (_chat_group(entry) or person) in chat for entry in entries)
+    def _is_listed(self, person: str, name: str, chat: frozenset[str]) -> bool:
+        entries = self._file.groups.get(name, ())
+        return any(group in chat if (group := _chat_group(entry)) else entry == person for entry in entries)
 
     def may_break_glass(self, person: str, chat: frozenset[str] = NOBODY) -> bool:
         """This person may go past every guard."""

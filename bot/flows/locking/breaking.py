@@ -70,4 +70,5 @@ def digest_lines(tx: Transaction, desk: Desk, since: datetime) -> tuple[str, ...
     told = [f"{e.detail['kind']} of {e.detail['service']} by {e.actor} ({e.detail['reason'][:120]})" for e in found if e.detail]
     if not found:
         return ()
-    return (f"{len(found)} times somebody broke the glass: {'; '.join(told[:5]) or 'its details were erased'}",)
+    often = "once" if len(found) == 1 else f"{len(found)} times"
+    return (f"break-glass {often}: {'; '.join(told[:5]) or 'its details were erased'}",)
