@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.actions.approvals import NotYours
 from bot.domain.action import ActionKind
 from bot.domain.document import DocumentKind
 from bot.domain.handling import Deed as Handled
@@ -27,7 +26,6 @@ from bot.flows.feedback import on_press as on_feedback
 from bot.flows.knowing import Reader, fit_for
 from bot.flows.listening import listen
 from bot.flows.locking import locks
-from bot.flows.locking.guarding import refusal
 from bot.flows.meaning import mentioned
 from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire
@@ -203,10 +201,7 @@ async def _order(request: CommandRequest, desk: Desk) -> Shown:
     if request.command == "deploy" and locks.is_verb(request.words, desk):
         return await locks.on_words(request, parse_span, desk)
     asked = from_command(request, ActionKind(request.command), desk)
-    try:
-        return await on_order(asked, desk) if asked else _usage(request.command)
-    except NotYours as error:
-        return refusal(error)
+    return await on_order(asked, desk) if asked else _usage(request.command)
 
 
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bot.actions.approvals import NotYours
 from bot.domain.action import Action, ActionKind, ActionStatus, Claim
 from bot.domain.incident import Incident
 from bot.domain.request import ChangeRequest, CommandRequest
@@ -11,6 +12,7 @@ from bot.domain.view import NoteView, OrderForm, Place, Shown
 from bot.errors import BotError
 from bot.flows.approval import VERSION, propose
 from bot.flows.desk import Desk
+from bot.flows.locking.guarding import refusal
 from bot.ports import Deployer, Transaction
 
 ASKING = 5.0  # seconds that a deployer gets to tell its versions for a form
@@ -18,7 +20,14 @@ SHOWN = 30
 
 
 async def on_order(asked: ChangeRequest, desk: Desk) -> Shown:
-    """The wish has its plan, which waits for approval; the same request again gives the same action."""
+    """The wish has its plan, which waits for approval; the same request again gives the same action. A refusal is a note."""
+    try:
+        return await _order(asked, desk)
+    except NotYours as error:
+        return refusal(error)
+
+
+async def _order(asked: ChangeRequest, desk: Desk) -> NoteView:
     where = asked.environment or desk.default_environment
 
     def open_one(tx: Transaction) -> Incident | None:

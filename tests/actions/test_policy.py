@@ -158,6 +158,18 @@ def test_explain_tells_how_every_rule_was_tried() -> None:
         ("rules:\n  - {name: a, actions: [reboot], request: [anyone], approve: [anyone]}\n", 2, "reboot"),
         ("rules:\n  - {name: a, approvals: 0, request: [anyone], approve: [anyone]}\n", 2, "approvals"),
         ("rules:\n  - {name: a, request: [], approve: [anyone]}\n", 2, "request"),
+        ("freezes:\n  - name: w\n    weekly: [friday]\n", 3, "fri 16:00 - mon 08:00"),
+        ("freezes:\n  - name: w\n    weekly: ['fri 25:00 - mon 08:00']\n", 3, "weekly"),
+        ("freezes:\n  - name: w\n    weekly: ['mon 08:00 - mon 08:00']\n", 3, "same minute"),
+        ("freezes:\n  - name: w\n    dates: ['2026-12-24']\n", 3, "2026-12-20 - 2027-01-03"),
+        ("freezes:\n  - name: w\n    dates: ['2027-01-03 - 2026-12-20']\n", 3, "ends before it begins"),
+        ("freezes:\n  - name: w\n", 2, "`weekly` or `dates`"),
+        ("freezes:\n  - name: w\n    weekly: ['sat 00:00 - sun 12:00']\n    zone: Berlin\n", 4, "Europe/Berlin"),
+        ("freezes:\n  - name: w\n    weekly: ['sat 00:00 - sun 12:00']\n    override: [ghosts]\n", 4, "no group ghosts"),
+        ("incident_guard:\n  override: [ghosts]\n", 2, "no group ghosts"),
+        ("break_glass:\n  groups: [anyone]\n", 2, "may not break the glass"),
+        ("break_glas: {}\n", 1, "did you mean break_glass?"),
+        ("rules:\n  - {name: a, request: [anyone], approve: [anyone], approvals_by_risk: {huge: 2}}\n", 2, "huge"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_line(text: str, line: int, words: str) -> None:
