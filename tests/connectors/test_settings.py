@@ -18,6 +18,11 @@ from bot.wiring.vendors import vendors
             r"\[connectors.sentry\] has no setting 'enviroments'; .*environments",
         ),
         ('[connectors.pagerduty]\nrouting_keys = "hush-hush"', r"\[connectors.pagerduty\] routing_keys: "),
+        (
+            '[deployers.shop]\nkind = "githbu"',
+            r"\[deployers.shop\] kind is 'githbu'; it has to be one of .*github, gitlab, jenkins",
+        ),
+        ('[deployers.shop]\nkind = "jenkins"\njob = "x"\ntoken = "hush-hush"', r"\[deployers.shop\] url: .*A good one: kind"),
         ('[tickets]\ntracker = "jria"', r"tracker is 'jria'; it has to be one of github, jira, servicenow"),
         (
             '[tickets]\ntracker = "jira"\n[connectors.jira]\nsecret = "hush-hush"',
