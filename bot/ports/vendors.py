@@ -135,6 +135,14 @@ class Deployer(Protocol):
 
 
 @runtime_checkable
+class Rehearsal(Protocol):
+    """A deployer that can also say what an order would change, in its tool's own words, and change nothing (a dry run)."""
+
+    async def rehearse(self, order: Order) -> tuple[str, ...]:
+        """Lines for people, redacted and cut; empty where it is turned off. Raises Unavailable or BadSettings."""
+
+
+@runtime_checkable
 class CommitChecks(Protocol):
     """A deployer that can also say whether the checks of a commit passed (is CI green?)."""
 

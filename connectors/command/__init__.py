@@ -6,87 +6,33 @@ no environment but the one written in its settings: the bot's own secrets never 
 """
 
 import os
-import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.domain.change import Version
-from bot.errors import BadSettings, IllegalMove, Unavailable
+from bot.errors import BadPayload, BadSettings, IllegalMove, Unavailable
+from bot.orders import before_start, checked
 from bot.ports import Connector, Deployer, Order, Run, RunState
-from bot.programs import MOST_STDOUT, Ended, program, run
+from bot.programs import LINE, MOST_STDOUT, Ended, program, run
 from bot.redact import clean, redact
+from connectors.command.presets import with_preset
+from connectors.command.readers import READERS
+from connectors.command.settings import PLACEHOLDER, CommandSettings
 
 T = TypeVar("T")
-ALLOWED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
-PLACEHOLDER = re.compile(r"\{(\w+)\}")
+FIRST, LAST = 40, 20  # lines of a plan
 
 
 class NoSettings(BaseModel):
     """Deployers are set up under [deployers.<name>], not under [connectors.command]."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CommandSettings(BaseModel):
-    """One `[deployers.<name>]` table of tocsin.toml with `kind = "command"`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Literal["command"] = "command"
-    current: tuple[str, ...] = Field(min_length=1)
-    versions: tuple[str, ...] = Field(min_length=1)
-    start: tuple[str, ...] = Field(min_length=1)
-    status: tuple[str, ...] = Field(min_length=1)
-    cancel: tuple[str, ...] = ()
-    check: tuple[str, ...] = ()
-    timeout_seconds: float = Field(default=60, gt=0, le=3600)
-    idempotent: bool = False
-    environment: dict[str, str] = Field(default_factory=dict, repr=False)
-    folder: str = ""
-
-    @field_validator("current", "versions")
-    @classmethod
-    def _asks(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(words, allowed={"service", "environment"}, needed={"service"})
-
-    @field_validator("start")
-    @classmethod
-    def _starts(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        known = {"service", "environment", "version", "key"}
-        return _checked(words, allowed=known, needed={"service", "version", "key"})
-
-    @field_validator("status", "cancel")
-    @classmethod
-    def _follows(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(words, allowed={"service", "environment", "version", "key"}, needed={"key"}) if words else words
-
-    @field_validator("check")
-    @classmethod
-    def _examines(cls, words: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked(words, allowed=set(), needed=set()) if words else words
-
-
-def _checked(words: tuple[str, ...], *, allowed: set[str], needed: set[str]) -> tuple[str, ...]:
-    if PLACEHOLDER.search(words[0]) or not words[0]:
-        raise ValueError("the first word is the program and takes no placeholder")
-    if any("\0" in word for word in words):
-        raise ValueError("a word holds a NUL character")
-    named = {name for word in words for name in PLACEHOLDER.findall(word)}
-    if unknown := sorted(named - allowed):
-        raise ValueError(f"{{{unknown[0]}}} is not filled in here; known are {_braced(allowed)}")
-    if missing := sorted(needed - named):
-        raise ValueError(f"{{{missing[0]}}} must be among the words")
-    return words
-
-
-def _braced(names: set[str]) -> str:
-    return ", ".join(f"{{{n}}}" for n in sorted(names))
 
 
 class _VersionSaid(BaseModel):
@@ -108,6 +54,7 @@ class CommandDeployer:
 
     def __init__(self, settings: CommandSettings) -> None:
         self._settings = settings
+        self._reader = READERS.get(settings.reads)
 
     @property
     def idempotent(self) -> bool:
@@ -122,23 +69,32 @@ class CommandDeployer:
     async def current(self, service: str, environment: str) -> Version:
         """What runs now."""
         words = _filled(self._settings.current, {"service": service, "environment": environment})
+        if self._reader:
+            return _read(self._reader.current, words, await self._ask(words))
         said = _parsed(_VersionSaid, words, await self._ask(words))
         return _version(said)
 
     async def versions(self, service: str, environment: str) -> tuple[Version, ...]:
         """What ran before, newest first."""
         words = _filled(self._settings.versions, {"service": service, "environment": environment})
+        if self._reader:
+            return _read(self._reader.versions, words, await self._ask(words))[:500]
         said = _parsed(list[_VersionSaid], words, await self._ask(words))
         return tuple(_version(v) for v in said[:500])
 
     async def start(self, order: Order) -> Run:
         """Start it. After an error the deployer is asked: an order that it never heard of has failed."""
         words = _filled(self._settings.start, _values(order))
+        known = await before_start(self, order) if self._reader else None  # such tools would do it again
+        if known is not None:
+            return known
         ended = await self._ran(words)
         if ended.code < 0:
             raise Unavailable(f"{program(words)} was killed by signal {-ended.code}; whether it deployed is not known.")
         if ended.code > 0:
             return await self._after_error(order, (*ended.lines, f"{program(words)} ended with code {ended.code}"))
+        if self._reader:
+            return Run(order.key, RunState.SUCCEEDED, order.version, output=ended.lines)
         return _run(_parsed(_RunSaid, words, ended), ended)
 
     async def _after_error(self, order: Order, said: tuple[str, ...]) -> Run:
@@ -154,6 +110,9 @@ class CommandDeployer:
         """What became of the order."""
         words = _filled(self._settings.status, _values(order))
         ended = await self._ask(words)
+        if self._reader:
+            status = self._reader.status
+            return _read(lambda stdout: status(stdout, order), words, ended)
         return _run(_parsed(_RunSaid, words, ended), ended)
 
     async def cancel(self, order: Order) -> Run:
@@ -164,11 +123,18 @@ class CommandDeployer:
         ended = await self._ask(words)
         return _run(_parsed(_RunSaid, words, ended), ended)
 
+    async def rehearse(self, order: Order) -> tuple[str, ...]:
+        """What the program's `plan` prints, fit to be shown; empty where there is none. Raises Unavailable where it fails."""
+        if not self._settings.plan:
+            return ()
+        return _shown((await self._ask(_filled(self._settings.plan, _values(order)))).stdout)
+
     async def check(self) -> tuple[str, ...]:
         """What the program's own `check` says is missing, if it has one; whether the programs are there at all."""
         own = self._settings
         path = own.environment.get("PATH", os.defpath)
-        names = dict.fromkeys(words[0] for words in (own.current, own.versions, own.start, own.status, own.cancel) if words)
+        used = (own.current, own.versions, own.start, own.status, own.cancel, own.plan)
+        names = dict.fromkeys(words[0] for words in used if words)
         missing = tuple(f"There is no program {name!r} that may be run." for name in names if not self._there(name, path))
         if missing or not self._settings.check:
             return missing
@@ -206,12 +172,7 @@ def _values(order: Order) -> dict[str, str]:
 
 def _filled(words: tuple[str, ...], values: Mapping[str, str]) -> tuple[str, ...]:
     """The argument list with its placeholders filled. Raises BadSettings for a value outside the alphabet."""
-    for name, value in values.items():
-        if not ALLOWED.fullmatch(value) or ".." in value:
-            raise BadSettings(
-                f"The {name} {value[:60]!r} cannot be handed to a deployer: letters, digits and . _ + / - only, 128 at most, "
-                f"the first a letter or digit, no '..'."
-            )
+    checked(**values)
     return tuple(PLACEHOLDER.sub(lambda m: values.get(m[1], m[0]), word) for word in words)
 
 
@@ -230,6 +191,22 @@ def _parsed(kind: type[T], words: tuple[str, ...], ended: Ended) -> T:
         ) from error
 
 
+def _read(what: Callable[[bytes], T], words: tuple[str, ...], ended: Ended) -> T:
+    """What a known tool printed. Raises Unavailable where it cannot be understood."""
+    try:
+        return what(ended.stdout)
+    except BadPayload as error:
+        raise Unavailable(f"{program(words)} printed something else than expected ({error}).") from error
+
+
+def _shown(stdout: bytes) -> tuple[str, ...]:
+    """The beginning and the end of a plan, redacted: what changes comes first, how much of it last."""
+    lines = [line.rstrip()[:LINE] for line in redact(clean(stdout.decode(errors="replace"))).splitlines() if line.strip()]
+    if len(lines) <= FIRST + LAST:
+        return tuple(lines)
+    return (*lines[:FIRST], f"… {len(lines) - FIRST - LAST} lines more …", *lines[-LAST:])
+
+
 def _version(said: _VersionSaid) -> Version:
     at = said.deployed_at
     if at is not None:
@@ -245,7 +222,7 @@ def _run(said: _RunSaid, ended: Ended) -> Run:
 def _deployer(table: Mapping[str, object]) -> Deployer:
     """A deployer from its table in tocsin.toml. Raises BadSettings naming key and reason, never the value."""
     try:
-        return CommandDeployer(CommandSettings.model_validate(table))
+        return CommandDeployer(CommandSettings.model_validate(with_preset(table)))
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(step) for step in first["loc"]) or "deployer"
