@@ -40,7 +40,9 @@ class Forge:
             method, _, end = asked.partition(" ")
             if method == request.method and path.endswith(end):
                 self.pulls += [self.meanwhile] if self.meanwhile else []
-                return httpx.Response(self.instead.pop(asked), json={"message": "no"}, headers={"retry-after": "7"})
+                status = self.instead.pop(asked)
+                busy = {"retry-after": "7"} if status == 429 else {}
+                return httpx.Response(status, json={"message": "no"}, headers=busy)
         return None
 
 
