@@ -22,17 +22,20 @@ class Ticks:
     """Time that passes when the test says so."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.clock, self.looks = clock, asyncio.Semaphore(0)
+        self.clock, self.looks, self.rests = clock, asyncio.Semaphore(0), asyncio.Event()
 
     async def sleep(self, seconds: float) -> None:
+        self.rests.set()
         await self.looks.acquire()
         self.clock.advance(seconds=seconds)
 
     async def until(self, so: Callable[[], bool], most: int = 50) -> None:
         for _ in range(most):
-            await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                await self.rests.wait()
             if so():
                 return
+            self.rests.clear()
             self.looks.release()
         pytest.fail("it never happened")
 

@@ -3,7 +3,7 @@
 import gzip
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -36,11 +36,15 @@ class Collector:
 
     def wait(self, name: str, seconds: float = 10.0) -> Span:
         """The span of this name once it has arrived."""
-        end = time.monotonic() + seconds
-        while not any(s.name == name for s in self.spans):
-            assert time.monotonic() < end, f"no span {name} within {seconds} s; there are {[s.name for s in self.spans]}"
-            time.sleep(0.02)
+        self.until(lambda s: s.name == name, seconds)
         return self.named(name)
+
+    def until(self, such: Callable[[Span], bool], seconds: float = 10.0) -> None:
+        """A span like this has arrived; the others may come before or after it."""
+        end = time.monotonic() + seconds
+        while not any(such(s) for s in self.spans):
+            assert time.monotonic() < end, f"no such span within {seconds} s; there are {[s.name for s in self.spans]}"
+            time.sleep(0.02)
 
 
 def attributes(span: Span) -> dict[str, Any]:

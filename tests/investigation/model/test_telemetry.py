@@ -74,6 +74,7 @@ async def test_tools_and_their_failures_are_exported_as_the_model_saw_them(answe
             model = telemetry.traced(a_model(server.url, small=False))
             await model.ask(replace(asking(tools=(Looks(answer).tool,)), about=ABOUT))
         whole = collector.wait(SPAN)
+        collector.until(lambda s: attributes(s).get("openinference.span.kind") == "TOOL")
         looks = [s for s in collector.spans if attributes(s).get("openinference.span.kind") == "TOOL"]
         assert [attributes(s)["tool.name"] for s in looks] == ["log_lines"]
         assert {s.trace_id for s in collector.spans} == {whole.trace_id}
