@@ -34,21 +34,21 @@ def broke(tx: Transaction, action: Action, desk: Desk) -> None:
 
 
 async def glass_broken(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """The owner's channel hears of it with whoever is on call by name, and the owner's pagers are called; twice is once."""
+    """The owner's pagers are called, and the owner's channel hears of it with whoever is on call by name; twice is once."""
     action = await desk.db.read(lambda tx: desk.actions.get(tx, str(args["action"])))
     if action is None:
         return
     route = _route(action, desk)
     what = f"{action.kind.value} of {action.service} to {action.target} in {action.environment}"
     said = f"Break-glass: {action.requested_by} goes past every guard with the {what}. Why: {action.claim_reason}"
-    place = Place(await desk.channel.channel_id(route.channel))
-    people = (await whose_turn(route, desk)).people
-    await post_once(f"glass:{action.id}", place, NoteView(said, people, (action.requested_by,)), desk)
     for target in _pagers(route, desk):
         key = f"glass:{action.id}:{target.kind}:{target.name}"
         title = f"Break-glass: {what}"
         page = Page(key, title, SEVERITY, action.service, action.claim_reason, "", target.name)
         await desk.pagers[target.kind].page(page)
+    place = Place(await desk.channel.channel_id(route.channel))
+    people = (await whose_turn(route, desk)).people
+    await post_once(f"glass:{action.id}", place, NoteView(said, people, (action.requested_by,)), desk)
 
 
 def _route(action: Action, desk: Desk) -> Route:

@@ -1,6 +1,7 @@
 """Locks by hand: whose, how long, who may take them away, and that they hold at every moment of an action."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,10 +15,13 @@ from bot.errors import IllegalMove, NotFound
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
 from bot.flows.execution import execute
+from bot.flows.locking.breaking import digest_lines, glass_broken
 from bot.flows.locking.locks import end_lock
+from bot.incidents.routing import read_routing
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import AMIR, OLIVIA, RULES, SAM, FakeDeployer, a_desk, deeds, open_incident, press, proposed, the
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork
+from tests.flows.reaching import FakePager
 
 CHIEF = "U0CHIEF"
 
@@ -184,8 +188,6 @@ async def test_a_service_with_an_open_incident_takes_a_fix_and_no_other_deploy(d
 async def test_whoever_breaks_the_glass_approves_alone_the_owner_hears_of_it_and_so_does_the_digest(
     database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
 ) -> None:
-    from bot.flows.locking.breaking import digest_lines, glass_broken
-
     desk = a_desk(database, clock, vendor, policies=read_policies(RULES + "break_glass: {people: [U0BREAK]}\n"))
     await said(desk, CHIEF, "lock", "payments", "moving", "2h")
     assert "may break the glass" in (await said(desk, AMIR, "payments", "v44", "--break-glass", "fire")).text
@@ -205,6 +207,30 @@ async def test_whoever_breaks_the_glass_approves_alone_the_owner_hears_of_it_and
     assert lines == ("break-glass once: deploy of payments by U0BREAK (fire)",)
     await execute({"action": action.id, "look": 0}, desk)
     assert vendor.runs == [action.id]
+
+
+async def test_breaking_the_glass_calls_the_pagers_of_the_owners_escalation_once_under_one_key(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    pager = FakePager()
+    routing = read_routing("""
+default: {channel: "#incidents", on_call: [U0ANNA], escalation: standard}
+escalations: {standard: {SEV2: [{after: 5m, to: U0LEAD}, {after: 10m, to: "pagerduty:payments"}, {after: 20m, to: opsgenie}]}}
+""")
+    rules = read_policies(RULES + "break_glass: {people: [U0BREAK]}\n")
+    desk = replace(a_desk(database, clock, vendor, policies=rules), pagers={"pagerduty": pager}, routing=lambda: routing)
+    await said(desk, "U0BREAK", "payments", "v44", "--break-glass", "fire")
+    assert isinstance(desk.work, InMemoryWork)
+    (told,) = desk.work.named("glass_broken")
+    await glass_broken(told.args, desk)
+    (page,) = pager.pages
+    assert (page.target, page.service, page.text) == ("payments", "payments", "fire")
+    assert page.title == "Break-glass: deploy of payments to v44 in production"
+    assert isinstance(desk.channel, FakeChannel)
+    assert [p.views[-1].mention for p in desk.channel.posts if isinstance(p.views[-1], NoteView)] == [("U0ANNA",)]
+    await glass_broken(told.args, desk)
+    assert len({p.key for p in pager.pages}) == 1
+    assert len(desk.channel.posts) == 1
 
 
 async def test_a_user_group_of_slack_counts_and_one_that_slack_does_not_tell_does_not(
