@@ -66,7 +66,20 @@ async def connect(settings: KubernetesSettings) -> "ApiClient":
             config.load_incluster_config(own)  # type: ignore[no-untyped-call]  # the client has no types here
     except (config.ConfigException, OSError) as error:
         raise BadSettings(f"no way to reach the API server: {str(error)[:200]}") from None
+    own.trace_configs = [_stays_there()]
     return client.ApiClient(own)
+
+
+def _stays_there() -> "aiohttp.TraceConfig":
+    """No redirect is followed: whoever answers in the API server's place could lead us anywhere inside."""
+    import aiohttp  # large, see above
+
+    async def refuse(_session: object, _context: object, _told: object) -> None:
+        raise BadPayload("the API server sends us to another address; is url the API server's own?")
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_redirect.append(refuse)
+    return tracing
 
 
 async def read(api: "ApiClient", path: str, query: Mapping[str, str], seconds: float = SECONDS) -> Node:

@@ -179,3 +179,16 @@ def test_a_revision_that_is_no_number_is_no_rollout() -> None:
     for one, revision in zip(odd, ("²", "9" * 5000), strict=True):
         one["metadata"]["annotations"]["deployment.kubernetes.io/revision"] = revision
     assert list(of_rollout([Node(one) for one in odd], "payments")) == []
+
+
+async def test_nobody_leads_us_elsewhere() -> None:
+    asked: list[str] = []
+
+    def elsewhere(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return web.Response(status=302, headers={"location": "/elsewhere"})
+
+    async with serving(elsewhere) as source:
+        [reading] = await source.read(("payments",), WINDOW)
+    assert (reading.status, "sends us to another address" in reading.reason) == (SourceStatus.FAILED, True)
+    assert "/elsewhere" not in asked
