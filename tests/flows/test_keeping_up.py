@@ -33,6 +33,7 @@ class Ticks:
         for _ in range(most):
             async with asyncio.timeout(30):
                 await self.rests.wait()
+                await asyncio.gather(*(t for t in asyncio.all_tasks() if t.get_name() == "knowledge sync"))
             if so():
                 return
             self.rests.clear()
