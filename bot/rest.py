@@ -82,11 +82,15 @@ class Rest:
 
         The body is an object for JSON, a form, or the very bytes in `content`; one of them at most.
 
-        Raises Unavailable (with `retry_after` where told) if asking again can help, NotFound for 404 and 410, NotAllowed for
-        401 and 403, BadPayload for every other refusal.
+        Raises Unavailable (with `retry_after` where told) if asking again can help, NotFound for 404, 410 and an address that
+        is none, NotAllowed for 401 and 403, BadPayload for every other refusal.
         """
         told = await self.raw(method, path, body, params=params, headers=headers, form=form, content=content)
-        return read_json(told) if told.strip() else Node(None)
+        try:
+            return read_json(told) if told.strip() else Node(None)
+        except BadPayload:
+            what = f"{self._title} answered {method} {path[:80]} with what is not JSON"
+            raise BadPayload(f"{what}; does something else live at its address?") from None
 
     async def raw(
         self,
@@ -102,6 +106,8 @@ class Rest:
         """The bytes of the answer, for what is no JSON; raises as `send` does."""
         try:
             answer, told = await self._exchange(method, path, body, params, headers, form, content)
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise NotFound(f"{self._title} has no address that can be asked; a good url: https://host.example:8443/api") from None
         except httpx.HTTPError as error:
             raise Unavailable(self._silence(error)) from None
         self._judge(answer, method, path, told)

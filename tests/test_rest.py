@@ -109,3 +109,15 @@ async def test_when_a_ration_begins_anew_is_the_pause_that_is_asked_for() -> Non
     with pytest.raises(NotStarted) as error:
         await api(httpx.Response(403, headers=spent)).order("/start")
     assert 100 < (error.value.retry_after or 0) <= 120
+
+
+@pytest.mark.parametrize("address", ["acme.example:9090", "ftp://acme.example", "http://acme.example:port"])
+async def test_an_address_that_is_none_is_told_with_a_good_one(address: str) -> None:
+    with pytest.raises(NotFound, match="a good url: https://"):
+        await Rest("Acme", address, {}).get("/a")
+
+
+async def test_what_is_not_json_names_whom_it_came_from() -> None:
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with pytest.raises(BadPayload, match="Acme answered GET /a with what is not JSON"):
+        await Rest("Acme", "https://acme.example", {}, transport=page).get("/a")
