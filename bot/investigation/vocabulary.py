@@ -59,7 +59,8 @@ IN_TEXT: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     (Kind.CACHE, _any(r"cache[ _-]?miss|read-through|cache (?:stampede|expired|eviction)|missed cache")),
     (Kind.DATABASE, _any(r"slow query|statement timeout|\bSELECT .* FROM\b|seq(?:uential)? scan|full table scan"
         r"|database (?:cpu|load)")),
-    (Kind.RETRY, _any(r"\bretr(?:y|ies|ying)|attempt (?:<\*>|\d+)|(?<!loop)(?<!pull)\bback[- ]?off(?! restarting)|\bCAS\b|retry budget|max(?:imum)? attempts")),
+    (Kind.RETRY, _any(r"\bretr(?:y|ies|ying)|attempt (?:<\*>|\d+)|(?<!loop)(?<!pull)\bback[- ]?off(?! restarting)"
+        r"|\bCAS\b|retry budget|max(?:imum)? attempts")),
     (Kind.THROTTLED, _any(r"\b429\b|rate.?limit|throttl|too many requests|quota|resource.?exhausted")),
     (Kind.QUEUE, _any(r"backlog|consumer lag|queue (?:depth|growing|length)|OldestMessage|redeliver|partition lag")),
     (

@@ -61,7 +61,9 @@ def restored(watched: Watched) -> Memory:
         memory = _LOAD.decode(watched.state)
     except msgspec.DecodeError as error:
         if watched.state:
-            log.warning("what is remembered of %s %s cannot be read and is learned anew: %s", watched.service, watched.metric, error)
+            log.warning(
+                "what is remembered of %s %s cannot be read and is learned anew: %s", watched.service, watched.metric, error
+            )
         return Memory()
     return memory if memory.version == VERSION else Memory()
 
