@@ -6,10 +6,11 @@ There is no free URL, query or shell. Everything found is untrusted: it was writ
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.domain.document import DocumentKind, Found, Inquiry
 from bot.domain.evidence import Candidate, Evidence, EvidenceKind
-from bot.domain.telemetry import Series
+from bot.domain.telemetry import Edge, Series
 from bot.investigation.case import Case
 from bot.investigation.diff import Hunk, parse
 from bot.investigation.dossier import piece
@@ -60,6 +61,13 @@ class Looks:
             _tool("metric_series", "The values over time of one service's metrics.", metric, self._metrics, need=("service",)),
             _tool("log_templates", "What a service logged, by kind of line, before and during the trouble.", service, self._logs),
             _tool("change_diff", "What a suspect changed in the code or configuration.", suspect, self._diff),
+            _tool(
+                "service_calls",
+                "Who calls a service and whom it calls, with what these calls cost before and during.",
+                service,
+                self._calls,
+            ),
+            _tool("platform_events", "What Kubernetes or a provider says happened to a service.", service, self._events),
             _tool("service_changes", "What was shipped of one service, with times.", service, self._changes),
             _tool("runbook_section", "The passage of our runbooks that fits some words.", words, self._runbook),
             _tool("past_incident", "A past incident that resembles some words: its cause and what helped.", words, self._past),
@@ -95,6 +103,25 @@ class Looks:
             for text, before, during, level in told
         ]
         return self._cite(rows) if rows else _nothing(f"no log lines of {service} were read")
+
+    async def _calls(self, given: Arguments) -> str:
+        service = _word(given, "service")
+        graph = self.case.known_graph
+        calls = [*((caller, service) for caller in graph.callers(service)), *((service, c) for c in graph.callees(service))]
+        if not calls:
+            return _nothing(f"nobody is known to call {plain(service, 60)}, nor whom it calls")
+        start = self.case.healthy_until or self.case.alert_at
+        return self._cite([(EvidenceKind.TOPOLOGY, _call(self.case.edges, a, b, start), service) for a, b in calls])
+
+    async def _events(self, given: Arguments) -> str:
+        service = _word(given, "service")
+        told = [h for h in self.case.happenings if h.service == service]
+        if not told:
+            return _nothing(f"no platform and no provider says that anything happened to {plain(service, 60)}")
+        rows = [
+            (EvidenceKind.EVENT, f"{clock(h.at)} {h.reason}: {plain(h.text, 200)} ({plain(h.about, 80)})", service) for h in told
+        ]
+        return self._cite(rows[::-1])
 
     async def _diff(self, given: Arguments) -> str:
         label = _word(given, "suspect")
@@ -184,6 +211,18 @@ def _values(series: Series) -> str:
     labels = ",".join(f"{k}={plain(v, 30)}" for k, v in sorted(series.labels.items()) if k not in ("service", "job"))
     values = ", ".join(f"{clock(at)} {figure(value, series.metric)}" for at, value in shown)
     return f"{series.metric}{f'({labels})' if labels else ''}: {values}"
+
+
+def _call(edges: Sequence[Edge], caller: str, callee: str, start: datetime) -> str:
+    """One call in words; with figures where somebody measured it."""
+    told = [f"{caller} calls {callee}"]
+    for when, measured in (("before", [e for e in edges if e.at < start]), ("during", [e for e in edges if e.at >= start])):
+        mine = [e for e in measured if (e.caller, e.callee) == (caller, callee)]
+        calls = sum(e.calls for e in mine)
+        if calls:
+            share, latency = sum(e.errors for e in mine) / calls, sum(e.latency_ms * e.calls for e in mine) / calls
+            told.append(f"{when}: {calls / len(mine):.1f}/s, {share:.1%} errors, {latency:.0f} ms")
+    return "; ".join(told)
 
 
 def _lines(hunk: Hunk) -> str:

@@ -9,7 +9,7 @@ import pytest
 from bot.domain.change import Commit
 from bot.domain.document import Document, DocumentKind, Found, Inquiry, Tier
 from bot.domain.evidence import Candidate, Evidence, EvidenceKind
-from bot.domain.telemetry import LogLine, Readings, Series, SourceStatus, Window
+from bot.domain.telemetry import Edge, Happening, LogLine, Readings, Series, SourceStatus, Window
 from bot.investigation.case import Case
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.tools import Looks
@@ -50,7 +50,17 @@ def looks() -> Looks:
     )
     window = Window(NOON - timedelta(hours=1), NOON)
     reading = Readings(
-        "prometheus", "q", window, SourceStatus.OK, series=(Series("payments", "http_request_error_ratio", points),), logs=lines
+        "prometheus",
+        "q",
+        window,
+        SourceStatus.OK,
+        series=(Series("payments", "http_request_error_ratio", points),),
+        logs=lines,
+        edges=(
+            Edge(NOON - timedelta(minutes=5), "checkout", "payments", 4.0, 0.0, 90.0),
+            Edge(NOON + timedelta(minutes=1), "checkout", "payments", 4.0, 1.0, 900.0),
+        ),
+        happenings=(Happening(NOON, "payments", "OOMKilled", "app ended, its memory limit is 128Mi", "pod/payments-1"),),
     )
     case = Case(
         alerts=(an_alert(),),
@@ -75,6 +85,8 @@ async def look(looks: Looks, tool: str, **given: object) -> Mapping[str, object]
     [
         ("evidence_details", {"id": "E1"}, "payments answers with errors"),
         ("metric_series", {"service": "payments", "metric": "error"}, "18 %"),
+        ("service_calls", {"service": "payments"}, "before: 4.0/s, 0.0% errors, 90 ms; during: 4.0/s, 25.0% errors, 900 ms"),
+        ("platform_events", {"service": "payments"}, "OOMKilled: app ended, its memory limit is 128Mi (pod/payments-1)"),
         ("log_templates", {"service": "payments"}, "retry budget exhausted after <*>"),
         ("change_diff", {"suspect": "S1"}, '- "retries": 2, + "retries": 10,'),
         ("service_changes", {"service": "payments"}, "deploy v43 at 11:50"),
@@ -101,6 +113,8 @@ async def test_what_a_look_finds_is_untrusted_evidence_with_an_id(
         ("evidence_details", {"id": "E99"}, "there is no E99"),
         ("metric_series", {"service": "https://evil.example"}, "has no part in this incident"),
         ("metric_series", {"service": "payments", "metric": "disk"}, "there are: http_request_error_ratio"),
+        ("service_calls", {"service": "elsewhere"}, "nobody is known to call elsewhere"),
+        ("platform_events", {"service": "checkout"}, "no platform and no provider says"),
         ("log_templates", {"service": "'; drop table alerts; --"}, "has no part in this incident"),
         ("change_diff", {"suspect": "../../etc/passwd"}, "there is no suspect"),
         ("service_changes", {}, "nothing that was shipped"),
