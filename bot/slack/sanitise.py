@@ -67,6 +67,7 @@ def _prose(text: str, hosts: Collection[str]) -> str:
         rest = found[1][len(address) :]
         return hold(address if _ours(address, hosts) else f"`{_calm(address)}`") + rest
 
+    text = "".join(_certain(paragraph) for paragraph in _PARAGRAPH.split(text))
     text = _SPAN.sub(lambda m: hold(_calm(m[0])) if "|" not in m[2] or "://" not in m[2] else m[0], text)
     text = _LINK.sub(on_link, text)
     text = _AUTOLINK.sub(r"\1", text)
@@ -77,6 +78,12 @@ def _prose(text: str, hosts: Collection[str]) -> str:
     while re.search("\ue000\\d+\ue001", text):
         text = re.sub("\ue000(\\d+)\ue001", lambda m: held[int(m[1])], text)
     return text
+
+
+def _certain(paragraph: str) -> str:
+    """Spans are code only where every backtick belongs to one on its line: a loose one may pair with theirs over line ends."""
+    loose = "`" in _SPAN.sub("", paragraph)
+    return _unticked(paragraph) if loose else paragraph
 
 
 def _unticked(paragraph: str) -> str:

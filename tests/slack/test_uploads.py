@@ -1,5 +1,6 @@
 """Files handed to Slack in its three steps, and messages that show them."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from bot.domain.chart import Drawn
 from bot.domain.view import ChartsView, Place
 from bot.errors import Unavailable
+from bot.slack.blocks import render
 from bot.slack.channel import PICTURE_TRIES, SlackChannel
 from bot.slack.client import connect
 from tests.slack.scripted import Scripted, scripted
@@ -72,3 +74,10 @@ async def test_a_picture_that_slack_never_shows_is_told_in_words() -> None:
         await channel.post(Place("C0", "", "17.1"), VIEW, key="charts:i1")
     assert server.asked[-1][1]["blocks"] == []
     assert "Errors rose from 0.2 %" in server.asked[-1][1]["text"]
+
+
+def test_words_of_a_chart_ring_nobody() -> None:
+    drawn = Drawn("F1", "Logs", "<!channel> and <@U1> see http://planted.example")
+    message = render(ChartsView("INC-1", (drawn,)))
+    assert "<!channel" not in json.dumps([message.text, *message.blocks])
+    assert "<@U1" not in json.dumps([message.text, *message.blocks])

@@ -72,6 +72,7 @@ def _toml(plots: Sequence[Plot], url: str, repository: Path, deployer: Sequence[
         f"repositories = {{ {', '.join(f'{json.dumps(p.repository)} = {json.dumps(str(repository))}' for p in plots)} }}",
         "[connectors.prometheus]",
         f"url = {json.dumps(url)}",
+        "golden = false                       # the town records its signals itself and understands selectors only",
         "[connectors.loki]",
         f"url = {json.dumps(url)}",
         "[deployers.town]",

@@ -45,10 +45,10 @@ def clear_first(blames: Sequence[Blame], never: Collection[str] = ()) -> str:
 
 
 def say_blames(blames: Sequence[Blame], exhibits: Exhibits) -> None:
-    """Adds the exhibits that say whose own the trouble is."""
+    """Adds the exhibits that say whose own the trouble is: conclusions, which a model contradicts no measurement with."""
     worth = [b for b in blames if b.score >= WORTH_SAYING and b.rise is not None and b.rise.loudness >= LOUD]
     for blame in worth[:MOST_SAID]:
-        exhibits.cite(EvidenceKind.METRIC, sentence(blame), "metrics and the call graph", service=blame.service)
+        exhibits.cite(EvidenceKind.TOPOLOGY, sentence(blame), "metrics and the call graph", service=blame.service)
 
 
 def sentence(blame: Blame) -> str:

@@ -1,11 +1,14 @@
 """Charts in a thread: the title is drawn, and words say the same to those who cannot see it."""
 
+import re
+
 from bot.domain.view import ChartsView
 from bot.slack.blocks.kit import FALLBACK, Block, Message
-from bot.slack.text import escape, plain
+from bot.slack.text import JOINER, escape, plain
 
 MOST = 5  # pictures in one message
 LONGEST_ALT, LONGEST_TITLE = 2000, 300
+_TOKEN = re.compile(r"<(?=[!@#])")  # plain text rings nobody; whoever copies it shall not either
 
 
 def render_charts(view: ChartsView) -> Message:
@@ -15,7 +18,7 @@ def render_charts(view: ChartsView) -> Message:
         {
             "type": "image",
             "slack_file": {"id": drawn.id},
-            "alt_text": plain(f"{drawn.title}. {drawn.alt}", LONGEST_ALT),
+            "alt_text": plain(_TOKEN.sub("<" + JOINER, f"{drawn.title}. {drawn.alt}"), LONGEST_ALT),
         }
         for drawn in shown
     ]
