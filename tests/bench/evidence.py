@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiohttp import web
 
+from bot.commands.serve import collect_rarely
 from bot.domain.alert import Alert, Severity
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.document import DocumentKind, Found, Inquiry
@@ -256,6 +257,7 @@ async def _one(url: str, changes: Sequence[Change], repository: Repository) -> t
 
 async def evidence(rounds: int) -> dict[str, object]:
     """Seconds to gather and to rank, wall and processor time, over so many rounds after one that warms up."""
+    collect_rarely()  # as the bot does
     changes, repository = _history()
     async with _vendors() as url:
         case, _ = await _one(url, changes, repository)
