@@ -145,17 +145,18 @@ async def read_sources(
     """What the sources say, finely since shortly before `alert_at`, coarsely before; a failure is a reading that says so."""
     border = min(max(alert_at - CLOSE, window.start), window.end)
     windows = [w for w in (Window(border, window.end), Window(window.start, border)) if w.start < w.end]
-    asked = [_ask(source, services, w, seconds) for source in sources for w in windows]
+    asked = [ask_source(source, services, w, seconds) for source in sources for w in windows]
     return tuple(r for answer in await asyncio.gather(*asked) for r in answer)
 
 
-async def _ask(source: EvidenceSource, services: Sequence[str], window: Window, seconds: float) -> tuple[Readings, ...]:
+async def ask_source(source: EvidenceSource, services: Sequence[str], window: Window, seconds: float) -> tuple[Readings, ...]:
+    """What one source says within so many seconds; one that is too slow or breaks is a reading that says so."""
     name = str(getattr(source, "name", type(source).__name__))
     try:
         return await asyncio.wait_for(source.read(services, window), seconds)
     except TimeoutError:
         return (Readings(name, "", window, SourceStatus.FAILED, f"did not answer within {seconds:g} s"),)
-    except Exception as error:  # noqa: BLE001 - a tool call: its failure is a value that the diagnosis shows
+    except Exception as error:  # noqa: BLE001 - a tool call: its failure is a value, which people are shown
         return (Readings(name, "", window, SourceStatus.FAILED, f"{type(error).__name__}: {error}"[:200]),)
 
 

@@ -217,7 +217,9 @@ def _samples() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (shutil.which("prometheus") and shutil.which("promtool")), reason="no Prometheus is installed")
+@pytest.mark.skipif(
+    not (shutil.which("prometheus") and shutil.which("promtool")), reason="no Prometheus is installed: scripts/real_parts.sh"
+)
 async def test_the_real_prometheus_understands_every_query(tmp_path: Path) -> None:
     (tmp_path / "samples.txt").write_text(_samples())
     made = ["promtool", "tsdb", "create-blocks-from", "openmetrics", str(tmp_path / "samples.txt"), str(tmp_path / "data")]

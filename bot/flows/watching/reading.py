@@ -8,7 +8,7 @@ from itertools import islice
 from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.domain.watch import WatchMode
 from bot.flows.desk import Desk
-from bot.ports import EvidenceSource
+from bot.investigation.gather import ask_source
 from bot.signals.golden import name
 
 BATCH = 10  # services that are asked for at once
@@ -39,7 +39,7 @@ def batches(desk: Desk) -> Iterator[tuple[str, ...]]:
 
 async def read(services: Sequence[str], window: Window, desk: Desk) -> Read:
     """Every series of these services, each name once."""
-    answers = await asyncio.gather(*(_ask(source, services, window) for source in desk.evidence_sources))
+    answers = await asyncio.gather(*(ask_source(source, services, window, PATIENCE) for source in desk.evidence_sources))
     readings = [reading for answer in answers for reading in answer]
     return Read(_once(readings, set(services)), all(r.status is not SourceStatus.FAILED for r in readings))
 
@@ -51,13 +51,3 @@ def _once(readings: Iterable[Readings], services: set[str]) -> tuple[Series, ...
             if one.service in services:
                 found.setdefault((one.service, name(one)), one)
     return tuple(found.values())
-
-
-async def _ask(source: EvidenceSource, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
-    said = str(getattr(source, "name", type(source).__name__))
-    try:
-        return await asyncio.wait_for(source.read(services, window), PATIENCE)
-    except TimeoutError:
-        return (Readings(said, "", window, SourceStatus.FAILED, f"did not answer within {PATIENCE:g} s"),)
-    except Exception as error:  # noqa: BLE001 - a tool call: its failure is a value, and the next round asks again
-        return (Readings(said, "", window, SourceStatus.FAILED, f"{type(error).__name__}: {error}"[:200]),)
