@@ -36,12 +36,14 @@ class ActionStatus(StrEnum):
     """Where an action is in its life."""
 
     PROPOSED = "proposed"  # the bot's or a person's idea; nothing asked yet
+    PLANNED = "planned"  # a dry run stops here: nobody has been asked to approve
     AWAITING = "awaiting approval"
     APPROVED = "approved"
     EXECUTING = "executing"
     VERIFYING = "verifying"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    ROLLED_BACK = "rolled back"  # it did no good, and what ran before runs again
     UNCERTAIN = "uncertain"  # nobody knows whether it ran: a person must look
     EXPIRED = "expired"
     REFUSED = "refused"  # rejected by a person, or by policy
@@ -49,18 +51,21 @@ class ActionStatus(StrEnum):
 
 _S = ActionStatus
 LEGAL: dict[ActionStatus, frozenset[ActionStatus]] = {
-    _S.PROPOSED: frozenset({_S.AWAITING, _S.APPROVED, _S.REFUSED, _S.EXPIRED}),
+    _S.PROPOSED: frozenset({_S.PLANNED, _S.AWAITING, _S.APPROVED, _S.REFUSED, _S.EXPIRED}),
+    _S.PLANNED: frozenset({_S.AWAITING, _S.REFUSED, _S.EXPIRED}),
     _S.AWAITING: frozenset({_S.APPROVED, _S.REFUSED, _S.EXPIRED}),
     _S.APPROVED: frozenset({_S.EXECUTING, _S.REFUSED, _S.EXPIRED}),
     _S.EXECUTING: frozenset({_S.VERIFYING, _S.FAILED, _S.UNCERTAIN}),
     _S.VERIFYING: frozenset({_S.SUCCEEDED, _S.FAILED, _S.UNCERTAIN}),
     _S.UNCERTAIN: frozenset({_S.VERIFYING, _S.SUCCEEDED, _S.FAILED}),
-    _S.SUCCEEDED: frozenset(),
-    _S.FAILED: frozenset(),
+    _S.SUCCEEDED: frozenset({_S.ROLLED_BACK}),
+    _S.FAILED: frozenset({_S.ROLLED_BACK}),
+    _S.ROLLED_BACK: frozenset(),
     _S.EXPIRED: frozenset(),
     _S.REFUSED: frozenset(),
 }
-ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.EXPIRED, _S.REFUSED})
+ENDED = frozenset({_S.SUCCEEDED, _S.FAILED, _S.ROLLED_BACK, _S.EXPIRED, _S.REFUSED})  # nothing more is done for it
+UNDECIDED = frozenset({_S.PROPOSED, _S.PLANNED, _S.AWAITING})  # these expire
 BUSY = frozenset({_S.APPROVED, _S.EXECUTING, _S.VERIFYING, _S.UNCERTAIN})  # one of these per service and environment
 
 
@@ -116,6 +121,11 @@ class Action:
     decisions: tuple[Decision, ...] = ()
     expires_at: datetime | None = None
     run: str = ""  # the vendor's id of the run
+    link: str = ""  # where people see that run
+    undoes: str = ""  # the action that this one takes back, by its id
+    batch: str = ""  # several actions asked for together, by the id of the whole
+    after: str = ""  # the action of its batch that must have succeeded before this one starts, by its id
+    step: str = ""  # the typed step of a runbook that it comes from, "runbooks/payments/errors.md#rollback"
     outcome: str = ""  # one sentence for people
     output: tuple[str, ...] = ()  # last lines the deployer said, redacted
     claim: Claim = Claim.NONE  # by `requested_by`
@@ -147,5 +157,4 @@ def way_back(action: Action) -> str:
 
 def expired(action: Action, now: datetime) -> bool:
     """Nobody decided in time."""
-    waiting = action.status in (ActionStatus.PROPOSED, ActionStatus.AWAITING)
-    return waiting and action.expires_at is not None and now >= action.expires_at
+    return action.status in UNDECIDED and action.expires_at is not None and now >= action.expires_at

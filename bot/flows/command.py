@@ -16,6 +16,7 @@ from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows import care, noise_command, regrouping, ticketing
+from bot.flows.acting.ordering import from_command, on_order
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
 from bot.flows.carrying import tell_vendors
@@ -27,7 +28,6 @@ from bot.flows.knowing import Reader, fit_for
 from bot.flows.listening import listen
 from bot.flows.locking import locks
 from bot.flows.meaning import mentioned
-from bot.flows.ordering import from_command, on_order
 from bot.flows.question import about, answer_id, inquire
 from bot.flows.regroup import undo
 from bot.flows.resolving import resolve

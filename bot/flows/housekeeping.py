@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
+from bot.flows.acting.executing import rescue
 from bot.flows.desk import Desk
-from bot.flows.execution import rescue
 from bot.flows.holds import release_overdue
 from bot.flows.keeping_up import note_news
 from bot.flows.settling import close_old

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from bot.domain.action import ActionStatus
+from bot.domain.action import UNDECIDED, ActionStatus
 from bot.ports import ActionStore, Ledger, Transaction
 
-UNDECIDED = (ActionStatus.PROPOSED, ActionStatus.AWAITING, ActionStatus.APPROVED)
+NOT_BEGUN = UNDECIDED | {ActionStatus.APPROVED}
 WHY = "the database was restored from a backup; propose it again if it is still wanted"
 
 
@@ -16,7 +16,7 @@ def set_right(tx: Transaction, actions: ActionStore, ledger: Ledger, now: dateti
     """
     expired = 0
     for action in actions.unfinished(tx):
-        if action.status in UNDECIDED and actions.move(tx, action, action.move(ActionStatus.EXPIRED, now, WHY)):
+        if action.status in NOT_BEGUN and actions.move(tx, action, action.move(ActionStatus.EXPIRED, now, WHY)):
             ledger.append(tx, now, "tocsin", "expired", action.id, {"why": WHY})
             expired += 1
     ledger.append(tx, now, "tocsin", "restored", "database", {"expired": str(expired)})

@@ -9,14 +9,12 @@ from bot.durable.queues import DEFAULTS, Queue
 from bot.durable.work import DurableWork
 from bot.flows import (
     announce,
-    approval,
     attribution,
     care,
     carrying,
     command,
     drafting,
     escalation,
-    execution,
     feedback,
     handling,
     homepage,
@@ -25,7 +23,6 @@ from bot.flows import (
     linking,
     listening,
     manual,
-    ordering,
     paging,
     past,
     pin,
@@ -41,6 +38,7 @@ from bot.flows import (
     ticketing,
     tickets,
 )
+from bot.flows.acting import executing, ordering, pressing, telling, verifying
 from bot.flows.alerts import on_tidied, release, tidy
 from bot.flows.changes import on_changes
 from bot.flows.charting.incident import draw_incident
@@ -75,7 +73,7 @@ def stories(channels: Collection[str] = ()) -> SlackStories:
     return SlackStories(
         on_command=command.on_command,
         on_question=question.on_question,
-        on_approval=approval.on_press,
+        on_approval=pressing.on_press,
         on_feedback=feedback.on_press,
         on_card=command.on_press,
         home=homepage.home,
@@ -165,10 +163,10 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "keep_past": _for(past.keep_past, desk),
         "settle": _for(settling.settle, desk),
         "release": _for(release, desk),
-        "execute": _for(execution.execute, desk),
-        "verify_action": _for(execution.verify, desk),
-        "expire_action": _for(execution.expire, desk),
-        "call_for_help": _for(execution.call_for_help, desk),
+        "execute": _for(executing.execute, desk),
+        "verify_action": _for(verifying.verify, desk),
+        "expire_action": _for(telling.expire, desk),
+        "call_for_help": _for(telling.call_for_help, desk),
         "end_lock": _for(end_lock, desk),
         "glass_broken": _for(glass_broken, desk),
         "opened_by_hand": _for(manual.opened_by_hand, desk),

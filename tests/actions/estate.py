@@ -16,7 +16,7 @@ from bot.domain.request import Deed, Person, Press
 from bot.domain.service import Catalogue, Service
 from bot.domain.view import Place, Shown
 from bot.errors import Unavailable
-from bot.flows import approval, execution
+from bot.flows.acting import executing, pressing, telling, verifying
 from bot.flows.desk import Desk, Limits
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
@@ -180,10 +180,10 @@ def handlers(desk: Desk) -> Mapping[str, Handler]:
         return None
 
     return {
-        "execute": lambda args: execution.execute(args, desk),
-        "verify_action": lambda args: execution.verify(args, desk),
-        "expire_action": lambda args: execution.expire(args, desk),
-        "call_for_help": lambda args: execution.call_for_help(args, desk),
+        "execute": lambda args: executing.execute(args, desk),
+        "verify_action": lambda args: verifying.verify(args, desk),
+        "expire_action": lambda args: telling.expire(args, desk),
+        "call_for_help": lambda args: telling.call_for_help(args, desk),
         "refresh": nothing,
         "draw": nothing,
         "first_card": nothing,
@@ -219,7 +219,7 @@ async def open_incident(desk: Desk, diagnosis: Diagnosis | None = None, **fields
 
 async def press(desk: Desk, deed: Deed, value: str, who: str, id: str = "") -> Shown | None:
     place = Place("C-PAYMENTS", "1.1")
-    return await approval.on_press(Press(Person(who), place, deed, value, "t1", id or f"{deed}:{value}:{who}"), desk)
+    return await pressing.on_press(Press(Person(who), place, deed, value, "t1", id or f"{deed}:{value}:{who}"), desk)
 
 
 async def proposed(desk: Desk, who: str = OLIVIA) -> Action:

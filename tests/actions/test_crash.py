@@ -16,7 +16,7 @@ from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.request import Deed, Person
 from bot.domain.view import Place
 from bot.durable.work import DurableWork
-from bot.flows.approval import propose
+from bot.flows.acting.proposing import propose
 from bot.storage.actions import SqlActionStore
 from bot.storage.database import SqlDatabase
 from bot.storage.ledger import SqlLedger

@@ -15,12 +15,14 @@ DOING = ("rolling back ", "deploying ")  # how an action of ours is told as a fi
 MARKS: Mapping[Severity, str] = {Severity.SEV1: "🚨", Severity.SEV2: "🔴", Severity.SEV3: "🟠", Severity.SEV4: "🟡"}
 STATES: Mapping[ActionStatus, str] = {
     ActionStatus.PROPOSED: "💡 proposed",
+    ActionStatus.PLANNED: "📝 planned (dry run)",
     ActionStatus.AWAITING: "✋ awaiting approval",
     ActionStatus.APPROVED: "👍 approved",
     ActionStatus.EXECUTING: "⏳ running",
     ActionStatus.VERIFYING: "🔎 verifying the effect",
     ActionStatus.SUCCEEDED: "✅ succeeded",
     ActionStatus.FAILED: "❌ failed",
+    ActionStatus.ROLLED_BACK: "↩️ rolled back",
     ActionStatus.UNCERTAIN: "⚠️ uncertain: nobody knows whether it ran, a person must look",
     ActionStatus.EXPIRED: "⌛ expired",
     ActionStatus.REFUSED: "🚫 refused",

@@ -12,9 +12,9 @@ from bot.domain.lock import Lock
 from bot.domain.request import CommandRequest, Deed, Person
 from bot.domain.view import NoteView
 from bot.errors import IllegalMove, NotFound
+from bot.flows.acting.executing import execute
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
-from bot.flows.execution import execute
 from bot.flows.locking.breaking import digest_lines, glass_broken
 from bot.flows.locking.locks import end_lock
 from bot.incidents.routing import read_routing

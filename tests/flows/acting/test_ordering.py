@@ -8,9 +8,9 @@ from bot.domain.action import ActionKind, ActionStatus
 from bot.domain.change import Version
 from bot.domain.request import ChangeRequest, CommandRequest, Person
 from bot.domain.view import NoteView
-from bot.flows import ordering
+from bot.flows.acting import ordering
+from bot.flows.acting.ordering import check_order, from_command, on_order, order_form, services
 from bot.flows.desk import Desk
-from bot.flows.ordering import check_order, from_command, on_order, order_form, services
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import OLIVIA, SAM, FakeDeployer, a_desk
 from tests.fakes import FakeClock

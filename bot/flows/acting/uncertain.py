@@ -4,8 +4,9 @@ from bot.actions.approvals import AlreadyDecided, NotYours
 from bot.domain.action import ActionStatus
 from bot.domain.request import Deed, Press
 from bot.errors import NotFound
+from bot.flows.acting.steps import look_again
+from bot.flows.acting.telling import tell
 from bot.flows.desk import Desk
-from bot.flows.execution import look_again, tell
 from bot.flows.locking.guarding import memberships, remember
 from bot.ports import Transaction
 

@@ -12,7 +12,7 @@ from bot.domain.evidence import Confidence, Diagnosis, Verdict
 from bot.domain.request import Deed, Person
 from bot.domain.view import NoteView, Place
 from bot.errors import IllegalMove, NotFound
-from bot.flows.approval import propose
+from bot.flows.acting.proposing import propose
 from bot.flows.desk import Desk
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import (

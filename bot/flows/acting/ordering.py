@@ -10,7 +10,7 @@ from bot.domain.incident import Incident
 from bot.domain.request import ChangeRequest, CommandRequest
 from bot.domain.view import NoteView, OrderForm, Place, Shown
 from bot.errors import BotError
-from bot.flows.approval import VERSION, propose
+from bot.flows.acting.proposing import VERSION, propose
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import refusal
 from bot.ports import Deployer, Transaction

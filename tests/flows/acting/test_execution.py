@@ -11,7 +11,7 @@ from bot.domain.change import ChangeStatus
 from bot.domain.incident import Status
 from bot.domain.request import Deed
 from bot.domain.view import NoteView
-from bot.flows import execution
+from bot.flows.acting import executing, verifying
 from bot.flows.desk import Desk
 from bot.ports import Order, Run, RunState, Transaction
 from bot.storage.database import SqlDatabase
@@ -346,8 +346,8 @@ async def test_a_deployer_that_is_down_before_the_start_is_waited_for_and_then_g
 async def test_the_handler_may_run_twice_at_once_and_again_later(desk: Desk, vendor: FakeDeployer) -> None:
     action = await approved(desk)
     args = {"action": action.id, "look": 0}
-    await asyncio.gather(*(execution.execute(args, desk) for _ in range(4)))
-    await execution.execute(args, desk)
+    await asyncio.gather(*(executing.execute(args, desk) for _ in range(4)))
+    await executing.execute(args, desk)
     assert vendor.runs == [action.id]
     assert [d for _, d in await deeds(desk, action.id)].count("executing") == 1
     assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
@@ -358,7 +358,7 @@ async def test_verification_run_twice_ends_it_once(desk: Desk, vendor: FakeDeplo
     await run_for(desk, clock, 3)
     await clear(desk)
     args = {"action": action.id, "look": 0}
-    await asyncio.gather(*(execution.verify(args, desk) for _ in range(3)))
+    await asyncio.gather(*(verifying.verify(args, desk) for _ in range(3)))
     assert [d for _, d in await deeds(desk, action.id)].count("succeeded") == 1
 
 

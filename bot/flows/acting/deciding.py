@@ -1,0 +1,44 @@
+"""Somebody says yes or no to a plan: weighed, written, and set going when it is enough."""
+
+from collections.abc import Mapping
+
+from bot.actions.approvals import NotYours, hear, make_way
+from bot.domain.action import ActionStatus
+from bot.domain.request import Deed, Press
+from bot.errors import NotFound, Outrun
+from bot.flows.acting.steps import partition_of
+from bot.flows.acting.telling import tell
+from bot.flows.desk import Desk
+from bot.flows.locking.guarding import involved, memberships, remember, world_of
+from bot.ports import Scalar, Transaction
+from bot.redact import redact
+
+
+async def decide(press: Press, desk: Desk) -> None:
+    """The word of a person is weighed, written and acted upon in one transaction."""
+    approved = press.action_id is Deed.ACTION_APPROVE
+    waiting = await desk.db.read(lambda tx: desk.actions.get(tx, press.value))
+    groups = await memberships(involved(waiting, press.person.id) if waiting else (), desk)
+
+    def go(tx: Transaction) -> None:
+        action = desk.actions.get(tx, press.value)
+        if action is None:
+            raise NotFound("That action is no longer kept.")
+        note = redact(press.text)[:300]
+        world = world_of(tx, desk.catalogue().get(action.service), groups, desk)
+        after = hear(action, press.person.id, approved, world, note)
+        if after.status is ActionStatus.APPROVED:
+            make_way(after, desk.actions.unfinished(tx))
+        moved = desk.actions.move(tx, action, after)
+        if moved is None:
+            raise Outrun("Somebody decided this a moment before you; its message shows how.")
+        tell(tx, moved, press.person.id, "approved" if approved else "rejected", desk)
+        if moved.status is ActionStatus.APPROVED:
+            args: Mapping[str, Scalar] = {"action": moved.id, "look": 0}
+            desk.work.start(tx, "actions", "execute", f"action:{moved.id}", args, partition=partition_of(moved))
+
+    try:
+        await desk.db.write(go)
+    except NotYours as error:
+        await remember(error, press.person.id, press.action_id.value, press.value, desk)
+        raise

@@ -1,0 +1,95 @@
+"""An approved action is started once and followed until it is known what became of it.
+
+The handlers run as durable work, at least once each: whatever they find already done, they leave.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from bot.actions import execute as executing
+from bot.actions.approvals import NotYours
+from bot.actions.execute import Step
+from bot.actions.policy import Moment, decide
+from bot.domain.action import Action, ActionStatus
+from bot.errors import BotError
+from bot.flows.acting.steps import find, partition_of, record
+from bot.flows.acting.telling import BOT, tell
+from bot.flows.desk import Desk
+from bot.flows.locking.guarding import involved, memberships, world_of
+from bot.ports import Deployer, Scalar, Transaction
+
+STUCK = {  # nothing was heard of an action for this long, although its work says something at least that often
+    ActionStatus.APPROVED: timedelta(minutes=15),
+    ActionStatus.EXECUTING: timedelta(minutes=45),
+    ActionStatus.VERIFYING: timedelta(minutes=15),
+}
+UNDER_WAY = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.UNCERTAIN)
+
+
+async def execute(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """The approved action is started once, or followed if that was tried already, until it is known what became of it."""
+    action = await find(args, desk)
+    if action is None or action.status not in UNDER_WAY:
+        return
+    look = int(args.get("look") or 0)
+    deployer = desk.deployers.get(action.deployer)
+    if deployer is None:
+        gone = f"There is no deployer {action.deployer!r} in tocsin.toml any more."
+        gave_up = {ActionStatus.APPROVED: ActionStatus.REFUSED, ActionStatus.EXECUTING: ActionStatus.UNCERTAIN}
+        await record(action, Step(gave_up.get(action.status), gone), look, desk)
+    elif action.status is ActionStatus.APPROVED:
+        await _start(action, deployer, look, desk)
+    elif action.status is ActionStatus.UNCERTAIN:
+        await record(action, await executing.settle(action, deployer, desk.clock()), look, desk)
+    else:
+        await record(action, await executing.follow(action, deployer, look, desk.clock()), look, desk)
+
+
+async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> None:
+    try:
+        moved_on = await executing.still_true(action, deployer)
+    except BotError as error:
+        gave_up = Step(ActionStatus.REFUSED, f"Nothing was started: {error.for_people}")
+        again = error.retry and look < executing.PATIENCE
+        await record(action, Step(None) if again else gave_up, look, desk)
+        return
+    if moved_on:
+        await record(action, Step(ActionStatus.REFUSED, moved_on), look, desk)
+        return
+
+    groups = await memberships(involved(action), desk)
+
+    def claim(tx: Transaction) -> Action | None:
+        now = desk.clock()
+        ruling = decide(action, BOT, Moment.START, world_of(tx, desk.catalogue().get(action.service), groups, desk))
+        if not ruling.allowed:
+            refused = action.move(ActionStatus.REFUSED, now, f"Nothing was started: {NotYours(ruling).for_people}")
+            if (ended := desk.actions.move(tx, action, refused)) is not None:
+                tell(tx, ended, BOT, "refused", desk)
+            return None
+        mine = desk.actions.move(tx, action, action.move(ActionStatus.EXECUTING, now))
+        if mine is not None:
+            tell(tx, mine, BOT, "executing", desk)
+        return mine
+
+    mine = await desk.db.write(claim)
+    if mine is not None:
+        await record(mine, await executing.begin(mine, deployer), look, desk)
+
+
+def rescue(tx: Transaction, desk: Desk) -> None:
+    """An action whose work died is looked at again, once an hour, until it is known what became of it."""
+    now = desk.clock()
+    for action in desk.actions.unfinished(tx):
+        span = STUCK.get(action.status)
+        if span is None or now - action.updated_at < span + desk.limits.verify:
+            continue
+        verifies = action.status is ActionStatus.VERIFYING
+        desk.work.start(
+            tx,
+            "actions",
+            "verify_action" if verifies else "execute",
+            f"action:{action.id}:{action.version}:rescue:{now:%Y-%m-%dT%H}",
+            {"action": action.id, "look": executing.PATIENCE},
+            partition=partition_of(action),
+        )

@@ -1,0 +1,95 @@
+"""Somebody pressed a button about an action; what comes back is for that person alone."""
+
+from collections.abc import Awaitable, Callable
+
+from bot.actions.approvals import NotYours
+from bot.actions.plan import before_guilty, known_service
+from bot.domain.action import Action, ActionKind, Claim, way_back
+from bot.domain.evidence import Candidate, Verdict
+from bot.domain.incident import Incident
+from bot.domain.request import Deed, Press
+from bot.domain.view import NoteView, Shown
+from bot.errors import IllegalMove, NotAllowed, NotFound
+from bot.flows.acting.deciding import decide
+from bot.flows.acting.proposing import deployer_of, propose
+from bot.flows.acting.uncertain import settle_by_hand
+from bot.flows.desk import Desk
+from bot.flows.locking.guarding import refusal
+from bot.ports import Transaction
+
+PEOPLE_CAN_HELP = (NotAllowed, IllegalMove, NotFound)
+
+
+async def on_press(press: Press, desk: Desk) -> Shown | None:
+    """A button about an action; what comes back is for the person who pressed it alone."""
+    deeds: dict[Deed, Callable[[Press, Desk], Awaitable[Shown | None]]] = {
+        Deed.ROLLBACK_PROPOSE: _propose_rollback,
+        Deed.ACTION_APPROVE: decide,
+        Deed.ACTION_REJECT: decide,
+        Deed.ACTION_RAN: settle_by_hand,
+        Deed.ACTION_DID_NOT_RUN: settle_by_hand,
+        Deed.ACTION_BACK: _take_back,
+    }
+    try:
+        return await deeds[press.action_id](press, desk)
+    except PEOPLE_CAN_HELP as error:
+        return refusal(error) if isinstance(error, NotYours) else NoteView(error.for_people)
+
+
+async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
+    """The rollback that the diagnosis of an incident suggests gets its plan and waits for approval."""
+
+    def read(tx: Transaction) -> tuple[Incident, Candidate]:
+        incident = desk.incidents.get(tx, press.value)
+        if incident is None:
+            raise NotFound("That incident is no longer kept; `/incident list all` shows those there are.")
+        diagnosis = desk.diagnoses.latest(tx, incident.id)
+        if diagnosis is None or diagnosis.verdict is not Verdict.CONVICTED or diagnosis.cause is None:
+            raise IllegalMove(f"No change is named as the cause of {incident.key}, so there is nothing to roll back.")
+        return incident, diagnosis.cause
+
+    incident, cause = await desk.db.read(read)
+    service = known_service(cause.service, desk.catalogue())
+    history = await deployer_of(service, desk).versions(service.name, incident.environment)
+    action = await propose(
+        incident=incident,
+        kind=ActionKind.ROLLBACK,
+        service=service.name,
+        target=before_guilty(cause.version, history),
+        environment=incident.environment,
+        person=press.person,
+        desk=desk,
+        reason=f"{incident.key}: {cause.service} {cause.version} ({cause.title}) is the likely cause",
+        key=press.id,
+        asked_in=press.place.channel,
+    )
+    return NoteView(f"The plan to roll back {action.service} to {action.target} is in the thread; it is {action.status.value}.")
+
+
+async def _take_back(press: Press, desk: Desk) -> Shown | None:
+    """What ran before an action that did no good gets a plan of its own and waits for approval, like any other change."""
+
+    def read(tx: Transaction) -> tuple[Action, Incident | None]:
+        action = desk.actions.get(tx, press.value)
+        if action is None:
+            raise NotFound("That action is no longer kept.")
+        return action, desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+
+    done, incident = await desk.db.read(read)
+    before = way_back(done)
+    if not before:
+        raise IllegalMove(f"This {done.kind.value} of {done.service} is {done.status.value}; there is nothing to take back.")
+    back = await propose(
+        incident=incident,
+        kind=ActionKind.DEPLOY if done.kind is ActionKind.ROLLBACK else ActionKind.ROLLBACK,
+        service=done.service,
+        target=before,
+        environment=done.environment,
+        person=press.person,
+        desk=desk,
+        reason=f"the {done.kind.value} to {done.target} did no good: {before} ran before",
+        key=press.id,
+        claim=Claim.FIX,
+        asked_in=press.place.channel,
+    )
+    return NoteView(f"The plan to bring {back.service} {back.target} back is in the thread; it is {back.status.value}.")

@@ -1,0 +1,93 @@
+"""An action is told: in the audit, the timeline and on its message; to people by name when nobody knows what became of it."""
+
+from collections.abc import Mapping
+
+from bot.domain.action import UNDECIDED, Action, ActionStatus, expired
+from bot.domain.incident import Entry, EntryKind, Incident
+from bot.domain.view import NoteView, Place
+from bot.flows.announce import announce, show_action
+from bot.flows.desk import Desk
+from bot.flows.showing import route_of
+from bot.ports import Scalar, Transaction
+
+BOT = "tocsin"
+
+
+def tell(tx: Transaction, action: Action, actor: str, deed: str, desk: Desk, place: Place | None = None) -> None:
+    """One step of an action: in the audit, in its incident's timeline, on its message and on the card."""
+    now = desk.clock()
+    detail = {
+        "kind": action.kind.value,
+        "service": action.service,
+        "environment": action.environment,
+        "target": action.target,
+        "plan": action.plan.hash if action.plan else "",
+        "rule": action.policy,
+        "run": action.run,
+        "outcome": action.outcome,
+        "claim": action.claim.value,
+        "claim_reason": action.claim_reason,
+    }
+    desk.ledger.append(tx, now, actor, deed, action.id, {k: v for k, v in detail.items() if v})
+    show_action(tx, action, desk, place)
+    incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+    if incident is None:
+        return
+    said = f"{action.kind.value} of {action.service} to {action.target}: {deed}"
+    text = f"{said}. {action.outcome}" if action.outcome else said
+    desk.timeline.add(tx, [Entry(incident.id, now, EntryKind.ACTION, text, actor)])
+    announce(tx, incident, desk)
+
+
+async def expire(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """An action that nobody decided in time ends."""
+
+    def go(tx: Transaction) -> None:
+        action = desk.actions.get(tx, str(args["action"]))
+        if action is None or action.expires_at is None or action.status not in UNDECIDED:
+            return
+        if not expired(action, desk.clock()):
+            when_due(tx, action, int(args.get("look") or 0) + 1, desk)
+            return
+        done = action.move(ActionStatus.EXPIRED, desk.clock(), "Nobody decided in time; ask again for a fresh plan.")
+        moved = desk.actions.move(tx, action, done)
+        if moved is not None:
+            tell(tx, moved, BOT, "expired", desk)
+
+    await desk.db.write(go)
+
+
+def when_due(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
+    """The action is looked at again when its time is over."""
+    args: Mapping[str, Scalar] = {"action": action.id, "look": look}
+    desk.work.start(tx, "actions", "expire_action", f"expire:{action.id}:{look}", args, not_before=action.expires_at)
+
+
+async def call_for_help(args: Mapping[str, Scalar], desk: Desk) -> None:
+    """The people concerned are addressed by name about an action of which nobody knows what became."""
+
+    def read(tx: Transaction) -> tuple[Action, Incident | None, Place] | None:
+        action = desk.actions.get(tx, str(args["action"]))
+        if action is None or action.status is not ActionStatus.UNCERTAIN:
+            return None
+        incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+        card = desk.cards.get(tx, f"action:{action.id}")
+        return action, incident, card.place if card else Place("")
+
+    found = await desk.db.read(read)
+    if found is None:
+        return
+    action, incident, place = found
+    if not place.channel:
+        route = route_of(incident, action.service, desk) if incident else desk.routing().default
+        place = Place(await desk.channel.channel_id(route.channel))
+    key = f"help:{action.id}:{action.version}"
+    where = Place(place.channel, "", place.thread or place.ts)
+    if await desk.channel.find(where.channel, key, thread=where.thread) is None:
+        await desk.channel.post(where, NoteView(action.outcome, _concerned(action, incident, desk)), key=key)
+
+
+def _concerned(action: Action, incident: Incident | None, desk: Desk) -> tuple[str, ...]:
+    on_call = incident.on_call if incident else desk.routing().default.on_call
+    people = (*on_call, action.requested_by, *(d.by for d in action.decisions if d.approved))
+    return tuple(p for p in dict.fromkeys(people) if p and p != BOT)
