@@ -1,13 +1,12 @@
 """What an action would do, from what was asked of the world just now; nothing is assumed and nothing is changed."""
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from bot.actions.planning.matter import plan_hash
 from bot.domain.action import Action, ActionKind, Plan, Risk
 from bot.domain.change import Change, Commit, Version
 from bot.domain.incident import Incident
@@ -81,7 +80,7 @@ async def make_plan(
         warnings=_warnings(action, target, commits, files, around, now),
         made_at=now,
     )
-    return replace(plan, hash=_hash(action, plan))
+    return replace(plan, hash=plan_hash(action, plan))
 
 
 def _target(action: Action, current: Version, history: Sequence[Version], changes: Sequence[Change]) -> Version:
@@ -202,18 +201,3 @@ def _warnings(
     if not commits and target.commit:
         found.append("No repository could tell the commits between the two versions.")
     return tuple(found)
-
-
-def _hash(action: Action, plan: Plan) -> str:
-    """Binds an approval to what would be done, not to how the plan is told."""
-    matter = [
-        action.kind.value,
-        action.service,
-        action.environment,
-        plan.current_version,
-        plan.current_commit,
-        plan.target_version,
-        plan.target_commit,
-        [c.sha for c in plan.commits],
-    ]
-    return hashlib.sha256(json.dumps(matter, separators=(",", ":")).encode()).hexdigest()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.actions.plan import Surroundings, before_guilty, make_plan
+from bot.actions.planning.matter import plan_hash, plan_matter
 from bot.domain.action import Action, ActionKind, ActionStatus, Plan, Risk
 from bot.domain.change import Commit, Version
 from bot.errors import NotFound
@@ -132,3 +133,24 @@ async def test_the_hash_is_bound_to_what_would_be_done_only() -> None:
     assert len({first.hash, (await plan(wish(), RETRIES, LIBRARY)).hash, (await plan(wish(target="v41"), RETRIES)).hash}) == 3
     moved = await plan(wish(), RETRIES, vendor=FakeDeployer(running={"payments": "v44"}))
     assert moved.hash != first.hash
+
+
+async def test_the_hash_of_a_plan_can_be_made_again_once_its_action_is_open() -> None:
+    made = await plan(wish(target=""), RETRIES)
+    opened = replace(wish(), plan=made, status=ActionStatus.APPROVED, policy="production", claim_reason="why")
+    assert plan_hash(opened, made) == made.hash
+    assert plan_matter(opened, made) == [
+        "rollback",
+        "payments",
+        "production",
+        "v43",
+        "v43-sha",
+        "v42",
+        "v42-sha",
+        ["3f2c1a9"],
+    ]
+
+
+async def test_the_hash_of_a_plan_stays_what_it_was_in_earlier_releases() -> None:
+    made = await plan(wish(), RETRIES)
+    assert made.hash == "732fbc3e3d86cb48e00d6681f10025c42c968ec081d0577adb97ea9728d5fa25"
