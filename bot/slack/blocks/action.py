@@ -1,12 +1,12 @@
 """The one message of an action: its plan, who decided, how it goes, how it ended. Rendered from what is stored, only."""
 
-from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, expired, way_back
-from bot.domain.change import Commit
+from bot.domain.action import Action, ActionKind, ActionStatus, Decision, expired, way_back
 from bot.domain.request import Deed
 from bot.domain.view import ActionView
 from bot.slack.blocks import words
 from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, message, section
-from bot.slack.text import bold, clock, code, code_block, count, escape, plain, who
+from bot.slack.blocks.plan import plan_blocks
+from bot.slack.text import bold, clock, code, code_block, escape, plain, who
 
 LINES = 20
 
@@ -14,7 +14,7 @@ LINES = 20
 def render_action(view: ActionView) -> Message:
     """The buttons are there only while somebody may still decide."""
     action = view.action
-    body = [_top(view), *_plan(action), *_progress(view)]
+    body = [_top(view), *plan_blocks(action), *_progress(view)]
     if action.output:
         body.append(section(code_block(action.output[-LINES:])))
     foot = [_rule(view)]
@@ -43,40 +43,6 @@ def _top(view: ActionView) -> Block:
     about = f"{bold(view.incident.key)} · {escape(view.incident.title, 150)}" if view.incident else ""
     why = f"Why: {escape(action.reason, 300)}" if action.reason else ""
     return section(f"{bold(_name(action))}  ·  {words.STATES[action.status]}", about, asked, why)
-
-
-def _plan(action: Action) -> list[Block]:
-    plan = action.plan
-    if plan is None:
-        return [section("No plan yet.")]
-    now = _version(plan.current_version, plan.current_commit)
-    lines = [f"*Plan:* {now} → {_version(plan.target_version, plan.target_commit)}", *_commits(action, plan)]
-    if plan.files:
-        named = ", ".join(code(f, 80) for f in plan.files[:8])
-        more = f" and {len(plan.files) - 8} more" if len(plan.files) > 8 else ""
-        lines.append(f"{count(len(plan.files), 'file')}: {named}{more}")
-    reasons = ": " + "; ".join(escape(r, 150) for r in plan.reasons[:5]) if plan.reasons else ""
-    lines.append(f"*Risk: {plan.risk.value}*{reasons}")
-    lines += [f"⚠️ {escape(w, 250)}" for w in plan.warnings[:5]]
-    return [section(*lines)]
-
-
-def _version(version: str, commit: str) -> str:
-    return f"{bold(version, 60) or 'unknown'}" + (f" ({code(commit[:7])})" if commit else "")
-
-
-def _commits(action: Action, plan: Plan) -> list[str]:
-    if not plan.commits:
-        return ["No commits are known between the two."]
-    effect = "taken out again" if action.kind is ActionKind.ROLLBACK else "shipped"
-    shown = [_commit(c) for c in plan.commits[:6]]
-    more = [f"      … and {len(plan.commits) - 6} more"] if len(plan.commits) > 6 else []
-    return [f"{count(len(plan.commits), 'commit')} {effect}:", *shown, *more]
-
-
-def _commit(commit: Commit) -> str:
-    first = next(iter(commit.message.strip().splitlines()), "")
-    return f"      • {code(commit.short)} {escape(commit.author, 60)}: {escape(first, 150)}"
 
 
 def _progress(view: ActionView) -> list[Block]:
