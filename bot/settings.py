@@ -429,4 +429,4 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         given = "" if secret else f" (given: {str(problem['input'])[:80]!r})"
         example = _EXAMPLES.get(where)
         hint = f" A good value: {example}" if example else " See docs/configuration.md."
-        yield f"Setting {where}: {problem['msg']}{given}.{hint}"
+        yield f"Setting {where}: {problem['msg'].removeprefix('Value error, ')}{given}.{hint}"

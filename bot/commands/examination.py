@@ -37,7 +37,8 @@ def of_evidence(name: str, asked: Collection[str], readings: Collection[Readings
     """A source of evidence can be asked; whether it knew something is told too."""
     bad = next((r for r in readings if r.status is SourceStatus.FAILED), None)
     if bad is not None:
-        return Finding("evidence", False, f"{name} cannot be asked: {bad.reason} Asked: {bad.query[:120]}")
+        asked_for = f" Asked: {bad.query[:120]}" if bad.query else ""
+        return Finding("evidence", False, f"{name} cannot be asked: {bad.reason}{asked_for}")
     if not asked:
         return Finding("evidence", True, f"{name} is set up; without a service in services.yaml there is nothing to ask it")
     if not readings:
