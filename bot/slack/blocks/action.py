@@ -1,6 +1,6 @@
 """The one message of an action: its plan, who decided, how it goes, how it ended. Rendered from what is stored, only."""
 
-from bot.domain.action import Action, ActionKind, ActionStatus, Decision, expired, way_back
+from bot.domain.action import Action, ActionStatus, Decision, expired, way_back
 from bot.domain.request import Deed
 from bot.domain.view import ActionView
 from bot.slack.blocks import words
