@@ -3,6 +3,7 @@
 A Protocol stands here only where two real implementations exist, or where an import rule keeps two rooms apart.
 
 vendors  Connector and all that one can be able to do
+deployers what changes what runs
 webhooks what comes in by HTTP
 models   embedders and language models
 chat     where people read
@@ -17,6 +18,7 @@ from bot.ports.chat import (
     Channel,
     Telling,
 )
+from bot.ports.deployers import CommitChecks, Deployer, Order, Rehearsal, Run, RunState
 from bot.ports.knowledge import (
     CheckStore,
     DraftStore,
@@ -66,24 +68,18 @@ from bot.ports.stores import (
 from bot.ports.vendors import (
     Catalogued,
     ChangeSource,
-    CommitChecks,
     Connector,
-    Deployer,
     DocumentSource,
     EdgeSource,
     EvidenceSource,
     OnCall,
-    Order,
     Page,
     Pager,
     RawDocument,
-    Rehearsal,
     Renames,
     Responder,
     Reviews,
     Room,
-    Run,
-    RunState,
     Schedules,
     Silenced,
     SilenceSource,
