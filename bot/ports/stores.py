@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.domain.action import Action
+from bot.domain.audit import AuditLine, Head, Misfit
 from bot.domain.belonging import Belonging, Regrouping
 from bot.domain.chart import DrawnSet
 from bot.domain.copy import Copy, Mark, SourceState
@@ -130,6 +131,21 @@ class Ledger(Protocol):
 
     def head(self, tx: Transaction) -> tuple[int, str]:
         """How many lines there are, and the hash of the last one ("" for none): posted, so that an outside anchor exists."""
+
+    def lines(self, tx: Transaction, first: int = 1, last: int | None = None) -> Iterator[AuditLine]:
+        """The lines from one number to another, oldest first, a batch in memory at a time; all that their hashes rest on."""
+
+    def about(self, tx: Transaction, subject: str) -> tuple[AuditLine, ...]:
+        """The lines of one subject in the same form, oldest first."""
+
+    def span(self, tx: Transaction, since: datetime | None = None, until: datetime | None = None) -> tuple[int, int]:
+        """The first and the last line of a span of time, `until` excluded; (1, 0) where there is none."""
+
+    def done(self, tx: Transaction, deed: str, since: datetime) -> Iterator[tuple[str, datetime]]:
+        """The subjects of a deed and when it was done, since a time, oldest first."""
+
+    def misfit(self, tx: Transaction, heads: tuple[Head, ...] = ()) -> Misfit | None:
+        """The first line that does not fit, also not with the heads that were kept outside; None if the chain is whole."""
 
     def broken_at(self, tx: Transaction) -> int | None:
         """The seq of the first line whose hash does not fit, or None if the chain is whole."""

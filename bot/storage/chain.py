@@ -9,18 +9,18 @@ tag and the line's facts in the order of `Chain.facts`, times as UTC ISO 8601 wi
 over salt, newline, text. A cut-off end does not show from inside; for that the head (`head`) must be kept elsewhere.
 """
 
-import hashlib
-import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, cast
 
 from sqlalchemy import Column, Connection, RowMapping, Select, Table, insert, select
 
+from bot.domain.chain import line_hash, part_digest
 from bot.ports import Transaction
 from bot.storage.database import alone
+
+__all__ = ["Chain", "Part", "line_hash", "part_digest", "random_salt"]
 
 ONE_WRITER = 7_417_001  # the advisory lock under which replicas append to any chain on PostgreSQL; any constant of ours will do
 
@@ -30,21 +30,6 @@ BATCH = 500  # lines read at once when all are checked
 def random_salt() -> str:
     """128 bits that nobody can guess."""
     return secrets.token_hex(16)
-
-
-def part_digest(salt: str, told: str) -> str:
-    """What a line holds of a part that is told apart."""
-    return hashlib.sha256(f"{salt}\n{told}".encode()).hexdigest()
-
-
-def line_hash(facts: Sequence[object]) -> str:
-    """The hash of a line's facts: text, numbers, truth values, times with a zone."""
-    plain = [_utc(fact) if isinstance(fact, datetime) else fact for fact in facts]
-    return hashlib.sha256(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +82,29 @@ class Chain:
         last = connection.execute(newest).first()
         return (last.seq, last.hash) if last else (0, "")
 
-    def broken_at(self, connection: Connection, fits: Callable[[RowMapping], bool] | None = None) -> int | None:
+    def broken_at(self, connection: Connection) -> int | None:
         """The seq of the first line that does not fit, or None if the chain is whole. A missing line is the seq that is missing.
 
-        A part that was erased fits; one that was changed does not. `fits` judges the facts of each line in order instead of
-        `hash_fits`, for a chain that holds lines of an older form.
+        A part that was erased fits; one that was changed does not.
         """
         expected, previous = 1, ""
-        for row in self._walk(connection):
+        for row in self.walk(connection):
             linked = row["seq"] == expected and row["previous"] == previous
-            if not (linked and self._parts_fit(row) and (fits or self.hash_fits)(row)):
+            if not (linked and self._parts_fit(row) and self._hash_fits(row)):
                 return expected
             expected, previous = expected + 1, row["hash"]
         return None
 
-    def _walk(self, connection: Connection) -> Iterator[RowMapping]:
-        """All lines in order, a batch in memory at a time."""
-        after = 0
-        while rows := connection.execute(self.everything().where(self.lines.c.seq > after).limit(BATCH)).mappings().all():
+    def walk(self, connection: Connection, first: int = 1, last: int | None = None) -> Iterator[RowMapping]:
+        """All lines in order, or those from `first` to `last`; a batch in memory at a time."""
+        wanted, after = self.everything(), first - 1
+        if last is not None:
+            wanted = wanted.where(self.lines.c.seq <= last)
+        while rows := connection.execute(wanted.where(self.lines.c.seq > after).limit(BATCH)).mappings().all():
             yield from rows
             after = rows[-1]["seq"]
 
-    def hash_fits(self, row: RowMapping) -> bool:
+    def _hash_fits(self, row: RowMapping) -> bool:
         """The line's hash is that of its facts."""
         return bool(row["hash"] == line_hash([self.tag, *(row[name] for name in self.facts)]))
 

@@ -10,15 +10,15 @@ is checked in three ways: its old hash by the person as long as the person is kn
 seals by the line "sealed", which is chained like any other. Old hashes, and heads that were posted, stay what they were.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, Integer, RowMapping, String, Table, Text
+from sqlalchemy import Column, ForeignKey, Integer, RowMapping, String, Table, Text, func, select
 
+from bot.domain.audit import TAG, AuditLine, Check, Head, Misfit
 from bot.domain.interaction import LedgerEntry
 from bot.ports import Transaction
-from bot.storage.chain import Chain, Part, line_hash, random_salt
+from bot.storage.chain import Chain, Part, random_salt
 from bot.storage.codec import dump, load
 from bot.storage.database import UtcDateTime, metadata, sql
 
@@ -50,12 +50,11 @@ actors = Table(
     Column("name", String(200), nullable=False, index=True),
 )
 ERASED = "[erased]"  # stands in an entry for a person who was
-SEALED = "sealed"
 CHAIN = Chain(
     lines,
     facts=("seq", "at", "actor", "deed", "subject", "content", "previous"),
     parts=(Part(actors, "name", "actor"), Part(contents, "detail", "content")),
-    tag="audit",
+    tag=TAG,
 )
 
 
@@ -98,43 +97,60 @@ class SqlLedger:
         """How many lines there are, and the hash of the last one."""
         return CHAIN.head(sql(tx))
 
+    def lines(self, tx: Transaction, first: int = 1, last: int | None = None) -> Iterator[AuditLine]:
+        """The lines from one number to another, oldest first, a batch in memory at a time."""
+        return map(_line, CHAIN.walk(sql(tx), first, last))
+
+    def about(self, tx: Transaction, subject: str) -> tuple[AuditLine, ...]:
+        """The lines of one subject, oldest first."""
+        return tuple(map(_line, sql(tx).execute(CHAIN.everything().where(lines.c.subject == subject)).mappings()))
+
+    def span(self, tx: Transaction, since: datetime | None = None, until: datetime | None = None) -> tuple[int, int]:
+        """The first and the last line of a span of time, `until` excluded; what was written between them lies between.
+
+        (1, 0) where there is none.
+        """
+        found = select(func.min(lines.c.seq), func.max(lines.c.seq))
+        found = found if since is None else found.where(lines.c.at >= since)
+        found = found if until is None else found.where(lines.c.at < until)
+        first, last = sql(tx).execute(found).one()
+        return (first, last) if first is not None else (1, 0)
+
+    def done(self, tx: Transaction, deed: str, since: datetime) -> Iterator[tuple[str, datetime]]:
+        """The subjects of a deed and when it was done, since a time, oldest first."""
+        mine = select(lines.c.subject, lines.c.at).where(lines.c.deed == deed, lines.c.at >= since).order_by(lines.c.seq)
+        return ((row.subject, row.at) for row in sql(tx).execute(mine))
+
+    def misfit(self, tx: Transaction, heads: tuple[Head, ...] = ()) -> Misfit | None:
+        """The first line that does not fit, also not with the heads that were kept outside; None if the chain is whole."""
+        check = Check(heads)
+        for line in self.lines(tx):
+            if (found := check.next(line)) is not None:
+                return found
+        return check.end()
+
     def broken_at(self, tx: Transaction) -> int | None:
-        """The seq of the first line whose hash does not fit, or None if the chain is whole.
+        """The seq of the first line that does not fit, or None if the chain is whole.
 
         A missing line is reported as the seq that is missing.
         """
-        reading = _Reading()
-        broken = CHAIN.broken_at(sql(tx), reading.fits)
-        return self.head(tx)[0] + 1 if broken is None and reading.unsealed else broken
+        found = self.misfit(tx)
+        return found.seq if found else None
 
 
-def seal(row: Mapping[str, object], actor: str) -> str:
-    """What stands for an old line for good: its facts, with the digest of its person, and its old hash."""
-    names = ("seq", "at", "deed", "subject", "content", "previous", "hash")
-    return line_hash(["audit seal", actor, *(row[name] for name in names)])
-
-
-class _Reading:
-    """One pass through the lines: old ones come first, then the line that sealed them, then only new ones."""
-
-    def __init__(self) -> None:
-        self._seals = hashlib.sha256()
-        self._sealed = False
-        self.unsealed = 0
-
-    def fits(self, row: RowMapping) -> bool:
-        if row["seal"]:
-            self._seals.update(row["seal"].encode())
-            self.unsealed += 1
-            return not self._sealed and self._old_line_fits(row)
-        if self.unsealed and (row["deed"], row["subject"]) != (SEALED, self._seals.hexdigest()):
-            return False
-        self._sealed, self.unsealed = True, 0
-        return CHAIN.hash_fits(row)
-
-    @staticmethod
-    def _old_line_fits(row: RowMapping) -> bool:
-        if row["seal"] != seal(dict(row), row["actor"]):
-            return False
-        names = ("seq", "at", "actor_told", "deed", "subject", "content", "previous")
-        return row["actor_told"] is None or row["hash"] == line_hash([row[name] for name in names])
+def _line(row: RowMapping) -> AuditLine:
+    return AuditLine(
+        seq=row["seq"],
+        at=row["at"],
+        deed=row["deed"],
+        subject=row["subject"],
+        actor=row["actor_told"],
+        actor_salt=row["actor_salt"],
+        actor_digest=row["actor"],
+        detail=row["content_told"],
+        detail_salt=row["content_salt"],
+        detail_digest=row["content"],
+        previous=row["previous"],
+        hash=row["hash"],
+        seal=row["seal"],
+    )

@@ -2,18 +2,19 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from alembic import command
 from sqlalchemy import MetaData, column, insert, table, text, update
 
+from bot.domain.audit import SEALED, seal
 from bot.domain.interaction import Feature, Opinion
 from bot.ports import Transaction
-from bot.storage import ledger
 from bot.storage.database import SqlDatabase, UtcDateTime, sql
 from bot.storage.journal import SqlJournalStore
-from bot.storage.ledger import ERASED, SEALED, SqlLedger, actors, lines
+from bot.storage.ledger import ERASED, SqlLedger, actors, lines
 from bot.storage.migrations import _config, upgrade
 from tests.fakes import NOON
 
@@ -137,8 +138,9 @@ async def test_an_edit_of_an_old_line_is_found_with_and_without_its_person(
 async def test_a_resealed_lie_does_not_fit_the_line_that_sealed(upgraded: SqlDatabase) -> None:
     def lie(tx: Transaction) -> None:
         sql(tx).execute(actors.delete().where(actors.c.seq == 3))
-        row = dict(sql(tx).execute(lines.select().where(lines.c.seq == 3)).mappings().one()) | {"deed": "approved"}
-        sql(tx).execute(update(lines).where(lines.c.seq == 3).values(deed="approved", seal=ledger.seal(row, row["actor"])))
+        (line,) = LEDGER.lines(tx, 3, 3)
+        lied = seal(replace(line, deed="approved"))
+        sql(tx).execute(update(lines).where(lines.c.seq == 3).values(deed="approved", seal=lied))
 
     upgraded.write_now(lie)
     assert await upgraded.read(LEDGER.broken_at) == 4
@@ -148,8 +150,9 @@ async def test_a_new_line_cannot_pass_for_an_old_one(upgraded: SqlDatabase) -> N
     def lie(tx: Transaction) -> None:
         LEDGER.append(tx, NOON, "U0ONCALL", "refused", "a1", {})
         sql(tx).execute(actors.delete().where(actors.c.seq == 5))
-        row = dict(sql(tx).execute(lines.select().where(lines.c.seq == 5)).mappings().one()) | {"deed": "approved"}
-        sql(tx).execute(update(lines).where(lines.c.seq == 5).values(deed="approved", seal=ledger.seal(row, row["actor"])))
+        (line,) = LEDGER.lines(tx, 5, 5)
+        lied = seal(replace(line, deed="approved"))
+        sql(tx).execute(update(lines).where(lines.c.seq == 5).values(deed="approved", seal=lied))
 
     upgraded.write_now(lie)
     assert await upgraded.read(LEDGER.broken_at) == 5
