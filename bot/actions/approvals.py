@@ -1,9 +1,10 @@
 """People say yes or no to a plan: who may, once each, in time; the first that is enough decides."""
 
 from dataclasses import replace
+from datetime import datetime
 
-from bot.actions.policy import Moment, Rule, Ruling, World, decide
-from bot.domain.action import BUSY, Action, ActionStatus, Decision, Plan, expired
+from bot.actions.policy import BOT, Moment, Rule, Ruling, World, decide, stand_in
+from bot.domain.action import BUSY, Action, ActionStatus, Authority, Decision, Plan, expired
 from bot.errors import IllegalMove, NotAllowed
 
 WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
@@ -50,12 +51,7 @@ def hear(action: Action, person: str, approved: bool, world: World, note: str = 
     Raises NotYours, TooLate or AlreadyDecided; whoever asks again after a refusal is refused again.
     """
     now = world.now
-    if expired(action, now):
-        raise TooLate(
-            f"The plan to {action.kind.value} {action.service} waited too long and has expired; ask again for a fresh one."
-        )
-    if action.status not in WAITING:
-        raise AlreadyDecided(_too_slow(action, person))
+    _still_open(action, person, now)
     if approved:
         ruling = decide(action, person, Moment.APPROVAL, world)
     else:
@@ -66,6 +62,29 @@ def hear(action: Action, person: str, approved: bool, world: World, note: str = 
     if not approved:
         return said.move(ActionStatus.REFUSED, now, f"Rejected{': ' + note if note else ''}. Nothing was started.")
     return said.move(ActionStatus.APPROVED, now) if said.approvals >= said.approvals_needed else said
+
+
+def approve_in_place(action: Action, authority: Authority, by: str, world: World, note: str = "") -> Action:
+    """The action approved by a rule or a step in place of as many people as are wanted; whoever reads it sees by which.
+
+    Raises NotYours, TooLate or AlreadyDecided.
+    """
+    _still_open(action, BOT, world.now)
+    ruling = stand_in(action, authority, by, world)
+    if not ruling.allowed:
+        raise NotYours(ruling)
+    said = Decision(by, True, world.now, note, authority)
+    approved = replace(action, decisions=(*action.decisions, said), approvals_needed=1, updated_at=world.now)
+    return approved.move(ActionStatus.APPROVED, world.now)
+
+
+def _still_open(action: Action, person: str, now: datetime) -> None:
+    if expired(action, now):
+        raise TooLate(
+            f"The plan to {action.kind.value} {action.service} waited too long and has expired; ask again for a fresh one."
+        )
+    if action.status not in WAITING:
+        raise AlreadyDecided(_too_slow(action, person))
 
 
 def make_way(action: Action, unfinished: tuple[Action, ...]) -> None:

@@ -138,6 +138,7 @@ def test_explain_tells_how_every_rule_was_tried() -> None:
         "   may approve: approvers (U0APPROVER, U0CHIEF)",
         "   approvals: 1; whoever asked may not approve",
         "   waits: 30 min",
+        "   made things worse: the way back is offered",
         "4. staging: no, it is about staging",
     )
     assert explained(an_action(DEPLOY, "payments", "moon"), "", world)[-1] == "no rule matches: refused"

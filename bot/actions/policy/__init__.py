@@ -4,15 +4,17 @@ file        what people write, validated
 reading     its text as rules, or as faults with their lines
 windows     spans of the week and of the calendar
 rules       people and rules, each answer with its reason
+warrants    what may approve in place of people: a rule that takes the way back, an automatic step
 deciding    the one decision: rules, locks, freezes and open incidents together
 explaining  the same, told line by line
 """
 
-from bot.actions.policy.deciding import Barrier, Moment, World, barriers, decide
+from bot.actions.policy.deciding import Barrier, Moment, World, barriers, decide, stand_in
 from bot.actions.policy.explaining import explained
-from bot.actions.policy.file import ANYONE, BreakGlass, Freeze, IncidentGuard, PolicyFile, Rule
+from bot.actions.policy.file import ANYONE, BreakGlass, Freeze, IncidentGuard, PolicyFile, Rule, WayBack
 from bot.actions.policy.reading import policies_file, read_policies
 from bot.actions.policy.rules import BOT, Policies, Ruling
+from bot.actions.policy.warrants import opposite, taking_back, warranted
 
 __all__ = [
     "ANYONE",
@@ -26,10 +28,15 @@ __all__ = [
     "PolicyFile",
     "Rule",
     "Ruling",
+    "WayBack",
     "World",
     "barriers",
     "decide",
     "explained",
+    "opposite",
     "policies_file",
     "read_policies",
+    "stand_in",
+    "taking_back",
+    "warranted",
 ]

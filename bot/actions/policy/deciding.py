@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from bot.actions.policy.file import Rule
 from bot.actions.policy.rules import BOT, Policies, Ruling, no_rule, spelt, such
-from bot.domain.action import Action, ActionKind, Claim
+from bot.actions.policy.warrants import warranted
+from bot.domain.action import Action, ActionKind, Authority, Claim
 from bot.domain.incident import Incident
 from bot.domain.lock import Lock
 from bot.domain.service import Service
@@ -39,6 +40,7 @@ class World:
     locks: tuple[Lock, ...] = ()
     memberships: Mapping[str, frozenset[str]] = field(default_factory=dict)
     here: frozenset[str] = frozenset()
+    automatic: frozenset[str] = frozenset()  # the steps of runbooks that may act alone at the moment, as in `Action.step`
 
     def groups_of(self, person: str) -> frozenset[str]:
         """The user groups of a person in the chat."""
@@ -74,6 +76,16 @@ def decide(action: Action, person: str, moment: Moment, world: World) -> Ruling:
     return _refused(action, standing, world) if standing else ruling
 
 
+def stand_in(action: Action, authority: Authority, by: str, world: World) -> Ruling:
+    """Whether a rule or a step may approve this in place of people now: its warrant, and nothing that stands in the way."""
+    rule = world.policies.rule_for(action.kind, world.service, action.environment)
+    if rule is None:
+        return no_rule(action)
+    ruling = warranted(authority, by, action, world.service, world.policies, world.automatic)
+    standing = next((b for b in barriers(action, rule, world) if not b.passed), None) if ruling.allowed else None
+    return _refused(action, standing, world) if standing else ruling
+
+
 def barriers(action: Action, rule: Rule, world: World) -> tuple[Barrier, ...]:
     """All that stands in the way of the action now, also what lets it through."""
     return tuple(_let_through(action, barrier, world) for barrier in _found(action, rule, world))
@@ -94,11 +106,12 @@ def _may_ask(action: Action, person: str, rule: Rule, world: World) -> Ruling:
 def _enough(action: Action, rule: Rule, world: World) -> Ruling:
     """The approvals that people gave still count, and are still as many as are wanted."""
     policies, service = world.policies, world.service
-    given = dict.fromkeys(d.by for d in action.decisions if d.approved)
-    counted = [p for p in given if policies.counts(p, action, service, world.groups_of(p)).allowed]
+    counted = [p for p in action.approvers if policies.counts(p, action, service, world.groups_of(p)).allowed]
     needed = policies.needed(action, service, world.groups_of(action.requested_by))
     if len(counted) >= needed:
         return Ruling(True, rule.name, f'{len(counted)} of {needed} approvals (rule "{rule.name}")')
+    if (said := action.stand_in) is not None:
+        return warranted(said.authority, said.by, action, service, policies, world.automatic)
     reason = f"{len(counted)} of {needed} approvals count by the policy of now"
     return Ruling(False, rule.name, reason, policies.members(rule.approve), "Ask again for a fresh plan.")
 
@@ -110,7 +123,8 @@ def _found(action: Action, rule: Rule, world: World) -> Iterator[Barrier]:
         if lock.held(now) and lock.environment == action.environment and _concerns(lock, action):
             what = f"freeze of {lock.environment}" if lock.freezes else f"lock of {lock.service}"
             reason = f"{lock.environment if lock.freezes else lock.service} is locked by {lock.owner}: {lock.reason}"
-            mine = "it is their own lock" if lock.owner == action.requested_by else ""
+            own = lock.owner in (action.requested_by, action.on_behalf_of)
+            mine = "it is their own lock" if own else ""
             yield Barrier(what, reason, theirs, lock.until, mine, (lock.owner,))
     for freeze in world.policies.freezes:
         until = freeze.until(now) if freeze.covers(action.kind, world.service, action.environment) else None

@@ -1,7 +1,7 @@
 """Which rule decides and why each other one does not, what stands in the way, and what comes of it: line by line."""
 
 from bot.actions.policy.deciding import Moment, World, barriers, decide
-from bot.actions.policy.file import Rule
+from bot.actions.policy.file import Rule, WayBack
 from bot.actions.policy.rules import BOT, Policies, Ruling, spelt
 from bot.domain.action import Action, Claim
 
@@ -50,7 +50,14 @@ def _says(rule: Rule, policies: Policies) -> list[str]:
         f"may approve: {_with_ids(rule.approve, policies)}",
         f"approvals: {rule.approvals}{f' ({risky})' if risky else ''}; whoever asked {asker} approve",
         f"waits: {rule.expires_minutes} min",
+        _back(rule),
     ]
+
+
+def _back(rule: Rule) -> str:
+    if rule.way_back is WayBack.TAKE:
+        return "made things worse: the way back is taken at once, once an hour at most, approved by this rule"
+    return "made things worse: the way back is offered"
 
 
 def _person(action: Action, person: str, world: World) -> list[str]:

@@ -1,6 +1,7 @@
 """`policies.yaml` as people write it, validated with line numbers."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -46,6 +47,13 @@ class _Scope(BaseModel):
         return ""
 
 
+class WayBack(StrEnum):
+    """What happens when an action has made things worse."""
+
+    OFFER = "offer"  # its message has a button
+    TAKE = "take"  # what ran before is brought back at once, approved by the rule itself
+
+
 class Rule(_Scope):
     """Who may ask and who may approve. `channels` are where people may ask: "#name" or an id; everywhere if none is given."""
 
@@ -56,6 +64,7 @@ class Rule(_Scope):
     approvals_by_risk: dict[Risk, int] = Field(default_factory=dict)
     self_approval: bool = False
     expires_minutes: int = Field(default=30, ge=1, le=7 * 24 * 60)
+    way_back: WayBack = WayBack.OFFER
 
     @field_validator("approvals_by_risk")
     @classmethod

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from bot.actions.approvals import WAITING, NotYours, make_way, open_for_approval
 from bot.actions.plan import Surroundings, known_service, make_plan
 from bot.actions.policy import Moment, World
-from bot.domain.action import Action, ActionKind, ActionStatus, Claim, Plan, expired
+from bot.domain.action import ALONE, Action, ActionKind, ActionStatus, Claim, Plan, Ties, expired, tied
 from bot.domain.change import Change
 from bot.domain.incident import Incident
 from bot.domain.request import Person
@@ -41,15 +41,16 @@ async def propose(
     key: str = "",
     claim: Claim = Claim.NONE,
     asked_in: str = "",
+    ties: Ties = ALONE,
 ) -> Action:
     """The action with its plan, waiting for approval; `target` "" is the version before the current one.
 
-    `claim` is what lets it past a guard, `reason` says why; `asked_in` is the channel in which the person asks. The same
-    `key`, or a wish that already waits, gives the action that there is. Raises NotYours, NotFound, IllegalMove or
-    Unavailable, each with a sentence for people.
+    `claim` is what lets it past a guard, `reason` says why; `asked_in` is the channel in which the person asks; `ties` are
+    to other actions. The same `key`, or a wish that already waits, gives the action that there is. Raises NotYours, NotFound,
+    IllegalMove or Unavailable, each with a sentence for people.
     """
     draft = _draft(incident, kind, service, target, environment, person, desk, reason, key)
-    draft = replace(draft, claim=claim, claim_reason=draft.reason if claim else "")
+    draft = tied(replace(draft, claim=claim, claim_reason=draft.reason if claim else ""), ties)
     known, groups = known_service(service, desk.catalogue()), await memberships([person.id], desk)
     here = await whereabouts(asked_in, desk)
 
@@ -149,6 +150,6 @@ def _open(tx: Transaction, draft: Action, plan: Plan, place: Place | None, world
 
 def _same_wish(one: Action, other: Action) -> bool:
     def wish(a: Action) -> tuple[object, ...]:
-        return a.kind, a.service, a.environment, a.target, a.incident_id, a.plan.hash if a.plan else ""
+        return a.kind, a.service, a.environment, a.target, a.incident_id, a.batch, a.plan.hash if a.plan else ""
 
     return wish(one) == wish(other)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.actions.approvals import NotYours
 from bot.actions.policy import BOT, Moment, Ruling, World, barriers, decide
-from bot.domain.action import Action, Claim, Plan
+from bot.domain.action import Action, Authority, Claim, Plan
 from bot.domain.service import Service
 from bot.domain.view import NoteView
 from bot.errors import NotFound, Unavailable
@@ -28,7 +28,8 @@ async def memberships(people: Iterable[str], desk: Desk) -> Mapping[str, frozens
 
 def involved(action: Action, *more: str) -> tuple[str, ...]:
     """Everybody whose word counts for this action."""
-    return (action.requested_by, *(d.by for d in action.decisions), *more)
+    people = (d.by for d in action.decisions if d.authority is Authority.PERSON)
+    return (action.requested_by, *people, *more)
 
 
 async def whereabouts(channel: str, desk: Desk) -> frozenset[str]:

@@ -142,7 +142,7 @@ def action_line(action: Action, near: datetime) -> str:
     last = action.decisions[-1] if action.decisions else None
     decided = ""
     if last is not None:
-        decided = f" · {'approved' if last.approved else 'rejected'} by {who(last.by)} at {clock(last.at, near)}"
+        decided = f" · {'approved' if last.approved else 'rejected'} by {words.decider(last)} at {clock(last.at, near)}"
     outcome = f" · {escape(action.outcome, 200)}" if action.outcome else ""
     return f"{done}{state}{decided}{outcome}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.action import ActionStatus
+from bot.domain.action import ActionStatus, Authority, Decision
 from bot.domain.alert import Severity
 from bot.domain.evidence import Candidate, Fact, PastLink
 from bot.domain.incident import Incident, Status
@@ -145,3 +145,10 @@ def seen_before(past: PastLink, as_of: datetime) -> str:
     told = ", ".join(parts) + (f", because {escape(past.why, 200)}" if past.why else "")
     doubt = f"imported from {escape(past.origin, 40)}" if past.origin else "" if past.confirmed else "not confirmed"
     return told + (f" ({doubt})" if doubt else "") + cites((past.evidence,) if past.evidence else ())
+
+
+def decider(decision: Decision) -> str:
+    """Who decided: a person, or the rule or step that stands in for people."""
+    if decision.authority is Authority.PERSON:
+        return who(decision.by)
+    return f"{decision.authority.value} {bold(decision.by, 120)}"
