@@ -62,7 +62,7 @@ def _progress(view: ActionView) -> list[Block]:
 def _decision(decision: Decision, view: ActionView) -> str:
     said = "✅ Approved" if decision.approved else "🚫 Rejected"
     note = f": {escape(decision.note, 200)}" if decision.note else ""
-    return f"{said} by {who(decision.by)} at {clock(decision.at, view.as_of)}{note}"
+    return f"{said} by {words.decider(decision)} at {clock(decision.at, view.as_of)}{note}"
 
 
 def _settling(action: Action) -> list[Block]:
