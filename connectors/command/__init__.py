@@ -139,8 +139,8 @@ class CommandDeployer:
         if missing or not self._settings.check:
             return missing
         ended = await self._ran(self._settings.check)
-        last = ended.lines[-1] if ended.lines else f"it ended with code {ended.code}"
-        return (f"{program(self._settings.check)} is not content: {last}",) if ended.code else ()
+        last = (ended.lines[-1] if ended.lines else f"it ended with code {ended.code}").rstrip(".")
+        return (f"{program(self._settings.check)} is not content: {last}.",) if ended.code else ()
 
     def _there(self, name: str, path: str) -> bool:
         at = os.path.join(self._settings.folder, name) if os.sep in name else name

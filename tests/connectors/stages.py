@@ -9,12 +9,14 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 import httpx
+import pytest
 
 from bot.ports import Deployer, Order, RunState
 from tests.fakes import NOON
@@ -35,6 +37,18 @@ class Trouble(StrEnum):
 ACCEPTED = (Trouble.LOST_AFTER, Trouble.BROKEN, Trouble.TRUNCATED)
 
 
+class Promise(StrEnum):
+    """What not every vendor can give; a stage that lacks one says why, and the contract's report shows it."""
+
+    NOTHING = "it can say that nothing ran yet"
+    SIDE_BY_SIDE = "a second key starts a run while the first one's still runs"
+    REMEMBERS = "a key is known after another one ran"
+    LINK = "a run has a page"
+    STATUSES = "orders and questions are answered with an HTTP status"
+    UNREACHABLE = "an order can be unreachable although a question was not"
+    CUT_ANSWER = "an answer to an order can break off"
+
+
 @dataclass
 class Play:
     """A run that the vendor has."""
@@ -46,14 +60,14 @@ class Play:
 
 
 class Theatre(ABC):
-    """A vendor in memory. `started` are the keys of the runs that were really started, in order.
+    """A vendor in memory.
 
     `trouble` befalls the next start; `refusal` answers every start, `down` every request. `weak`: the token may only read.
     `asked` is every request.
     """
 
     def __init__(self) -> None:
-        self.started: list[str] = []
+        self._started: list[str] = []
         self.plays: list[Play] = []
         self.trouble: Trouble | None = None
         self.refusal: tuple[int, Mapping[str, str]] | None = None
@@ -61,6 +75,28 @@ class Theatre(ABC):
         self.weak = False
         self.asked: list[httpx.Request] = []
         self._ids = itertools.count(71)
+
+    async def __aenter__(self) -> Self:
+        """It can be asked."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:  # noqa: B027  most vendors in memory have nothing to end
+        """It is gone, with all that ran for it."""
+
+    @property
+    def started(self) -> list[str]:
+        """The keys of the runs that were really started, in order."""
+        return self._started
+
+    @property
+    def only_asked(self) -> bool:
+        """Whether every request was a question."""
+        return {request.method for request in self.asked} <= {"GET"}
+
+    @property
+    def untouched(self) -> bool:
+        """Whether there was no request at all."""
+        return not self.asked
 
     @property
     def transport(self) -> httpx.MockTransport:
@@ -77,7 +113,7 @@ class Theatre(ABC):
 
     def accept(self, order: Order) -> Play:
         """A run of this order is started."""
-        self.started.append(order.key)
+        self._started.append(order.key)
         return self.remember(order, RunState.RUNNING)
 
     def remember(self, order: Order, state: RunState, ago: timedelta = timedelta()) -> Play:
@@ -150,6 +186,21 @@ class Stage:
     name: str
     theatre: Callable[[], Theatre]
     deployer: Callable[[Theatre], Deployer]
+    runs: tuple[str, timedelta] = ("v43", timedelta(hours=6))  # what `history` of the contract leaves running, and since when
+    ran: tuple[tuple[str, bool | None], ...] = (("v44", False), ("v43", None), ("v42", None))
+    lacks: Mapping[Promise, str] = field(default_factory=dict)
+    troubles: tuple[Trouble, ...] = tuple(Trouble)
+    slow: bool = False  # it waits for real processes or timeouts
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def wire(self) -> bool:
+        """It is played in memory or over a socket, not by processes."""
+        return Promise.STATUSES not in self.lacks
+
+    def needs(self, promise: Promise) -> None:
+        """The rest of the test is not for a stage that lacks the promise."""
+        if why := self.lacks.get(promise):
+            pytest.skip(f"{self} does not promise that {promise}: {why}")

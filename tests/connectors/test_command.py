@@ -142,7 +142,7 @@ async def test_the_examination_runs_the_programs_own_and_starts_nothing(tmp_path
     assert await deployer(tmp_path, check=own).check() == ()
     behave(tmp_path, fail=["check"])
     (said,) = await deployer(tmp_path, check=own).check()
-    assert said.endswith("is not content: cannot check")
+    assert said.endswith("is not content: cannot check.")
     (gone,) = await deployer(tmp_path, start=["no-such-deployctl", "{service}", "{version}", "{key}"]).check()
     assert gone == "There is no program 'no-such-deployctl' that may be run."
     assert runs(tmp_path) == []

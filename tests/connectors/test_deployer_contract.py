@@ -1,5 +1,6 @@
 """What every deployer promises, over its vendor's documented wire format; a new one is a record of STAGES."""
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,25 +11,42 @@ from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.errors import BadSettings, BotError, IllegalMove, NotAllowed, NotFound, NotStarted, Unavailable
 from bot.ports import Connector, Deployer, Order, RunState
 from connectors import CONNECTORS
-from tests.connectors import stage_github, stage_gitlab, stage_jenkins
-from tests.connectors.stages import ACCEPTED, SECRET, Stage, Theatre, Trouble
+from tests.connectors import (
+    stage_ansible,
+    stage_argocd,
+    stage_command,
+    stage_github,
+    stage_gitlab,
+    stage_jenkins,
+    stage_kubernetes,
+)
+from tests.connectors.stages import ACCEPTED, SECRET, Promise, Stage, Theatre, Trouble
 from tests.fakes import NOON
 
-STAGES: tuple[Stage, ...] = (*stage_github.STAGES, *stage_gitlab.STAGES, *stage_jenkins.STAGES)
+STAGES: tuple[Stage, ...] = (
+    *stage_github.STAGES,
+    *stage_gitlab.STAGES,
+    *stage_jenkins.STAGES,
+    *stage_argocd.STAGES,
+    *stage_kubernetes.STAGES,
+    *stage_command.STAGES,
+    *stage_ansible.STAGES,
+)
 ORDER = Order("payments", "production", "v42", "0193-key-1")
 HOUR = timedelta(hours=1)
 QUESTIONS = ("current", "versions", "status")
 
 
-@pytest.fixture(params=STAGES, ids=str)
+@pytest.fixture(params=[pytest.param(s, marks=pytest.mark.slow if s.slow else ()) for s in STAGES], ids=str)
 def stage(request: pytest.FixtureRequest) -> Stage:
     assert isinstance(request.param, Stage)
     return request.param
 
 
 @pytest.fixture
-def theatre(stage: Stage) -> Theatre:
-    return stage.theatre()
+async def theatre(stage: Stage) -> AsyncIterator[Theatre]:
+    async with stage.theatre() as made:
+        yield made
 
 
 @pytest.fixture
@@ -44,6 +62,11 @@ def history(theatre: Theatre) -> None:
     theatre.remember(Order("payments", "staging", "v45", "past-v45"), RunState.SUCCEEDED, HOUR)
 
 
+def action() -> Action:
+    """It is being carried out, begun at noon."""
+    return Action(ORDER.key, ActionKind.DEPLOY, "payments", "production", "v42", ActionStatus.EXECUTING, "U1", NOON, NOON)
+
+
 async def ask(deployer: Deployer, question: str) -> object:
     if question == "status":
         return await deployer.status(ORDER)
@@ -51,17 +74,24 @@ async def ask(deployer: Deployer, question: str) -> object:
     return await answer("payments", "production")
 
 
-async def test_a_plan_is_told_what_runs_and_what_ran_and_nothing_is_started(theatre: Theatre, deployer: Deployer) -> None:
+async def test_a_plan_is_told_what_runs_and_what_ran_and_nothing_is_started(
+    stage: Stage, theatre: Theatre, deployer: Deployer
+) -> None:
     history(theatre)
     current = await deployer.current("payments", "production")
     versions = await deployer.versions("payments", "production")
-    assert (current.version, current.deployed_at) == ("v43", NOON - 6 * HOUR)
-    assert [(v.version, v.healthy) for v in versions] == [("v44", False), ("v43", None), ("v42", None)]
+    runs, ago = stage.runs
+    assert (current.version, current.deployed_at) == (runs, NOON - ago)
+    assert tuple((v.version, v.healthy) for v in versions) == stage.ran
     assert theatre.started == []
-    assert {request.method for request in theatre.asked} == {"GET"}
+    assert theatre.only_asked
 
 
-async def test_what_never_ran_is_not_made_up(deployer: Deployer) -> None:
+async def test_what_never_ran_is_not_made_up(stage: Stage, deployer: Deployer) -> None:
+    if Promise.NOTHING in stage.lacks:
+        with pytest.raises(BotError):
+            await deployer.current("elsewhere", "production")
+    stage.needs(Promise.NOTHING)
     with pytest.raises(NotFound, match="payments"):
         await deployer.current("payments", "production")
     assert await deployer.versions("payments", "production") == ()
@@ -71,15 +101,34 @@ async def test_a_key_starts_one_run(theatre: Theatre, deployer: Deployer) -> Non
     assert (await deployer.status(ORDER)).state is RunState.UNKNOWN
     first = await deployer.start(ORDER)
     again = await deployer.start(replace(ORDER, run=first.id))
-    other = await deployer.start(replace(ORDER, key="0193-key-2"))
-    assert theatre.started == [ORDER.key, "0193-key-2"]
+    assert theatre.started == [ORDER.key]
     assert first.state is again.state is RunState.RUNNING
-    assert again.id != other.id
     assert await deployer.start(ORDER) == again
+    theatre.finish(ORDER.key, RunState.SUCCEEDED)
+    assert (await deployer.start(ORDER)).state is RunState.SUCCEEDED
+    assert theatre.started == [ORDER.key]
+
+
+async def test_another_key_is_another_run_and_neither_runs_again(stage: Stage, theatre: Theatre, deployer: Deployer) -> None:
+    first, other = ORDER, replace(ORDER, version="v43", key="0193-key-2")
+    one = await deployer.start(first)
+    if Promise.SIDE_BY_SIDE in stage.lacks:
+        with pytest.raises(NotStarted):
+            await deployer.start(other)
+        theatre.finish(first.key, RunState.SUCCEEDED)
+    two = await deployer.start(other)
+    assert theatre.started == [first.key, other.key]
+    assert two.state is RunState.RUNNING
+    assert one.id != two.id
+    assert (await deployer.start(other)).state is RunState.RUNNING
+    assert theatre.started == [first.key, other.key]
+    stage.needs(Promise.REMEMBERS)
+    await deployer.start(first)
+    assert theatre.started == [first.key, other.key]
 
 
 @pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED])
-async def test_a_run_is_followed_to_its_end(theatre: Theatre, deployer: Deployer, state: RunState) -> None:
+async def test_a_run_is_followed_to_its_end(stage: Stage, theatre: Theatre, deployer: Deployer, state: RunState) -> None:
     if state is RunState.CANCELLED and not deployer.cancels:
         state = RunState.SUCCEEDED
     run = await deployer.start(ORDER)
@@ -88,7 +137,7 @@ async def test_a_run_is_followed_to_its_end(theatre: Theatre, deployer: Deployer
     theatre.finish(ORDER.key, state)
     ended = await deployer.status(order)
     assert (ended.state, ended.version) == (state, "v42")
-    assert ended.link.startswith("https://")
+    assert ended.link.startswith("https://") or Promise.LINK in stage.lacks
     assert (await deployer.status(ORDER)) == ended, "whoever knows the key alone finds it too"
     if state is RunState.FAILED:
         assert ended.output
@@ -116,8 +165,9 @@ async def test_what_has_ended_stays_as_it_is_when_it_is_stopped(theatre: Theatre
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
 async def test_a_refusal_started_nothing_and_says_so_without_the_secret(
-    theatre: Theatre, deployer: Deployer, status: int
+    stage: Stage, theatre: Theatre, deployer: Deployer, status: int
 ) -> None:
+    stage.needs(Promise.STATUSES)
     theatre.refusal = status, {}
     with pytest.raises(BotError) as caught:
         await deployer.start(ORDER)
@@ -127,7 +177,8 @@ async def test_a_refusal_started_nothing_and_says_so_without_the_secret(
     assert theatre.started == []
 
 
-async def test_a_vendor_that_is_too_busy_says_when_to_come_again(theatre: Theatre, deployer: Deployer) -> None:
+async def test_a_vendor_that_is_too_busy_says_when_to_come_again(stage: Stage, theatre: Theatre, deployer: Deployer) -> None:
+    stage.needs(Promise.STATUSES)
     theatre.refusal = 429, {"retry-after": "30"}
     with pytest.raises(NotStarted, match="30 s") as caught:
         await deployer.start(ORDER)
@@ -136,14 +187,18 @@ async def test_a_vendor_that_is_too_busy_says_when_to_come_again(theatre: Theatr
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
-async def test_after_an_error_of_the_vendor_nobody_claims_to_know(theatre: Theatre, deployer: Deployer, status: int) -> None:
+async def test_after_an_error_of_the_vendor_nobody_claims_to_know(
+    stage: Stage, theatre: Theatre, deployer: Deployer, status: int
+) -> None:
+    stage.needs(Promise.STATUSES)
     theatre.refusal = status, {}
     with pytest.raises(Unavailable) as caught:
         await deployer.start(ORDER)
     assert SECRET not in str(caught.value)
 
 
-async def test_what_was_never_sent_was_not_started(theatre: Theatre, deployer: Deployer) -> None:
+async def test_what_was_never_sent_was_not_started(stage: Stage, theatre: Theatre, deployer: Deployer) -> None:
+    stage.needs(Promise.UNREACHABLE)
     theatre.trouble = Trouble.UNREACHABLE
     with pytest.raises(NotStarted) as caught:
         await deployer.start(ORDER)
@@ -160,7 +215,11 @@ async def test_an_order_that_is_lost_is_unheard_of(theatre: Theatre, deployer: D
 
 
 @pytest.mark.parametrize("trouble", ACCEPTED)
-async def test_an_order_whose_answer_is_lost_is_found_by_its_key(theatre: Theatre, deployer: Deployer, trouble: Trouble) -> None:
+async def test_an_order_whose_answer_is_lost_is_found_by_its_key(
+    stage: Stage, theatre: Theatre, deployer: Deployer, trouble: Trouble
+) -> None:
+    if trouble not in stage.troubles:
+        stage.needs(Promise.CUT_ANSWER)
     theatre.trouble = trouble
     with pytest.raises(Unavailable):
         await deployer.start(ORDER)
@@ -171,24 +230,43 @@ async def test_an_order_whose_answer_is_lost_is_found_by_its_key(theatre: Theatr
     assert theatre.started == [ORDER.key]
 
 
-async def test_a_run_that_the_vendor_lost_is_unknown(theatre: Theatre, deployer: Deployer) -> None:
+async def test_a_run_that_the_vendor_lost_is_unknown_and_handed_to_a_person(theatre: Theatre, deployer: Deployer) -> None:
     run = await deployer.start(ORDER)
     theatre.forget(ORDER.key)
     assert (await deployer.status(replace(ORDER, run=run.id))).state is RunState.UNKNOWN
+    step = await execute.follow(replace(action(), run=run.id), deployer, 0, NOON)
+    assert step.to is ActionStatus.UNCERTAIN
+    assert deployer.how_to_ask(ORDER) in step.text
+    assert theatre.started == [ORDER.key]
+
+
+async def test_a_run_that_never_ends_is_handed_to_a_person_and_left_alone(theatre: Theatre, deployer: Deployer) -> None:
+    run = await deployer.start(ORDER)
+    later = NOON + execute.LONGEST + timedelta(seconds=1)
+    assert (await execute.follow(replace(action(), run=run.id), deployer, 40, later - timedelta(seconds=2))).to is None
+    step = await execute.follow(replace(action(), run=run.id), deployer, 40, later)
+    assert step.to is ActionStatus.UNCERTAIN
+    assert "still runs" in step.text
+    assert theatre.started == [ORDER.key]
+    assert (await deployer.status(ORDER)).state is RunState.RUNNING
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize(("status", "error"), [(500, Unavailable), (429, Unavailable), (401, NotAllowed)])
 async def test_questions_that_are_not_answered_say_why(
-    theatre: Theatre, deployer: Deployer, question: str, status: int, error: type[BotError]
+    stage: Stage, theatre: Theatre, deployer: Deployer, question: str, status: int, error: type[BotError]
 ) -> None:
+    stage.needs(Promise.STATUSES)
     theatre.down = status, {"retry-after": "7"} if status == 429 else {}
     with pytest.raises(error) as caught:
         await ask(deployer, question)
     assert SECRET not in str(caught.value)
 
 
-async def test_where_nobody_can_be_asked_before_the_start_nothing_starts(theatre: Theatre, deployer: Deployer) -> None:
+async def test_where_nobody_can_be_asked_before_the_start_nothing_starts(
+    stage: Stage, theatre: Theatre, deployer: Deployer
+) -> None:
+    stage.needs(Promise.STATUSES)
     theatre.down = 503, {}
     with pytest.raises(NotStarted):
         await deployer.start(ORDER)
@@ -202,7 +280,7 @@ async def test_a_value_that_could_be_more_than_a_name_starts_nothing(theatre: Th
             await deployer.start(order)
     with pytest.raises(BadSettings):
         await deployer.current("payments", value)
-    assert theatre.asked == []
+    assert theatre.untouched
 
 
 async def test_its_examination_asks_only_and_finds_what_the_token_lacks(theatre: Theatre, deployer: Deployer) -> None:
@@ -211,7 +289,8 @@ async def test_its_examination_asks_only_and_finds_what_the_token_lacks(theatre:
     lacks = await deployer.check()
     assert lacks
     assert all(sentence.endswith(".") and SECRET not in sentence for sentence in lacks)
-    assert {request.method for request in theatre.asked} == {"GET"}
+    assert theatre.only_asked
+    assert theatre.started == []
 
 
 async def test_a_person_is_told_how_to_find_out(deployer: Deployer) -> None:
@@ -223,23 +302,25 @@ async def test_a_person_is_told_how_to_find_out(deployer: Deployer) -> None:
 
 @pytest.mark.parametrize("trouble", [None, *Trouble])
 async def test_whatever_befalls_the_start_an_action_runs_once_at_most(
-    theatre: Theatre, deployer: Deployer, trouble: Trouble | None
+    stage: Stage, theatre: Theatre, deployer: Deployer, trouble: Trouble | None
 ) -> None:
     """The action's own steps: begun, then asked about until it is known what became of it."""
+    if trouble and trouble not in stage.troubles:
+        stage.needs(Promise.UNREACHABLE if trouble is Trouble.UNREACHABLE else Promise.CUT_ANSWER)
     theatre.trouble = trouble
-    action = Action(ORDER.key, ActionKind.DEPLOY, "payments", "production", "v42", ActionStatus.EXECUTING, "U1", NOON, NOON)
-    step = await execute.begin(action, deployer)
+    under_way = action()
+    step = await execute.begin(under_way, deployer)
     for look in range(execute.PATIENCE + 1):
         if step.to is not None:
             break
-        action = replace(action, run=step.run.id if step.run else action.run)
+        under_way = replace(under_way, run=step.run.id if step.run else under_way.run)
         if theatre.started:
             theatre.finish(ORDER.key, RunState.SUCCEEDED)
-        step = await execute.follow(action, deployer, look, NOON)
-    ends = {None: "verifying", Trouble.UNREACHABLE: "failed", Trouble.LOST_BEFORE: "uncertain"}
+        step = await execute.follow(under_way, deployer, look, NOON)
+    ends = {Trouble.UNREACHABLE: "failed", Trouble.LOST_BEFORE: "verifying" if deployer.idempotent else "uncertain"}
     assert step.to is not None
-    assert step.to.value == ends.get(trouble, "verifying")
-    assert theatre.started == ([] if trouble in (Trouble.UNREACHABLE, Trouble.LOST_BEFORE) else [ORDER.key])
+    assert step.to.value == ends.get(trouble, "verifying") if trouble else "verifying"
+    assert theatre.started == ([ORDER.key] if step.to is ActionStatus.VERIFYING else [])
 
 
 @pytest.mark.parametrize("connector", [c for c in CONNECTORS if c.deployer], ids=lambda c: c.name)
