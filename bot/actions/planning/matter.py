@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 from bot.domain.action import Action, Plan
 
@@ -26,4 +27,9 @@ def plan_matter(action: Action, plan: Plan) -> list[str | list[str]]:
 
 def plan_hash(action: Action, plan: Plan) -> str:
     """SHA-256, in hex, of the plan's matter as JSON without spaces; `plan.hash` of a plan that nobody altered."""
-    return hashlib.sha256(json.dumps(plan_matter(action, plan), separators=(",", ":")).encode()).hexdigest()
+    return matter_hash(plan_matter(action, plan))
+
+
+def matter_hash(matter: Sequence[str | Sequence[str]]) -> str:
+    """The hash of a matter that was told; an executor of its own recomputes it before it believes a plan."""
+    return hashlib.sha256(json.dumps(matter, separators=(",", ":")).encode()).hexdigest()
