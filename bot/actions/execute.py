@@ -62,7 +62,7 @@ async def begin(action: Action, deployer: Deployer) -> Step:
         return Step(None, f"The deployer did not confirm the start ({error.for_people}). It is asked what became of it.")
     except BotError as error:
         return Step(ActionStatus.FAILED, f"Nothing was started: {error.for_people}")
-    return _judge(action, run)
+    return judge(action, run)
 
 
 async def follow(action: Action, deployer: Deployer, look: int, now: datetime) -> Step:
@@ -73,13 +73,13 @@ async def follow(action: Action, deployer: Deployer, look: int, now: datetime) -
         why = f"the deployer cannot be asked: {error.for_people.rstrip('.')}"
         return _uncertain(action, deployer, why) if look >= PATIENCE else Step(None)
     if run.state is not RunState.UNKNOWN:
-        step = _judge(action, run)
+        step = judge(action, run)
         late = step.to is None and now - action.updated_at > LONGEST
         minutes = int(LONGEST.total_seconds() // 60)
         return _uncertain(action, deployer, f"it still runs after {minutes} min", run) if late else step
     if action.run:  # it had a run and knows it no more: the key may be forgotten too, so starting again might run twice
         return _uncertain(action, deployer, f"the deployer no longer knows its run {action.run}")
-    if deployer.idempotent and look < PATIENCE:
+    if deployer.idempotent and look < PATIENCE and action.cancel is None:  # what somebody wants stopped is not begun again
         return await begin(action, deployer)
     if look < PATIENCE:
         return Step(None)
@@ -94,7 +94,7 @@ async def settle(action: Action, deployer: Deployer, now: datetime) -> Step:
     except BotError:
         return Step(None)
     if run.state is not RunState.UNKNOWN:
-        return _judge(action, run)
+        return judge(action, run)
     if current.version == action.target:
         return Step(ActionStatus.VERIFYING, f"{action.target} runs after all; its effect is watched.")
     before = action.plan.current_version if action.plan else ""
@@ -107,14 +107,16 @@ async def settle(action: Action, deployer: Deployer, now: datetime) -> Step:
     return Step(None)
 
 
-def _judge(action: Action, run: Run) -> Step:
+def judge(action: Action, run: Run) -> Step:
+    """The step that follows from what the deployer says of a run that it knows."""
     if run.state is RunState.SUCCEEDED:
         return Step(ActionStatus.VERIFYING, f"{action.target} was deployed; its effect is watched.", run)
     if run.state is RunState.FAILED:
         last = f": {run.output[-1]}" if run.output else ""
         return Step(ActionStatus.FAILED, f"The deployer says that it failed{last}", run)
     if run.state is RunState.CANCELLED:
-        return Step(ActionStatus.FAILED, "It was cancelled at the deployer; what had been done by then is not undone.", run)
+        by = f" by {action.cancel.by}" if action.cancel else " at the deployer"
+        return Step(ActionStatus.FAILED, f"It was cancelled{by}; what had been done by then is not undone.", run)
     return Step(None, "", run)
 
 

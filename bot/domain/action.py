@@ -206,8 +206,8 @@ class Action:
     output: tuple[str, ...] = ()  # last lines the deployer said, redacted
     claim: Claim = Claim.NONE  # by `requested_by`
     claim_reason: str = ""
-    stages: tuple[Stage, ...] = ()  # each status it came to, and when
-    cancel: Cancel | None = None
+    stages: tuple[Stage, ...] = ()  # every status that it moved to, and when; before 6/6 nobody wrote them down
+    cancel: Cancel | None = None  # somebody wants it stopped
     on_behalf_of: str = ""  # whoever asked for what this one takes back: their own lock is no hindrance
     version: int = 0
 

@@ -25,6 +25,7 @@ class Deed(StrEnum):
     ACTION_RAN = "action_ran"
     ACTION_DID_NOT_RUN = "action_did_not_run"
     ACTION_BACK = "action_back"
+    ACTION_CANCEL = "action_cancel"
     CAUSE_CONFIRM = "cause_confirm"
     CAUSE_OTHER = "cause_other"
     ANSWER_USEFUL = "answer_useful"

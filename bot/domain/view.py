@@ -57,6 +57,9 @@ class ActionView:
     incident: Incident | None
     as_of: datetime
     approvers: tuple[str, ...] = ()  # who may still approve it: they are addressed by name
+    groups: tuple[str, ...] = ()  # the chat's user groups whose people may approve it too, as policies.yaml names them
+    cancels: bool = False  # it can be stopped still
+    minutes: int = 0  # for how long it has been running, or been watched
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ from bot.investigation.thought import unread
 from bot.ports import Card, Scalar, Start, Transaction
 
 STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again by its id, which starts it only if it was lost
+AT_ONCE = timedelta()
+PROGRESS = timedelta(seconds=3)  # how often at most a message that only tells of progress is edited
 LOST = timedelta(hours=1)  # ... and for longer than this by another one: whatever became of it, the message does not freeze
 
 
@@ -61,37 +63,48 @@ def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None
     want(tx, key, desk)
 
 
-def want(tx: Transaction, key: str, desk: Desk) -> None:
-    """This message is brought up to date soon; asking again while that is outstanding changes nothing."""
+def show_progress(tx: Transaction, action: Action, desk: Desk) -> None:
+    """The message of an action that goes on shows how far it is, edited every few seconds at most."""
+    want(tx, f"action:{action.id}", desk, PROGRESS)
+
+
+def want(tx: Transaction, key: str, desk: Desk, wait: timedelta = AT_ONCE) -> None:
+    """This message is brought up to date soon, or after `wait`; asking again while that is outstanding changes nothing.
+
+    What is wanted at once does not wait for what was wanted later.
+    """
     held = desk.cards.hold(tx, key)
-    _want(tx, [key], {} if held is None else {key: held}, desk)
+    _want(tx, [key], {} if held is None else {key: held}, desk, wait)
 
 
-def _want(tx: Transaction, keys: Iterable[str], cards: Mapping[str, Card], desk: Desk) -> None:
+def _want(tx: Transaction, keys: Iterable[str], cards: Mapping[str, Card], desk: Desk, wait: timedelta = AT_ONCE) -> None:
     """These messages are brought up to date soon; `cards` are held."""
     now = desk.clock()
+    due = now + wait
     new: list[Card] = []
     stale: list[Card] = []
     for key in keys:
         card = cards.get(key) or Card(key=key, place=Place(""))
         waits = now - _asked_at(card) if card.pending else LOST
-        if waits >= LOST:
-            new.append(replace(card, pending=f"{now.isoformat()} {desk.new_id()}"))
+        if waits >= LOST or (_asked_at(card) - due > AT_ONCE and not wait):
+            new.append(replace(card, pending=f"{due.isoformat()} {desk.new_id()}"))
         elif waits >= STALE:
             stale.append(card)
     desk.cards.put_all(tx, new)
-    desk.work.start_all(tx, [_refreshing(card) for card in (*new, *stale)])
+    desk.work.start_all(tx, [_refreshing(card, wait) for card in (*new, *stale)])
 
 
 def _asked_at(card: Card) -> datetime:
     return datetime.fromisoformat(card.pending.partition(" ")[0])
 
 
-def _refreshing(card: Card) -> Start:
-    """The refresh that `pending` stands for: when it was asked for, and an id."""
+def _refreshing(card: Card, wait: timedelta) -> Start:
+    """The refresh that `pending` stands for: when it is due, and an id."""
     key, id = card.key, card.pending.partition(" ")[2] or card.pending
     partition = card.place.channel if card.place.ts else key  # nobody looks for a message while another run may be posting it
-    return Start("slack", "refresh", f"refresh:{key}:{id}", {"key": key, "asked": card.pending}, partition=partition)
+    args: Mapping[str, Scalar] = {"key": key, "asked": card.pending}
+    due = _asked_at(card) if wait else None
+    return Start("slack", "refresh", f"refresh:{key}:{id}", args, partition=partition, not_before=due)
 
 
 async def first_card(args: Mapping[str, Scalar], desk: Desk) -> None:

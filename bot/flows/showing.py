@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.action import Action, ActionStatus
+from bot.actions.cancel import AT_THE_VENDOR, HEARD
+from bot.domain.action import BUSY, UNDECIDED, Action, ActionStatus
 from bot.domain.alert import Severity
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Incident, Status
@@ -103,7 +104,18 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     rule = desk.policies().rule_for(action.kind, service, action.environment)
     asked = desk.policies().members(rule.approve) if rule else ()
     able = tuple(p for p in asked if desk.policies().may_approve(p, action, service).allowed)
-    view = ActionView(action, incident, as_of=action.updated_at, approvers=able)
+    groups = desk.policies().chat_groups(rule.approve) if rule and action.status in UNDECIDED else ()
+    began = action.since(action.status) or action.updated_at
+    busy = action.status in BUSY and action.status is not ActionStatus.APPROVED
+    view = ActionView(
+        action,
+        incident,
+        as_of=action.updated_at,
+        approvers=able,
+        groups=groups,
+        cancels=_cancels(action, desk),
+        minutes=int((desk.clock() - began).total_seconds() // 60) if busy else 0,
+    )
     card = desk.cards.get(tx, f"card:{incident.id}") if incident else None
     if card is not None and card.place.ts:
         return view, Place(card.place.channel, "", card.place.ts)
@@ -113,6 +125,15 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     default = desk.routing().default.channel
     channel = default if incident is None else route_of(incident, service.name, desk).channel
     return view, Place(channel)
+
+
+def _cancels(action: Action, desk: Desk) -> bool:
+    """It can be stopped still: at once before it has begun, later where its deployer can be asked."""
+    if action.status is ActionStatus.APPROVED:
+        return True
+    heard = action.cancel is not None and action.cancel.state in HEARD
+    deployer = desk.deployers.get(action.deployer)
+    return action.status in AT_THE_VENDOR and not heard and deployer is not None and deployer.cancels
 
 
 def _build_draft(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] | None:

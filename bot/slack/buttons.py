@@ -20,6 +20,7 @@ APPROVAL = frozenset(
         Deed.ACTION_RAN,
         Deed.ACTION_DID_NOT_RUN,
         Deed.ACTION_BACK,
+        Deed.ACTION_CANCEL,
     }
 )
 SUGGESTION = frozenset({Deed.SUGGESTION_JUDGE, Deed.SUGGESTION_LINK})

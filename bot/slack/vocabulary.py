@@ -15,6 +15,7 @@ LABELS: Mapping[Deed, str] = {
     Deed.ACTION_RAN: "It ran",
     Deed.ACTION_DID_NOT_RUN: "It did not run",
     Deed.ACTION_BACK: "Take it back…",
+    Deed.ACTION_CANCEL: "Cancel…",
     Deed.CAUSE_CONFIRM: "Yes, that was it",
     Deed.CAUSE_OTHER: "Something else…",
     Deed.ANSWER_USEFUL: "Useful",

@@ -38,7 +38,7 @@ from bot.flows import (
     ticketing,
     tickets,
 )
-from bot.flows.acting import executing, ordering, pressing, telling, verifying
+from bot.flows.acting import cancelling, executing, ordering, pressing, telling, verifying
 from bot.flows.alerts import on_tidied, release, tidy
 from bot.flows.changes import on_changes
 from bot.flows.charting.incident import draw_incident
@@ -60,6 +60,7 @@ from bot.settings import Settings
 from bot.slack.front import Stories as SlackStories
 from bot.storage import journal as journal_store
 from bot.storage.alerts import SqlAlertStore
+from bot.storage.errands import SqlErrandStore
 from bot.storage.noise import SqlNoiseStore
 from bot.storage.topology import SqlTopologyStore
 from bot.storage.watches import SqlWatchStore
@@ -147,6 +148,8 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         journal_store.prune: timedelta(days=keep.journal_days),
         SqlNoiseStore().forget: timedelta(days=keep.alert_days),
         work.purge: timedelta(days=1),
+        SqlErrandStore().forget: timedelta(days=keep.alert_days),
+        SqlErrandStore().forget_questions: timedelta(days=1),
         SqlWatchStore().forget: timedelta(days=keep.alert_days),
         SqlTopologyStore().forget: KEPT * timedelta(days=settings.topology.fade_days),
         SqlTopologyStore().forget_minutes: timedelta(hours=settings.topology.minutes_hours),
@@ -165,6 +168,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "release": _for(release, desk),
         "execute": _for(executing.execute, desk),
         "verify_action": _for(verifying.verify, desk),
+        "cancel_run": _for(cancelling.cancel_run, desk),
         "expire_action": _for(telling.expire, desk),
         "call_for_help": _for(telling.call_for_help, desk),
         "end_lock": _for(end_lock, desk),

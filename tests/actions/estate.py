@@ -16,7 +16,7 @@ from bot.domain.request import Deed, Person, Press
 from bot.domain.service import Catalogue, Service
 from bot.domain.view import Place, Shown
 from bot.errors import Unavailable
-from bot.flows.acting import executing, pressing, telling, verifying
+from bot.flows.acting import cancelling, executing, pressing, telling, verifying
 from bot.flows.desk import Desk, Limits
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
@@ -182,6 +182,7 @@ def handlers(desk: Desk) -> Mapping[str, Handler]:
     return {
         "execute": lambda args: executing.execute(args, desk),
         "verify_action": lambda args: verifying.verify(args, desk),
+        "cancel_run": lambda args: cancelling.cancel_run(args, desk),
         "expire_action": lambda args: telling.expire(args, desk),
         "call_for_help": lambda args: telling.call_for_help(args, desk),
         "refresh": nothing,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.actions.policy.file import ANYONE, Freeze, PolicyFile, Rule
 from bot.domain.action import Action, ActionKind, Claim, Risk
@@ -65,6 +65,10 @@ class Policies:
     def members(self, groups: Iterable[str]) -> tuple[str, ...]:
         """The Slack user ids that these groups list, each once, in the order of the file; "anyone" adds none."""
         return tuple(entry for entry in self.listed(groups) if not _chat_group(entry))
+
+    def chat_groups(self, groups: Iterable[str]) -> tuple[str, ...]:
+        """The user groups of the chat that these groups list: an id, or a handle without its "@"."""
+        return tuple(dict.fromkeys(found for entry in self.listed(groups) if (found := _chat_group(entry))))
 
     def is_in(self, person: str, groups: Iterable[str], chat: frozenset[str] = NOBODY) -> bool:
         """This person, whose user groups in the chat are `chat`, is in one of these groups; the bot is in none."""
@@ -168,6 +172,15 @@ class Policies:
         if asked or self.is_in(person, groups, chat):
             return Ruling(True, rule.name, f'may reject {such(action)} (rule "{rule.name}")')
         return Ruling(False, rule.name, f"Only {spelt(groups)} may reject {such(action)}", self.members(groups))
+
+    def may_cancel(self, person: str, action: Action, service: Service, chat: frozenset[str] = NOBODY) -> Ruling:
+        """Whether this person may have it stopped: who asked, who may say no to it, and who may break the glass."""
+        if person and person in (action.requested_by, action.on_behalf_of):
+            return Ruling(True, action.policy, "whoever asked may cancel it")
+        if self.may_break_glass(person, chat):
+            return Ruling(True, action.policy, "those who may break the glass may cancel anything")
+        ruling = self.may_reject(person, action, service, chat)
+        return replace(ruling, reason=ruling.reason.replace("may reject", "may cancel"))
 
     def may_settle(self, person: str, action: Action, service: Service, chat: frozenset[str] = NOBODY) -> Ruling:
         """Whether this person may say what became of an uncertain action: whoever may approve, who approved it included."""

@@ -10,6 +10,7 @@ from bot.domain.incident import Incident
 from bot.domain.request import Deed, Press
 from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
+from bot.flows.acting import cancelling
 from bot.flows.acting.deciding import decide
 from bot.flows.acting.proposing import deployer_of, propose
 from bot.flows.acting.uncertain import settle_by_hand
@@ -29,6 +30,7 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         Deed.ACTION_RAN: settle_by_hand,
         Deed.ACTION_DID_NOT_RUN: settle_by_hand,
         Deed.ACTION_BACK: _take_back,
+        Deed.ACTION_CANCEL: cancelling.on_press,
     }
     try:
         return await deeds[press.action_id](press, desk)

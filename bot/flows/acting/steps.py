@@ -2,18 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from bot.actions import execute as executing
 from bot.actions import verify as verifying
+from bot.actions.cancel import settled
 from bot.actions.execute import Step
 from bot.domain.action import Action, ActionStatus
 from bot.domain.change import Version
 from bot.errors import BotError
 from bot.flows.acting.telling import BOT, tell
-from bot.flows.announce import show_action
+from bot.flows.announce import show_progress
 from bot.flows.desk import Desk
 from bot.ports import Scalar, Transaction
 from bot.redact import clean, redact
+
+LONGEST_LINK = 1000
 
 
 async def find(args: Mapping[str, Scalar], desk: Desk) -> Action | None:
@@ -27,13 +31,13 @@ async def record(action: Action, step: Step, look: int, desk: Desk) -> None:
 def write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -> Action | None:
     """The step is kept with the work that it causes; None if somebody else has moved the action meanwhile."""
     now = desk.clock()
+    action = _wished(tx, action, desk)
     known = _with_run(action, step)
     if step.to is None:
         again = known if known == action else desk.actions.move(tx, action, known)
         if again is not None:
             look_again(tx, again, look + 1, desk)
-            if again is not action:
-                show_action(tx, again, desk)
+            show_progress(tx, again, desk)
         return again
     moved = desk.actions.move(tx, action, known.move(step.to, now, step.text))
     if moved is None:
@@ -77,10 +81,31 @@ async def current(action: Action, desk: Desk) -> Version | None:
         return None
 
 
+def _wished(tx: Transaction, action: Action, desk: Desk) -> Action:
+    """The action, with the wish to stop it where somebody uttered one while the deployer was asked: that moves nothing yet."""
+    latest = desk.actions.get(tx, action.id)
+    if latest is None or replace(latest, cancel=action.cancel, version=action.version) != action:
+        return action
+    return latest
+
+
 def _with_run(action: Action, step: Step) -> Action:
     """The action with what the deployer said of its run, fit to be shown."""
-    known = replace(action, outcome=step.text or action.outcome)
+    known = replace(action, outcome=step.text or action.outcome, cancel=settled(action, step.to, step.run))
     if step.run is None:
         return known
     lines = tuple(redact(clean(line))[:500] for line in step.run.output[-20:])
-    return replace(known, run=redact(clean(step.run.id))[:200] or action.run, output=lines or action.output)
+    run, link = redact(clean(step.run.id))[:200], page_of(step.run.link)
+    return replace(known, run=run or action.run, link=link or action.link, output=lines or action.output)
+
+
+def page_of(url: str) -> str:
+    """The address of a run as people are shown it; "" where it is no https address, names a user or holds a secret."""
+    found = url.strip()
+    try:
+        parts = urlsplit(found)
+        plain = parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return ""
+    fit = plain and len(found) <= LONGEST_LINK and found == clean(found) and not any(c.isspace() for c in found)
+    return found if fit and redact(found) == found else ""

@@ -1,6 +1,9 @@
 """Nobody knew whether an action ran; a person has looked and says so. The first word counts, and it is written down."""
 
+from dataclasses import replace
+
 from bot.actions.approvals import AlreadyDecided, NotYours
+from bot.actions.cancel import settled
 from bot.domain.action import ActionStatus
 from bot.domain.request import Deed, Press
 from bot.errors import NotFound
@@ -35,7 +38,8 @@ async def settle_by_hand(press: Press, desk: Desk) -> None:
             raise NotYours(ruling)
         to = ActionStatus.VERIFYING if ran else ActionStatus.FAILED
         said = f"A person {RAN if ran else DID_NOT_RUN}"
-        moved = desk.actions.move(tx, action, action.move(to, desk.clock(), said))
+        after = replace(action, cancel=settled(action, to, None)).move(to, desk.clock(), said)
+        moved = desk.actions.move(tx, action, after)
         if moved is None:
             raise AlreadyDecided("Somebody, or the deployer, said so a moment before you; its message shows what.")
         tell(tx, moved, press.person.id, "settled: it ran" if ran else "settled: it did not run", desk)
