@@ -61,6 +61,7 @@ class Document:
     updated: datetime | None = None
     channels: tuple[str, ...] = ()  # ids or names of the channels that may see it; with `groups` empty too: everybody
     groups: tuple[str, ...] = ()  # handles or ids of the user groups that may see it
+    actions: str = ""  # the front matter as written, where it speaks of actions; `bot.actions.automation` says what that means
     facts: Mapping[str, str] = field(default_factory=dict)  # past incidents: cause, change, fix, started, resolved, confirmed_by
 
     @property

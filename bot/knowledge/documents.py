@@ -26,6 +26,7 @@ _FACTS = ("severity", "started", "resolved", "cause", "change", "fix", "confirme
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S.{0,400}?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _MARKUP = re.compile(r"[`*]|!?\[([^\]\[]{0,300})\]\([^()\s]{0,500}(?: \"[^\"]{0,200}\")?\)")
+_ACTIONS = re.compile(r"^actions[ \t]*:", re.MULTILINE)
 _NOT_IN_ANCHOR = re.compile(r"[^\w\- ]")
 
 
@@ -93,7 +94,8 @@ def parse(raw: str, path: str, kind: DocumentKind, given: Mapping[str, object] =
     Front matter counts before `given`, what is known of the page in the same words, and that before the lines below its first
     heading. Front matter that is no YAML mapping is logged and the rest of the file is still searchable.
     """
-    front, text = _front_matter(redact(clean(raw.replace("\r\n", "\n"))), path)
+    raw = redact(clean(raw.replace("\r\n", "\n")))
+    front, text = _front_matter(raw, path)
     if not text.strip() and not front:
         return None
     if front.get("draft") is True:  # it is nobody's knowledge until a person takes the mark away
@@ -113,6 +115,7 @@ def parse(raw: str, path: str, kind: DocumentKind, given: Mapping[str, object] =
         alerts=_lines(front.get("alerts")),
         owner=_line(front.get("owner")),
         reviewed=_day(front.get("reviewed")),
+        actions=_typed_actions(raw) if kind is DocumentKind.RUNBOOK else "",
         facts={key: _line(front[key]) for key in _FACTS if front.get(key) is not None},
     )
 
@@ -189,6 +192,13 @@ def _front_matter(raw: str, path: str) -> tuple[Mapping[str, object], str]:
         log.warning("%s:2: the front matter is no list of `key: value` lines; the file is searched without it.", path)
         return {}, body
     return {key: value for key, value in front.items() if isinstance(key, str)}, body
+
+
+def _typed_actions(raw: str) -> str:
+    """The front matter as it is written, if it speaks of actions, so that what is wrong with them can be told by its line."""
+    end = raw.find("\n---", 3, LARGEST_FRONT_MATTER) if raw.startswith("---\n") else -1
+    front = raw[4 : end + 1] if end >= 0 else ""
+    return front if _ACTIONS.search(front) else ""
 
 
 def _line(value: object) -> str:

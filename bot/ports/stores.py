@@ -116,6 +116,12 @@ class ActionStore(Protocol):
     def of_incident(self, tx: Transaction, incident_id: str) -> tuple[Action, ...]:
         """The actions of one incident, newest first."""
 
+    def of_step(self, tx: Transaction, step: str, service: str, environment: str) -> tuple[Action, ...]:
+        """The actions that a typed step of a runbook led to on a service, newest first, at most 200."""
+
+    def stepped(self, tx: Transaction, since: datetime) -> tuple[Action, ...]:
+        """The actions that any typed step led to since a time, newest first."""
+
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""
 

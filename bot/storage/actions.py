@@ -1,6 +1,7 @@
 """Actions, moved by compare-and-set; at most one of them is under way per service and environment."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import Boolean, Column, Index, Integer, String, Table, Text, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -9,7 +10,7 @@ from bot.domain.action import BUSY, Action
 from bot.errors import IllegalMove
 from bot.ports import Transaction
 from bot.storage.codec import dump, load
-from bot.storage.columns import Short
+from bot.storage.columns import Key, Short
 from bot.storage.database import UtcDateTime, alone, metadata, sql
 
 ACTIONS_LOCK = 0x70C518
@@ -42,8 +43,27 @@ Index(
     sqlite_where=actions.c.ended.is_(False),
     postgresql_where=actions.c.ended.is_(False),
 )
+action_steps = Table(
+    "action_steps",
+    metadata,
+    Column("action_id", String(64), primary_key=True),
+    Column("step", Key(300), nullable=False),
+    Column("service", Short(200), nullable=False),
+    Column("environment", Short(100), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+)
+Index("ix_action_steps_step", action_steps.c.step, action_steps.c.created_at)
 _UNFINISHED = select(actions.c.body).where(actions.c.ended.is_(False)).order_by(actions.c.created_at, actions.c.id)
 _NEWEST = (actions.c.created_at.desc(), actions.c.id.desc())
+_WITH_STEP = select(actions.c.body).join(action_steps, action_steps.c.action_id == actions.c.id)
+_STEPPED = _WITH_STEP.where(action_steps.c.created_at >= bindparam("since")).order_by(*_NEWEST)
+MOST_OF_STEP = 200
+_OF_STEP = (
+    _WITH_STEP.where(action_steps.c.step == bindparam("step", type_=Key(300)), action_steps.c.service == bindparam("of"))
+    .where(action_steps.c.environment == bindparam("place"))
+    .order_by(*_NEWEST)
+    .limit(MOST_OF_STEP)
+)
 _OF = select(actions.c.body).where(actions.c.incident_id == bindparam("incident")).order_by(*_NEWEST)
 
 
@@ -58,6 +78,9 @@ class SqlActionStore:
         """Keep a new one."""
         kept = replace(action, version=1)
         sql(tx).execute(insert(actions).values(id=kept.id, created_at=kept.created_at, **_columns(kept)))
+        if kept.step:
+            where = {"step": kept.step, "service": kept.service, "environment": kept.environment}
+            sql(tx).execute(insert(action_steps).values(action_id=kept.id, created_at=kept.created_at, **where))
         return kept
 
     def get(self, tx: Transaction, id: str) -> Action | None:
@@ -85,6 +108,15 @@ class SqlActionStore:
     def of_incident(self, tx: Transaction, incident_id: str) -> tuple[Action, ...]:
         """The actions of one incident, newest first."""
         return tuple(load(Action, body) for body in sql(tx).execute(_OF, {"incident": incident_id}).scalars())
+
+    def of_step(self, tx: Transaction, step: str, service: str, environment: str) -> tuple[Action, ...]:
+        """The actions that a typed step of a runbook led to on a service, newest first, at most 200."""
+        asked = {"step": step, "of": service, "place": environment}
+        return tuple(load(Action, body) for body in sql(tx).execute(_OF_STEP, asked).scalars())
+
+    def stepped(self, tx: Transaction, since: datetime) -> tuple[Action, ...]:
+        """The actions that any typed step led to since a time, newest first."""
+        return tuple(load(Action, body) for body in sql(tx).execute(_STEPPED, {"since": since}).scalars())
 
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""

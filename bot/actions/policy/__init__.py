@@ -11,7 +11,7 @@ explaining  the same, told line by line
 
 from bot.actions.policy.deciding import Barrier, Moment, World, barriers, decide, stand_in
 from bot.actions.policy.explaining import explained
-from bot.actions.policy.file import ANYONE, BreakGlass, Freeze, IncidentGuard, PolicyFile, Rule, WayBack
+from bot.actions.policy.file import ANYONE, Automation, BreakGlass, DegreeRule, Freeze, IncidentGuard, PolicyFile, Rule, WayBack
 from bot.actions.policy.reading import policies_file, read_policies
 from bot.actions.policy.rules import BOT, Policies, Ruling
 from bot.actions.policy.warrants import opposite, taking_back, warranted
@@ -19,8 +19,10 @@ from bot.actions.policy.warrants import opposite, taking_back, warranted
 __all__ = [
     "ANYONE",
     "BOT",
+    "Automation",
     "Barrier",
     "BreakGlass",
+    "DegreeRule",
     "Freeze",
     "IncidentGuard",
     "Moment",

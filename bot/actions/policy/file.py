@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from bot.actions.policy.windows import Dated, Weekly, dated_of, over_at, weekly_of
 from bot.domain.action import ActionKind, Risk
+from bot.domain.automation import Degree
 from bot.domain.service import Service
 
 ANYONE = "anyone"
@@ -63,6 +64,7 @@ class Rule(_Scope):
     approvals: int = Field(default=1, ge=1, le=10)
     approvals_by_risk: dict[Risk, int] = Field(default_factory=dict)
     self_approval: bool = False
+    one_click: bool = False  # a runbook step that the bot planned may be asked for and approved by one press
     expires_minutes: int = Field(default=30, ge=1, le=7 * 24 * 60)
     way_back: WayBack = WayBack.OFFER
 
@@ -154,6 +156,60 @@ class LockRules(BaseModel):
     override: tuple[str, ...] | None = None
 
 
+class DegreeRule(_Scope):
+    """How far the bot may go with which steps of runbooks; a limit that is not given here is the one of `automation`."""
+
+    degree: Degree
+    steps: tuple[str, ...] = (EVERYTHING,)  # "runbooks/payments/errors.md#roll-back"
+    confirmed: int | None = Field(default=None, ge=1, le=100)
+    per_day: int | None = Field(default=None, ge=1, le=100)
+    reach: int | None = Field(default=None, ge=0, le=1000)
+    tier_1: int | None = Field(default=None, ge=0, le=1000)
+    risk: Risk | None = None
+
+    @field_validator("steps")
+    @classmethod
+    def _labels(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := next((s for s in value if s != EVERYTHING and ("#" not in s or not s.partition("#")[2])), ""):
+            raise ValueError(f'{wrong[:60]!r} names no step; a good one is "runbooks/payments/errors.md#roll-back"')
+        return value
+
+    @model_validator(mode="after")
+    def _named_ones(self) -> "DegreeRule":
+        if self.degree is Degree.AUTOMATIC and EVERYTHING in self.steps:
+            raise ValueError("only steps that are named may be automatic: write `steps`")
+        if self.risk is Risk.HIGH:
+            raise ValueError("a plan of high risk is never carried out by itself: low or medium")
+        return self
+
+    def speaks_of(self, step: str, kind: ActionKind, service: Service, environment: str) -> bool:
+        """It is about this step, by its label, there."""
+        return _named(step, self.steps) and self.covers(kind, service, environment)
+
+
+class Automation(BaseModel):
+    """Which pages may carry actions, how far the bot goes with them, and the limits of what it does by itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folders: tuple[str, ...] = ("runbooks",)  # names of folders of knowledge.runbooks
+    sources: tuple[str, ...] = ()  # of [knowledge.sources.<name>]
+    confirmed: int = Field(default=3, ge=1, le=100)  # incidents in which people approved the step and it helped
+    per_day: int = Field(default=1, ge=1, le=100)  # automatic runs of one step on one service in 24 hours
+    per_hour: int = Field(default=2, ge=1, le=100)  # automatic runs of all steps in an hour
+    reach: int = Field(default=10, ge=0, le=1000)  # services within two hops of what is changed
+    tier_1: int = Field(default=0, ge=0, le=1000)  # of them, with the service itself, of tier 1
+    risk: Risk = Risk.LOW  # at most
+    degrees: tuple[DegreeRule, ...] = ()
+
+    @field_validator("risk")
+    @classmethod
+    def _not_high(cls, value: Risk) -> Risk:
+        if value is Risk.HIGH:
+            raise ValueError("a plan of high risk is never carried out by itself: low or medium")
+        return value
+
+
 class PolicyFile(BaseModel):
     """Groups of Slack user ids, Slack user groups (S..., "@handle") or both; rules name groups or "anyone"."""
 
@@ -165,6 +221,7 @@ class PolicyFile(BaseModel):
     incident_guard: IncidentGuard = IncidentGuard()
     locks: LockRules = LockRules()
     break_glass: BreakGlass = BreakGlass()
+    automation: Automation = Automation()
 
 
 def _named(name: str, names: tuple[str, ...]) -> bool:

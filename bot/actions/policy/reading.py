@@ -25,12 +25,16 @@ def policies_file(path: Path) -> RuleFile[Policies]:
 def _misfits(parsed: PolicyFile, lines: Lines) -> Iterator[Fault]:
     if ANYONE in parsed.groups:
         yield lines.fault(f"{ANYONE} means everybody and cannot be a group; choose another name", "groups", ANYONE)
-    for kind, named in (("rules", parsed.rules), ("freezes", parsed.freezes)):
+    for kind, named in (
+        (("rules",), parsed.rules),
+        (("freezes",), parsed.freezes),
+        (("automation", "degrees"), parsed.automation.degrees),
+    ):
         seen: set[str] = set()
         for number, one in enumerate(named):
             if one.name in seen:
-                told = f"two {kind} are called {one.name}; a refusal names its {kind[:-1]}, so names differ"
-                yield lines.fault(told, kind, number, "name")
+                told = f"two {kind[-1]} are called {one.name}; a refusal names its {kind[-1][:-1]}, so names differ"
+                yield lines.fault(told, *kind, number, "name")
             seen.add(one.name)
     for path, groups in _uses(parsed):
         for place, group in enumerate(groups):

@@ -138,10 +138,20 @@ class Policies:
         others = tuple(u for u in self.members(rule.approve) if rule.self_approval or u != action.requested_by)
         if not self.is_in(person, rule.approve, chat):
             return Ruling(False, rule.name, f"Only {spelt(rule.approve)} may approve {such(action)}", others, "Ask one of them.")
+        if action.step and action.requested_by == BOT and (refused := self._one_press(person, rule, chat)):
+            return Ruling(False, rule.name, refused, others, "Ask for a plan of your own; others approve it.")
         if mine and not rule.self_approval:
             reason = f'Whoever asked may not approve it too (rule "{rule.name}")'
             return Ruling(False, rule.name, f"{reason}; another of {spelt(rule.approve)} can", others)
         return Ruling(True, rule.name, f'{spelt(rule.approve)} may approve {such(action)} (rule "{rule.name}")')
+
+    def _one_press(self, person: str, rule: Rule, chat: frozenset[str]) -> str:
+        """Why one press of this person may not ask for a step that the bot planned and approve it too; "" if it may."""
+        if not (rule.one_click or rule.self_approval):
+            return f'Nobody may ask and approve by one press here (rule "{rule.name}" has neither one_click nor self_approval)'
+        if not self.is_in(person, rule.request, chat):
+            return f"One press asks and approves, and only {spelt(rule.request)} may ask"
+        return ""
 
     def may_approve(self, person: str, action: Action, service: Service, chat: frozenset[str] = NOBODY) -> Ruling:
         """Whether this person's approval counts for this action now; nobody's counts twice."""
