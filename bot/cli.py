@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bot import __version__
 from bot.commands import (
+    audit,
     backtest,
     change,
     db,
@@ -15,6 +16,7 @@ from bot.commands import (
     diagnose,
     doctor,
     evaluate,
+    executor,
     impact,
     inbox,
     incidents,
@@ -37,6 +39,7 @@ from bot.errors import BotError
 
 GROUPS = (
     serve,
+    executor,
     demo,
     workspace,
     standin,
@@ -49,6 +52,7 @@ GROUPS = (
     noise,
     journal,
     evaluate,
+    audit,
     backtest,
     db,
     change,

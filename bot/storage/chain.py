@@ -10,7 +10,7 @@ over salt, newline, text. A cut-off end does not show from inside; for that the 
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
