@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from bot.actions.policy import ANYONE, BOT, Moment, Policies, PolicyFile, Rule, World, decide, read_policies
-from bot.domain.action import Action, ActionKind, ActionStatus, Claim, Decision, Plan, Risk
+from bot.domain.action import Action, ActionKind, ActionStatus, Claim, CommitCheck, Decision, Plan, Risk
 from bot.domain.incident import Status
 from bot.domain.lock import Lock
 from bot.domain.service import Service
@@ -20,7 +20,9 @@ FRIDAY_NIGHT = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 CHRISTMAS = datetime(2026, 12, 25, 12, 0, tzinfo=UTC)
 ASKER, CHIEF, OTHER, OUTSIDER, BREAKER, CHATTY = "U0ASKER", "U0CHIEF", "U0OTHER", "U0OUT", "U0BREAK", "U0CHAT"
 DEPLOY, ROLLBACK = ActionKind.DEPLOY, ActionKind.ROLLBACK
-REQUEST, APPROVAL, START = Moment.REQUEST, Moment.APPROVAL, Moment.START
+PLAN, REQUEST, APPROVAL, START = Moment.PLAN, Moment.REQUEST, Moment.APPROVAL, Moment.START
+GREEN: dict[str, bool | None] = {"unit": True, "build / image": True}
+RED: dict[str, bool | None] = {"unit": False}
 FIX, OVERRIDE, GLASS = Claim.FIX, Claim.OVERRIDE, Claim.BREAK_GLASS
 
 POLICIES = read_policies("""\
@@ -50,6 +52,20 @@ rules:
     request: [developers, chiefs]
     approve: [approvers]
     approvals_by_risk: {high: 2}
+  - name: shop needs green
+    services: [shop]
+    environments: [production]
+    required_checks: [unit, "build / image"]
+    checks_override: [chiefs]
+    request: [developers, approvers]
+    approve: [approvers]
+  - name: schema goes back green
+    services: [schema]
+    actions: [rollback]
+    environments: [production]
+    required_checks: [unit]
+    request: [developers]
+    approve: [approvers]
   - name: production
     environments: [production]
     request: [developers, approvers]
@@ -102,6 +118,8 @@ class Row:
     ended: bool = False
     elsewhere: str = "production"  # where the incident is
     lock: Lock | None = None
+    checks: dict[str, bool | None] | None = None  # of the plan's commit; None: there is no plan yet
+    undoes: str = ""
 
 
 def locked(service: str = "cart", owner: str = OTHER, environment: str = "production", minutes: int = 60) -> Lock:
@@ -298,6 +316,32 @@ ROWS = [
     ),
     Row("A frozen environment takes no deploy", ASKER, False, "freeze of production", lock=locked("*")),
     Row("A frozen environment takes rollbacks", ASKER, True, do=ROLLBACK, lock=locked("*")),
+    # required checks
+    Row("Before there is a plan nobody knows of checks, and asking is free", ASKER, True, service="shop"),
+    Row("A green commit may be deployed", ASKER, True, "shop needs green", service="shop", checks=GREEN),
+    Row("A commit with a failed check may not", ASKER, False, "unit failed", service="shop", checks={**GREEN, "unit": False}),
+    Row("Nor one whose check has not ended", ASKER, False, "image is not known", service="shop", checks={"unit": True}),
+    Row(
+        "Nor one whose check nobody could tell", ASKER, False, "unit is not known", service="shop", checks={**GREEN, "unit": None}
+    ),
+    Row("What nobody requires may fail", ASKER, True, service="shop", checks={**GREEN, "lint": False}),
+    Row("Where no rule requires checks red is no barrier", ASKER, True, "production", checks={"unit": False}),
+    Row("Names are compared as they are written", ASKER, False, "unit is not", service="shop", checks={"Unit": True}),
+    Row("A commit may be red in a dry run", ASKER, True, service="shop", checks={}, moment=PLAN),
+    Row("A dry run is also made in a freeze", ASKER, True, at=CHRISTMAS, moment=PLAN),
+    Row("But not by an outsider", OUTSIDER, False, "Only developers", moment=PLAN),
+    Row("Whom the rule names may override red checks", CHIEF, True, service="shop", checks={}, claim=OVERRIDE),
+    Row(
+        "Who may approve may not, as the rule names others", OTHER, False, "not green", service="shop", checks={}, claim=OVERRIDE
+    ),
+    Row("A fix of an incident needs green checks all the same", ASKER, False, "not green", service="shop", checks={}, claim=FIX),
+    Row("Breaking the glass needs none", BREAKER, True, service="shop", checks={}, claim=GLASS),
+    Row("Nobody approves a red commit either", OTHER, False, "not green", APPROVAL, service="shop", by=ASKER, checks={}),
+    Row("Nor is it started", BOT, False, "not green", START, service="shop", by=ASKER, approved=(OTHER,), checks={}),
+    Row("A green one is", BOT, True, moment=START, service="shop", by=ASKER, approved=(OTHER,), checks=GREEN),
+    Row("A rollback needs no green checks", ASKER, True, service="shop", do=ROLLBACK, checks={"unit": False}),
+    Row("Nor does a deploy that takes an action back", ASKER, True, service="shop", undoes="a0", checks={"unit": False}),
+    Row("A rule of rollbacks alone means its checks", ASKER, False, "unit failed", service="schema", do=ROLLBACK, checks=RED),
     # break-glass
     Row("Whom the file names may break the glass in any freeze", BREAKER, True, claim=GLASS, at=CHRISTMAS),
     Row("And with an incident", BREAKER, True, claim=GLASS, hurt="cart"),
@@ -322,7 +366,8 @@ ROWS = [
 
 def asked(row: Row) -> Action:
     """The action that a row is about."""
-    plan = Plan("v1", "", "v2", "", risk=row.risk)
+    checks = tuple(CommitCheck(name, passed) for name, passed in (row.checks or {}).items())
+    plan = Plan("v1", "", "v2", "", risk=row.risk, checks=checks)
     return Action(
         "a1",
         row.do,
@@ -333,7 +378,8 @@ def asked(row: Row) -> Action:
         row.by or row.who,
         row.at,
         row.at,
-        plan=plan,
+        plan=None if row.service in ("shop", "schema") and row.checks is None else plan,
+        undoes=row.undoes,
         claim=row.claim,
         claim_reason=row.why if row.claim else "",
         decisions=tuple(Decision(who, True, row.at) for who in row.approved),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from bot.actions.policy.checks import lacking_checks
 from bot.actions.policy.file import Rule
 from bot.actions.policy.rules import BOT, Policies, Ruling, no_rule, spelt, such
 from bot.actions.policy.warrants import warranted
@@ -16,10 +17,13 @@ from bot.domain.incident import Incident
 from bot.domain.lock import Lock
 from bot.domain.service import Service
 
+CHECKS = "required checks"  # the name of that barrier
+
 
 class Moment(StrEnum):
     """When it is asked."""
 
+    PLAN = "plan"  # a dry run: what stands in the way refuses nothing, it is told in the plan
     REQUEST = "request"
     APPROVAL = "approval"
     START = "start"
@@ -64,13 +68,13 @@ def decide(action: Action, person: str, moment: Moment, world: World) -> Ruling:
     rule = world.policies.rule_for(action.kind, world.service, action.environment)
     if rule is None:
         return no_rule(action)
-    if moment is Moment.REQUEST:
+    if moment in (Moment.PLAN, Moment.REQUEST):
         ruling = _may_ask(action, person, rule, world)
     elif moment is Moment.APPROVAL:
         ruling = world.policies.may_approve(person, action, world.service, world.groups_of(person))
     else:
         ruling = _enough(action, rule, world)
-    if not ruling.allowed:
+    if not ruling.allowed or moment is Moment.PLAN:
         return ruling
     standing = next((b for b in barriers(action, rule, world) if not b.passed), None)
     return _refused(action, standing, world) if standing else ruling
@@ -131,6 +135,8 @@ def _found(action: Action, rule: Rule, world: World) -> Iterator[Barrier]:
         if until is not None:
             why = f": {freeze.reason}" if freeze.reason else ""
             yield Barrier(f"freeze {freeze.name}", f"{such(action).capitalize()} are frozen{why}", freeze.override, until)
+    if lacking := lacking_checks(action, rule):
+        yield Barrier(CHECKS, lacking, rule.approve if rule.checks_override is None else rule.checks_override)
     guard = file.incident_guard
     hurt = _hurt(action, world) if action.environment in guard.environments else None
     if hurt is not None and action.kind is not ActionKind.ROLLBACK:
@@ -173,5 +179,6 @@ def _refused(action: Action, barrier: Barrier, world: World) -> Ruling:
     else:
         advice = f"Nobody may override it{others}."
     advice += fix if barrier.name == "incident guard" else ""
+    advice += " Ask again when they have passed." if barrier.name == CHECKS else ""
     who = world.policies.members(barrier.override)
     return Ruling(False, barrier.name, f"{barrier.reason}{until}", who, advice, barrier.named)

@@ -3,7 +3,7 @@
 from bot.actions.policy.deciding import Moment, World, barriers, decide
 from bot.actions.policy.file import Rule, WayBack
 from bot.actions.policy.rules import BOT, Policies, Ruling, spelt
-from bot.domain.action import Action, Claim
+from bot.domain.action import Action, ActionKind, Claim
 
 
 def explained(action: Action, person: str, world: World) -> tuple[str, ...]:
@@ -49,9 +49,18 @@ def _says(rule: Rule, policies: Policies) -> list[str]:
         *where,
         f"may approve: {_with_ids(rule.approve, policies)}",
         f"approvals: {rule.approvals}{f' ({risky})' if risky else ''}; whoever asked {asker} approve",
+        *_checks(rule),
         f"waits: {rule.expires_minutes} min",
         _back(rule),
     ]
+
+
+def _checks(rule: Rule) -> list[str]:
+    if not rule.required_checks:
+        return []
+    what = "rollbacks" if rule.actions == (ActionKind.ROLLBACK,) else "deploys"
+    may = spelt(rule.approve if rule.checks_override is None else rule.checks_override)
+    return [f"required checks of {what}: {', '.join(rule.required_checks)}; {may} may override them"]
 
 
 def _back(rule: Rule) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -56,13 +57,19 @@ class WayBack(StrEnum):
 
 
 class Rule(_Scope):
-    """Who may ask and who may approve. `channels` are where people may ask: "#name" or an id; everywhere if none is given."""
+    """Who may ask and who may approve. `channels` are where people may ask: "#name" or an id; everywhere if none is given.
+
+    `required_checks` are the names of CI checks that must have passed on the commit of a deploy; without `checks_override`
+    whoever may approve may override them.
+    """
 
     channels: tuple[str, ...] = ()
     request: tuple[str, ...] = Field(min_length=1)
     approve: tuple[str, ...] = Field(min_length=1)
     approvals: int = Field(default=1, ge=1, le=10)
     approvals_by_risk: dict[Risk, int] = Field(default_factory=dict)
+    required_checks: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    checks_override: tuple[str, ...] | None = None
     self_approval: bool = False
     one_click: bool = False  # a runbook step that the bot planned may be asked for and approved by one press
     expires_minutes: int = Field(default=30, ge=1, le=7 * 24 * 60)

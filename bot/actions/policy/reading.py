@@ -50,6 +50,7 @@ def _uses(parsed: PolicyFile) -> Iterator[tuple[tuple[str | int, ...], tuple[str
     for number, rule in enumerate(parsed.rules):
         yield ("rules", number, "request"), rule.request
         yield ("rules", number, "approve"), rule.approve
+        yield ("rules", number, "checks_override"), rule.checks_override or ()
     for number, freeze in enumerate(parsed.freezes):
         yield ("freezes", number, "override"), freeze.override
     yield ("incident_guard", "override"), parsed.incident_guard.override or ()
