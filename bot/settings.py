@@ -195,6 +195,24 @@ class WatchSettings(Section):
     bake_minutes: float = Field(30, ge=0)  # after a deployment; 0 is never
 
 
+class ExecutorSettings(Section):
+    """Who carries out deploys and rollbacks: the bot's own process, or one apart from it; see docs/executor.md."""
+
+    mode: Literal["embedded", "apart"] = "embedded"
+    signing_key: SecretStr | None = None  # the bot's
+    public_key: str = ""  # the executor's: the other half; several while one is replaced
+    key: SecretStr | None = None  # both sides', where the executor comes by HTTPS
+    url: str = Field("", repr=False)  # the bot's address, for the executor; "": it uses the database
+    services: tuple[str, ...] = ()  # the executor does nothing for others; () is all
+    environments: tuple[str, ...] = ()
+    least_approvals: int = Field(1, ge=0)  # of people; 0 lets automatic actions start
+    starts_per_hour: int = Field(20, ge=0)
+    answer_seconds: float = Field(15, ge=1)  # the bot waits so long for the answer to a question,
+    start_seconds: float = Field(30, ge=1)  # and so long for what comes of a start, before it asks
+    warrant_seconds: float = Field(120, ge=10, le=1800)  # what no executor has begun by then is never begun
+    away_seconds: float = Field(60, ge=10)  # an executor that was not heard of for so long is reported
+
+
 class TelemetrySettings(Section):
     """Where questions to a model are exported as OpenTelemetry spans; "" is nowhere."""
 
@@ -237,6 +255,7 @@ class Settings(Section):
     topology: TopologySettings = TopologySettings()
     watch: WatchSettings = WatchSettings()
     health: HealthSettings = HealthSettings()
+    executor: ExecutorSettings = ExecutorSettings()
     connectors: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)  # hold secrets
     deployers: Mapping[str, Mapping[str, object]] = Field(default_factory=dict, repr=False)
     folder: Path = Path()  # where tocsin.toml and the rule files lie

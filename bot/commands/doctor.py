@@ -61,7 +61,7 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
         yield finding
     async for finding in _evidence(catalogue.current, able):
         yield finding
-    for finding in await deployers.findings(catalogue.current, able.deployers):
+    for finding in await deployers.examine(settings, catalogue.current, able.deployers):
         yield finding
     for text in without_credentials(routing.current, able.pagers, able.schedules):
         yield Finding("routing", False, f"routing.yaml: {text}")

@@ -187,7 +187,8 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", w
     """What looks after the parts of the bot."""
     from datetime import timedelta
 
-    from bot.intake.selfcheck import SelfCheck  # slow, as above
+    from bot.executor.remote import RemoteDeployers  # slow, as above
+    from bot.intake.selfcheck import SelfCheck
 
     async def database() -> str:
         await bot.db.read(bot.desk.inbox.waiting)
@@ -215,6 +216,7 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", w
     async def knowledge() -> str:
         return bot.desk.library.trouble or bot.desk.sources.trouble
 
+    remote = bot.desk.deployers
     health = bot.settings.health
     return SelfCheck(
         bot.desk,
@@ -226,6 +228,7 @@ def _selfcheck(bot: "Bot", drain: "Drain", worker: "Worker", keeper: "Keeper", w
             "Slack's connection": slack,
             "posting to Slack": messages,
             "knowledge": knowledge,
+            **({"executor": remote.dispatch.trouble} if isinstance(remote, RemoteDeployers) else {}),
             **watchers,
         },
         grace=timedelta(seconds=health.grace_seconds),
@@ -272,6 +275,7 @@ def _pages(bot: "Bot", drain: "Drain", worker: "Worker", meters: "Meters") -> "S
     """What the door sends on to us: health, counters, and Slack's requests where it speaks HTTP."""
     from bot.intake.house import create_house  # slow, as above
     from bot.slack.app import http_route
+    from bot.wiring.executor import routes_of
 
     pages = create_house(
         bot.desk,
@@ -282,6 +286,7 @@ def _pages(bot: "Bot", drain: "Drain", worker: "Worker", meters: "Meters") -> "S
             "knowledge": lambda: bot.desk.library.ready,
         },
     )
+    pages.router.routes += routes_of(bot.settings, bot.desk)
     secret = bot.settings.slack.signing_secret
     if bot.socket_mode is None:
         pages.router.routes.append(http_route(bot.slack, secret.get_secret_value() if secret else ""))

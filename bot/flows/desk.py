@@ -35,6 +35,7 @@ from bot.ports import (
     DiagnosisStore,
     DraftStore,
     EdgeSource,
+    ErrandStore,
     EvidenceSource,
     InboxStore,
     IncidentStore,
@@ -133,6 +134,7 @@ class Desk:
     actions: ActionStore
     ledger: Ledger
     locks: LockStore
+    errands: ErrandStore
     journal: JournalStore
     cards: CardStore
     charts: ChartStore

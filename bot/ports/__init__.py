@@ -11,6 +11,7 @@ work     transactions and durable work
 signals  stores of what came in: deliveries, alerts, changes, tickets, noise
 stores   the other stores, one per aggregate
 locks    who keeps others from changing what
+errands  how the bot and an executor of its own hand each other work
 knowledge what people said of documents, past incidents from elsewhere
 """
 
@@ -19,6 +20,10 @@ from bot.ports.chat import (
     Telling,
 )
 from bot.ports.deployers import CommitChecks, Deployer, Order, Rehearsal, Run, RunState
+from bot.ports.errands import (
+    ErrandStore,
+    Mailbox,
+)
 from bot.ports.knowledge import (
     CheckStore,
     DraftStore,
@@ -142,6 +147,7 @@ __all__ = [
     "DraftStore",
     "EdgeSource",
     "Embedder",
+    "ErrandStore",
     "Event",
     "EvidenceSource",
     "Explains",
@@ -156,6 +162,7 @@ __all__ = [
     "Ledger",
     "Listener",
     "LockStore",
+    "Mailbox",
     "Model",
     "ModelRequest",
     "NoiseStore",

@@ -1,7 +1,7 @@
 """Everything is assembled here, and only in this room are concrete classes and vendors picked. `build` is the whole.
 
 stores     one store per aggregate; the database beside a running bot
-vendors    connectors with their settings
+vendors    connectors with their settings; executor: deployers that are elsewhere
 knowledge  runbooks, past incidents, vectors
 models     the language model and its traces
 work       flows by name: durable work, clock, Slack
@@ -35,6 +35,7 @@ from bot.topology.current import LiveCatalogue
 from bot.topology.minutes import MinuteEdges
 from bot.topology.rulefile import RuleFile
 from bot.wiring.beside import library_beside, records_beside
+from bot.wiring.executor import deployers_of
 from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
 from bot.wiring.sources import links, origins
@@ -135,6 +136,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         actions=stores.actions,
         ledger=stores.ledger,
         locks=stores.locks,
+        errands=stores.errands,
         journal=stores.journal,
         cards=stores.cards,
         charts=stores.charts,
@@ -164,7 +166,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
         evidence_sources=(*described(able.evidence, lambda: catalogue.current), *counted),
         edge_sources=(*able.edges, *counted),
         change_sources=able.changes,
-        deployers=able.deployers,
+        deployers=deployers_of(settings, able.deployers, db, lambda: catalogue.current),
         pagers=able.pagers,
         schedules={name: Remembering(one, utc_now) for name, one in able.schedules.items()},
         responders=able.responders,

@@ -18,6 +18,7 @@ from bot.storage.charts import SqlChartStore
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
 from bot.storage.diagnoses import SqlDiagnosisStore
+from bot.storage.errands import SqlErrandStore
 from bot.storage.inbox import SqlInboxStore
 from bot.storage.incidents import SqlIncidentStore, SqlTimelineStore
 from bot.storage.journal import SqlJournalStore
@@ -51,6 +52,7 @@ class Stores:
     actions: SqlActionStore = field(default_factory=SqlActionStore)
     ledger: SqlLedger = field(default_factory=SqlLedger)
     locks: SqlLockStore = field(default_factory=SqlLockStore)
+    errands: SqlErrandStore = field(default_factory=SqlErrandStore)
     journal: SqlJournalStore = field(default_factory=SqlJournalStore)
     cards: SqlCardStore = field(default_factory=SqlCardStore)
     charts: SqlChartStore = field(default_factory=SqlChartStore)

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from bot.domain.service import Catalogue
 from bot.door.doors import configured, doors, own_settings
 from bot.errors import BadSettings
+from bot.executor.deployers import made
 from bot.flows.desk import Drafting
 from bot.intake.web import Door
 from bot.ports import (
@@ -65,7 +66,7 @@ def vendors(settings: Settings) -> Vendors:
         doors=doors(known, own),
         evidence=(*(e for e in evidence if e is not None), *(e for e in edges if isinstance(e, EvidenceSource))),
         changes=tuple(c for c in changes if c is not None),
-        deployers={name: _deployer(name, values, known) for name, values in settings.deployers.items()},
+        deployers=_deployers(settings, known),
         readers={n: c for n, c in known.items() if c.webhook},
         pagers=_made({n: c.pager for n, c in known.items()}, own, settings),
         schedules=_made({n: c.schedules for n, c in known.items()}, own, settings),
@@ -127,14 +128,14 @@ def heard_channels(settings: Settings) -> tuple[str, ...]:
     return own.channels if isinstance(own, slack.SlackAlerts) else ()
 
 
-def _deployer(name: str, values: Mapping[str, object], known: Mapping[str, Connector]) -> Deployer:
-    kind = str(values.get("kind", ""))
-    kinds = [n for n, c in known.items() if c.deployer]
-    if kind not in kinds:
-        raise BadSettings(f"[deployers.{name}] kind is {kind!r}; it has to be one of {', '.join(kinds)}.")
-    make = known[kind].deployer
-    assert make is not None  # noqa: S101  `kinds` holds only those that have one
-    try:
-        return make({k: v for k, v in values.items() if k != "kind"})
-    except BadSettings as error:
-        raise BadSettings(f"[deployers.{name}] {error}") from None
+def _deployers(settings: Settings, known: Mapping[str, Connector]) -> dict[str, Deployer]:
+    """Those of this process: none where an executor apart from it has them. Raises BadSettings where both would."""
+    if settings.executor.mode == "embedded":
+        return made(settings.deployers, known)
+    if settings.deployers:
+        named = ", ".join(f"[deployers.{name}]" for name in settings.deployers)
+        raise BadSettings(
+            f'[executor] mode is "apart", so the bot must hold no deploy credential, but it has {named}, in its tocsin.toml or '
+            f"as TOCSIN_DEPLOYERS_… in its environment. Move them to the executor's own folder and environment; docs/executor.md."
+        )
+    return {}
