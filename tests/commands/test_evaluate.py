@@ -49,6 +49,7 @@ def test_retrieval_prints_one_object_with_the_promised_keys(tmp_path: Path, retr
     assert (found["n"], found["hit@1"]) == (1, 1.0)
 
 
+@pytest.mark.slow  # it loads what the quick half does without
 @pytest.mark.parametrize(("model", "says"), [("openai:gpt", "needs a key"), ("nosuch:gpt", "names no vendor that Tocsin knows")])
 def test_a_model_that_cannot_be_opened_is_refused_in_one_sentence(tmp_path: Path, model: str, says: str) -> None:
     done = tocsin(tmp_path, "diagnosis", "--cases", "c", "--truth", "t", "--model", model, "--json")

@@ -87,6 +87,7 @@ def test_a_model_is_small_unless_its_vendor_or_name_tells_otherwise(name: str, s
     assert named(name, "http://127.0.0.1:1/v1").looks_small is small
 
 
+@pytest.mark.slow  # it loads what the quick half does without
 def test_no_part_of_langchain_loads_before_a_question(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _LOADED, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True)
     assert [json.loads(line) for line in done.stdout.splitlines()] == [[False, []], [True, []]]
@@ -134,6 +135,7 @@ def test_budgets_come_from_the_settings(tmp_path: Path) -> None:
     assert (budgets.day_cost, budgets.incident_calls, budgets.incident_cost) == (2.5, 0, 1.0)
 
 
+@pytest.mark.slow  # it loads what the quick half does without
 async def test_tracing_is_off_inside_a_question_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in _TRACING:
         monkeypatch.setenv(name, "true")
