@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from bot.domain.incident import Incident, Status
 from bot.domain.view import DigestView, NoteView, Place
+from bot.flows.anchoring import posted
 from bot.flows.announce import post_once, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
@@ -57,18 +58,13 @@ def digest_view(tx: Transaction, desk: Desk, *, weekly: bool = False) -> DigestV
         *digest_lines(tx, desk, now - DAY),
         *watched_lines(tx, desk, now - DAY),
         *broken_lines(tx, desk, now - DAY),
-        _anchor("audit", desk.ledger.head(tx)),
-        _anchor("journal", desk.journal.head(tx)),
+        posted("audit", desk.ledger.head(tx)),
+        posted("journal", desk.journal.head(tx)),
     ]
     if weekly:
         answers = desk.journal.every(tx, since=now - WEEK * DAY)
         lines.append(sentence(measure(answers, desk.journal.feedback(tx)), WEEK))
     return DigestView("The last 24 hours", tuple(lines), desk.incidents.live(tx), now)
-
-
-def _anchor(chain: str, head: tuple[int, str]) -> str:
-    count, digest = head
-    return f"{chain}: {count} lines, head {digest[:12]}" if count else f"{chain}: no lines yet"
 
 
 async def remind(args: Mapping[str, Scalar], desk: Desk) -> None:

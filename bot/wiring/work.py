@@ -8,6 +8,7 @@ from bot.domain.watch import WatchMode
 from bot.durable.queues import DEFAULTS, Queue
 from bot.durable.work import DurableWork
 from bot.flows import (
+    anchoring,
     announce,
     attribution,
     care,
@@ -107,6 +108,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
         Job("check_runbooks", Daily(time.fromisoformat(settings.knowledge.check_at), settings.zone)),
         Job("runbook_care", Daily(time.fromisoformat(settings.digest_at), settings.zone), queue="slack"),
+        Job("check_chains", Daily(time.fromisoformat(settings.digest_at), settings.zone)),
         Job("learn_weights", Daily(LEARNS_AT, settings.zone)),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
         Job("sweep", Every(timedelta(minutes=5))),
@@ -178,6 +180,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "refresh_home": _for(homepage.refresh_home, desk),
         "digest": _for(report.digest, desk),
         "remind": _for(report.remind, desk),
+        "check_chains": _for(anchoring.check_chains, desk),
         "escalate": _for(escalation.escalate, desk),
         "second_outlet": _for(escalation.second_outlet, desk),
         "reach": _for(paging.reach, desk),

@@ -72,7 +72,7 @@ async def test_the_digest_anchors_the_audit(desk: Desk, clock: FakeClock) -> Non
     await digest({"slot": "s"}, desk)
     view = desk.channel.posts[0].view
     assert isinstance(view, DigestView)
-    assert f"audit: 1 lines, head {entry.hash[:12]}" in view.lines
+    assert f"audit: 1 lines, head 1:{entry.hash[:32]}" in view.lines
 
 
 async def test_the_digest_anchors_the_journal_and_tells_the_weeks_quality_on_mondays(desk: Desk, clock: FakeClock) -> None:
@@ -83,7 +83,7 @@ async def test_the_digest_anchors_the_journal_and_tells_the_weeks_quality_on_mon
     for slot in ("2026-11-22T09:00", "2026-11-23T09:00"):
         await digest({"slot": slot}, desk)
     sunday, monday = (p.view.lines for p in desk.channel.posts if isinstance(p.view, DigestView))
-    assert f"journal: 2 lines, head {head[:12]}" in sunday
+    assert f"journal: 2 lines, head 2:{head[:32]}" in sunday
     assert not any("quality" in line for line in sunday)
     assert monday[-1].startswith("quality of 7 days: 1 answers, 0 of them by a model; nobody judged one")
 

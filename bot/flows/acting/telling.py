@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bot.actions.told import detail
 from bot.domain.action import UNDECIDED, Action, ActionStatus, expired
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.view import NoteView, Place
@@ -16,19 +17,7 @@ BOT = "tocsin"
 def tell(tx: Transaction, action: Action, actor: str, deed: str, desk: Desk, place: Place | None = None) -> None:
     """One step of an action: in the audit, in its incident's timeline, on its message and on the card."""
     now = desk.clock()
-    detail = {
-        "kind": action.kind.value,
-        "service": action.service,
-        "environment": action.environment,
-        "target": action.target,
-        "plan": action.plan.hash if action.plan else "",
-        "rule": action.policy,
-        "run": action.run,
-        "outcome": action.outcome,
-        "claim": action.claim.value,
-        "claim_reason": action.claim_reason,
-    }
-    desk.ledger.append(tx, now, actor, deed, action.id, {k: v for k, v in detail.items() if v})
+    desk.ledger.append(tx, now, actor, deed, action.id, detail(action, deed))
     show_action(tx, action, desk, place)
     incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
     if incident is None:
@@ -89,5 +78,5 @@ async def call_for_help(args: Mapping[str, Scalar], desk: Desk) -> None:
 
 def _concerned(action: Action, incident: Incident | None, desk: Desk) -> tuple[str, ...]:
     on_call = incident.on_call if incident else desk.routing().default.on_call
-    people = (*on_call, action.requested_by, *(d.by for d in action.decisions if d.approved))
+    people = (*on_call, action.requested_by, *action.approvers)
     return tuple(p for p in dict.fromkeys(people) if p and p != BOT)
