@@ -10,9 +10,10 @@ from bot.domain.telemetry import Edge, Series
 from bot.investigation.case import Case
 from bot.investigation.picture import SUFFERS, Picture, notable
 from bot.investigation.vocabulary import kinds_of_metric
-from bot.investigation.wording import clock, figure, listed, name_of, plain, told
+from bot.investigation.wording import clock, listed, plain, told
 from bot.redact import redact
 from bot.signals.direction import is_share, label_suffix, words
+from bot.signals.figures import figure, name_of
 from bot.signals.onset import Deviation
 
 MOST_DEPLOYS, MOST_BARS, MOST_RATES, MOST_AROUND = 4, 6, 6, 8

@@ -22,8 +22,9 @@ from bot.investigation.picture import Picture
 from bot.investigation.rank import Scored
 from bot.investigation.subjects import Subject, subjects
 from bot.investigation.symptoms import TELEMETRY_KINDS
-from bot.investigation.wording import capital, clock, listed, name_of, plain
+from bot.investigation.wording import capital, clock, listed, plain
 from bot.signals.direction import bag, counts_traffic, is_share, words
+from bot.signals.figures import name_of
 from bot.signals.templates import NEGATIVE_LEVELS
 
 TOGETHER = timedelta(seconds=60)  # what begins this close together began at one moment (or within two samples, if more)

@@ -12,8 +12,9 @@ from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment
 from bot.investigation.symptoms import TELEMETRY_KINDS as TELEMETRY
 from bot.investigation.symptoms import Sign
-from bot.investigation.wording import clock, figure, name_of, plain
+from bot.investigation.wording import clock, plain
 from bot.signals.direction import bag, label_suffix, words
+from bot.signals.figures import figure, name_of
 from bot.signals.onset import Deviation
 
 _TEXT = re.compile(r"[\"'`]([^\"'`\s]{5,80})[\"'`]")

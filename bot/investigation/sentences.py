@@ -9,8 +9,9 @@ from bot.investigation.exhibits import Exhibits
 from bot.investigation.picture import Picture
 from bot.investigation.verdict import Judgement
 from bot.investigation.vocabulary import Kind, kinds_of_metric
-from bot.investigation.wording import capital, clock, figure, listed, plain
+from bot.investigation.wording import capital, clock, listed, plain
 from bot.signals.direction import is_share
+from bot.signals.figures import figure
 from bot.signals.onset import Deviation
 
 _SAYS = (

@@ -15,8 +15,9 @@ from bot.investigation.picture import Picture
 from bot.investigation.shipments import Shipment, known
 from bot.investigation.symptoms import TELEMETRY_KINDS
 from bot.investigation.vocabulary import Kind
-from bot.investigation.wording import clock, figure, name_of, plain
+from bot.investigation.wording import clock, plain
 from bot.signals.direction import counts_traffic
+from bot.signals.figures import figure, name_of
 from bot.signals.ramps import Ramp
 
 STARTS = timedelta(minutes=5)  # within this long after a rollout (or three samples) its processes have started, or failed to

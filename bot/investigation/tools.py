@@ -16,9 +16,10 @@ from bot.investigation.diff import Hunk, parse
 from bot.investigation.dossier import piece
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.gather import Library
-from bot.investigation.wording import clock, figure, plain
+from bot.investigation.wording import clock, plain
 from bot.ports import Tool
 from bot.redact import clean, redact
+from bot.signals.figures import figure
 from bot.signals.templates import growth
 
 POINTS = 12  # of one series

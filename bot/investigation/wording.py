@@ -1,37 +1,12 @@
-"""Figures, times and names as people read them in a diagnosis."""
+"""Deviations, times and names as people read them in a diagnosis."""
 
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.signals.direction import bag, is_share, label_suffix, words
+from bot.signals.direction import is_share, label_suffix
+from bot.signals.figures import figure, name_of, rounded
 from bot.signals.onset import Deviation
-
-_UNSAID = bag(
-    "http outbound server client total second seconds milliseconds ms pct percent bytes per mb process resident container"
-)
-
-
-def figure(value: float, metric: str) -> str:
-    """A value of a metric with its unit, by the words of its name."""
-    parts = set(words(metric))
-    if parts & {"pct", "percent"}:
-        return f"{_round(value)} %"
-    if is_share(metric) and abs(value) <= 1:
-        return f"{_round(value * 100)} %"
-    if "bytes" in parts:
-        return f"{_round(value / 2**20)} MiB"
-    if "ms" in parts or "milliseconds" in parts:
-        return f"{_round(value)} ms"
-    if "seconds" in parts and "per" not in parts and not parts & {"calls", "requests", "queries"}:
-        return f"{_round(value)} s"
-    return _round(value)
-
-
-def name_of(metric: str) -> str:
-    """A metric's name in words: "http_request_error_ratio" is "request error ratio"."""
-    kept = [w for w in words(metric) if w not in _UNSAID]
-    return " ".join(kept) or metric
 
 
 def told(deviation: Deviation) -> str:
@@ -39,7 +14,7 @@ def told(deviation: Deviation) -> str:
     name = name_of(deviation.metric) + label_suffix(deviation.labels)
     since = f"since {clock(deviation.onset, deviation.step)}"
     if deviation.factor >= 1.5 and not is_share(deviation.metric):
-        return f"{name} × {_round(deviation.factor)} {since}"
+        return f"{name} × {rounded(deviation.factor)} {since}"
     now, was = figure(deviation.peak, deviation.metric), figure(deviation.baseline, deviation.metric)
     return f"{name} {now} (was {was}) {since}"
 
@@ -69,14 +44,3 @@ def plain(text: str, longest: int = 120) -> str:
     """Untrusted text on one short line."""
     line = re.sub(r"\s+", " ", text).strip()
     return line if len(line) <= longest else line[: longest - 1] + "…"
-
-
-def _round(value: float) -> str:
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:,.0f}".replace(",", " ")
-    if abs(value) >= 10:
-        return f"{value:.0f}"
-    text = f"{value:.1f}" if abs(value) >= 0.95 else f"{value:.2g}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

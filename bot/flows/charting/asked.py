@@ -17,9 +17,10 @@ from bot.flows.desk import Desk
 from bot.investigation.answers import Answer, quote
 from bot.investigation.charts import map_chart, series_chart
 from bot.investigation.gather import read_sources, stitch
-from bot.investigation.wording import clock, figure, listed, name_of
+from bot.investigation.wording import clock, listed
 from bot.ports import Transaction
 from bot.signals.direction import bad_direction, bag, counts_traffic, words
+from bot.signals.figures import figure, name_of
 
 MOST_SERVICES, MOST_CHARTS = 5, 2
 _MAP = re.compile(r"(?i)\b(map|topology|who calls|dependenc\w+)\b")

@@ -13,8 +13,8 @@ from bot.investigation.nodes.measures import Measure, statistic_of
 from bot.investigation.nodes.ranking import Blame, rank_nodes
 from bot.investigation.nodes.rises import Rise, see
 from bot.investigation.vocabulary import Kind, kinds_of_text
-from bot.investigation.wording import figure, name_of
 from bot.signals.direction import words
+from bot.signals.figures import figure, name_of
 
 CLEAR = 0.5  # of all blame makes somebody the first
 AHEAD = 2.0  # times as much as the next one
