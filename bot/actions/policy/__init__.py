@@ -11,7 +11,7 @@ explaining  the same, told line by line
 """
 
 from bot.actions.policy.checks import required_checks
-from bot.actions.policy.deciding import Barrier, Moment, World, barriers, decide, stand_in
+from bot.actions.policy.deciding import Barrier, Moment, World, ahead, barriers, decide, stand_in
 from bot.actions.policy.explaining import explained
 from bot.actions.policy.file import ANYONE, Automation, BreakGlass, DegreeRule, Freeze, IncidentGuard, PolicyFile, Rule, WayBack
 from bot.actions.policy.reading import policies_file, read_policies
@@ -34,6 +34,7 @@ __all__ = [
     "Ruling",
     "WayBack",
     "World",
+    "ahead",
     "barriers",
     "decide",
     "explained",

@@ -5,7 +5,7 @@ Asked when somebody asks, when somebody approves and right before the start: wha
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from bot.actions.policy.checks import lacking_checks
@@ -93,6 +93,18 @@ def stand_in(action: Action, authority: Authority, by: str, world: World) -> Rul
 def barriers(action: Action, rule: Rule, world: World) -> tuple[Barrier, ...]:
     """All that stands in the way of the action now, also what lets it through."""
     return tuple(_let_through(action, barrier, world) for barrier in _found(action, rule, world))
+
+
+def ahead(action: Action, world: World, within: timedelta) -> tuple[str, ...]:
+    """The freezes that would stop the action if it began a little later, each for people."""
+    told: list[str] = []
+    for freeze in world.policies.freezes:
+        begins = freeze.begins(world.now) if freeze.covers(action.kind, world.service, action.environment) else None
+        if begins is not None and begins - world.now <= within:
+            minutes = max(1, int((begins - world.now).total_seconds() // 60))
+            why = f": {freeze.reason}" if freeze.reason else ""
+            told.append(f"The freeze {freeze.name} begins in {minutes} min, at {begins.astimezone(UTC):%H:%M} UTC{why}.")
+    return tuple(told)
 
 
 def _may_ask(action: Action, person: str, rule: Rule, world: World) -> Ruling:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.actions.policy.windows import Dated, Weekly, dated_of, over_at, weekly_of
+from bot.actions.policy.windows import Dated, Weekly, dated_of, next_at, over_at, weekly_of
 from bot.domain.action import ActionKind, Risk
 from bot.domain.automation import Degree
 from bot.domain.service import Service
@@ -133,8 +133,15 @@ class Freeze(_Scope):
 
     def until(self, now: datetime) -> datetime | None:
         """When it is over; None if it is not on."""
-        spans: list[Weekly | Dated] = [span for text in self.weekly for span in weekly_of(text)]
-        return over_at((*spans, *(dated_of(text) for text in self.dates)), ZoneInfo(self.zone), now)
+        return over_at(self._spans(), ZoneInfo(self.zone), now)
+
+    def begins(self, now: datetime) -> datetime | None:
+        """When it is on next; None while it is on, and if it never is again."""
+        return None if self.until(now) else next_at(self._spans(), ZoneInfo(self.zone), now)
+
+    def _spans(self) -> tuple[Weekly | Dated, ...]:
+        weekly: list[Weekly | Dated] = [span for text in self.weekly for span in weekly_of(text)]
+        return (*weekly, *(dated_of(text) for text in self.dates))
 
 
 class IncidentGuard(BaseModel):

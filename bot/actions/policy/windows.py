@@ -27,6 +27,12 @@ class Weekly:
         plain = here.replace(tzinfo=None, second=0, microsecond=0, fold=0)
         return (plain + timedelta(minutes=(self.end - minute) % WEEK)).replace(tzinfo=here.tzinfo)
 
+    def begins(self, here: datetime) -> datetime | None:
+        """When it begins next, by the same wall clock."""
+        minute = here.weekday() * DAY + here.hour * 60 + here.minute
+        plain = here.replace(tzinfo=None, second=0, microsecond=0, fold=0)
+        return (plain + timedelta(minutes=(self.start - minute) % WEEK or WEEK)).replace(tzinfo=here.tzinfo)
+
 
 @dataclass(frozen=True, slots=True)
 class Dated:
@@ -38,6 +44,10 @@ class Dated:
     def until(self, here: datetime) -> datetime | None:
         """When it is over; None outside of it."""
         return self.end.replace(tzinfo=here.tzinfo) if self.start <= here.replace(tzinfo=None) < self.end else None
+
+    def begins(self, here: datetime) -> datetime | None:
+        """When it begins; None if it has begun."""
+        return self.start.replace(tzinfo=here.tzinfo) if here.replace(tzinfo=None) < self.start else None
 
 
 def weekly_of(text: str) -> tuple[Weekly, ...]:
@@ -77,6 +87,12 @@ def over_at(spans: tuple[Weekly | Dated, ...], zone: ZoneInfo, now: datetime) ->
     """When the last of the spans that are on is over; None if none is on."""
     here = now.astimezone(zone)
     return max((end for span in spans if (end := span.until(here)) is not None), default=None)
+
+
+def next_at(spans: tuple[Weekly | Dated, ...], zone: ZoneInfo, now: datetime) -> datetime | None:
+    """When the next of the spans begins; None if none does any more."""
+    here = now.astimezone(zone)
+    return min((start for span in spans if (start := span.begins(here)) is not None), default=None)
 
 
 def _moment(text: str) -> datetime:

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, timedelta
 
 from bot.actions.approvals import NotYours
-from bot.actions.policy import BOT, Moment, Ruling, World, barriers, decide
+from bot.actions.policy import BOT, Barrier, Moment, Ruling, World, ahead, barriers, decide
+from bot.actions.policy.rules import spelt
 from bot.domain.action import Action, Authority, Claim, Plan
 from bot.domain.service import Service
 from bot.domain.view import NoteView
 from bot.errors import NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.ports import Transaction
+
+SOON = timedelta(hours=2)  # a freeze that begins within it is told in a plan
 
 
 async def memberships(people: Iterable[str], desk: Desk) -> Mapping[str, frozenset[str]]:
@@ -65,13 +69,30 @@ def allow(action: Action, person: str, moment: Moment, world: World) -> Ruling:
 
 
 def with_barriers(plan: Plan, action: Action, world: World) -> Plan:
-    """The plan as people see it: what stands in the way and why it was let through are among its warnings."""
+    """The plan as people see it: what stands in the way, and among its warnings what was let through and what begins soon.
+
+    Nothing stands in the way of what may be asked for now; only a dry run is planned all the same.
+    """
     rule = world.policies.rule_for(action.kind, world.service, action.environment)
-    found = barriers(action, rule, world) if rule else ()
-    told = [f"{b.reason}; let through: {b.passed}" for b in found if b.passed]
+    found = barriers(replace(action, plan=plan), rule, world) if rule else ()
+    passed = [b for b in found if b.passed]
+    told = [f"{b.reason}; let through: {b.passed}" for b in passed]
+    people = [id for b in found for id in b.named]
     if action.claim is Claim.BREAK_GLASS:
         told.insert(0, f"Break-glass by {action.requested_by}: {action.claim_reason}")
-    return replace(plan, warnings=(*told, *plan.warnings)) if told else plan
+        people.append(action.requested_by)
+    return replace(
+        plan,
+        warnings=(*told, *ahead(action, world, SOON), *plan.warnings),
+        barriers=tuple(_stands(b) for b in found if not b.passed),
+        named=tuple(dict.fromkeys((*people, *plan.named))),
+    )
+
+
+def _stands(barrier: Barrier) -> str:
+    until = f", until {barrier.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if barrier.until else ""
+    able = f"{spelt(barrier.override)} may override it" if barrier.override else "nobody may override it"
+    return f"{barrier.reason}{until}; {able}"
 
 
 def refusal(error: NotYours) -> NoteView:
