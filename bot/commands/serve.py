@@ -99,6 +99,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     from bot.slack.channel import SlackChannel
     from bot.slack.client import connect
     from bot.wiring import build, jobs, told
+    from bot.wiring.pages import link_hosts
 
     slack = settings.slack
     if slack.bot_token is None:
@@ -108,7 +109,7 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     async with contextlib.AsyncExitStack() as end:
         listener = end.enter_context(listen(settings.host, settings.port))
         house = Path(end.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-", ignore_cleanup_errors=True)), "house")
-        channel = SlackChannel(connect(slack.bot_token.get_secret_value(), slack.api_url), slack.link_hosts)
+        channel = SlackChannel(connect(slack.bot_token.get_secret_value(), slack.api_url), link_hosts(settings))
         bot = build(settings, channel)
         end.callback(bot.db.close)
         end.callback(bot.desk.library.close)

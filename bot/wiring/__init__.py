@@ -38,6 +38,7 @@ from bot.wiring.beside import library_beside, records_beside
 from bot.wiring.executor import deployers_of
 from bot.wiring.knowledge import DatabaseTurn, confirmed_incidents, embedder_of, library_of, vector_store
 from bot.wiring.models import model_of, telemetry_of
+from bot.wiring.pages import link_hosts
 from bot.wiring.sources import links, origins
 from bot.wiring.stores import Stores, ask, beside
 from bot.wiring.vendors import Vendors, described, drafting, heard_channels, vendors
@@ -212,7 +213,7 @@ def slack_app(desk: Desk, settings: Settings) -> tuple[App, SocketMode | None]:
         bot_token=slack.bot_token.get_secret_value() if slack.bot_token else "",
         signing_secret=slack.signing_secret.get_secret_value() if slack.signing_secret else "",
         api_url=slack.api_url,
-        link_hosts=slack.link_hosts,
+        link_hosts=link_hosts(settings),
         pin_emoji=slack.pin_emoji.strip(":"),
     )
     if slack.app_token is None:

@@ -48,7 +48,7 @@ async def read_and_end(page: Page, stage: Stage) -> None:
     await page.get_by_role("radio", name="Amir").click()
     await plan.get_by_role("button", name="Approve").click()
     await page.locator("#confirm").get_by_role("button", name="Approve").click()
-    await expect(plan).to_contain_text("Approved by @Amir", timeout=20_000)
+    await expect(plan).to_contain_text("approved by @Amir", timeout=20_000)
     await expect(card).to_contain_text("Resolved at", timeout=90_000)
     await expect(plan).to_contain_text("succeeded", timeout=20_000)
     await expect(plan.get_by_role("button", name="Approve")).to_have_count(0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, Risk
+from bot.domain.action import Action, ActionKind, ActionStatus, Cancel, Decision, Plan, Risk, Stage, Stopping
 from bot.domain.alert import Severity
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.care import Draft, DraftState
@@ -442,4 +442,33 @@ VIEWS = {
         None,
         may_draft=True,
     ),
+}
+
+GOING = replace(
+    DONE,
+    status=ActionStatus.EXECUTING,
+    outcome="",
+    link="https://github.com/demo/shop/actions/runs/7",
+    stages=(
+        Stage(ActionStatus.AWAITING, NOW),
+        Stage(ActionStatus.APPROVED, LATER),
+        Stage(ActionStatus.EXECUTING, LATER + timedelta(seconds=1)),
+    ),
+)
+CANCELLED = replace(
+    GOING,
+    status=ActionStatus.FAILED,
+    link="https://ci.internal/runs/7",
+    cancel=Cancel("U0ONCALL", LATER + timedelta(minutes=3), Stopping.STOPPED),
+    stages=(*GOING.stages, Stage(ActionStatus.FAILED, LATER + timedelta(minutes=4))),
+    outcome="It was cancelled by U0ONCALL; what had been done by then is not undone.",
+)
+VIEWS = {
+    **VIEWS,
+    "action_running": ActionView(GOING, INCIDENT, LATER, cancels=True, minutes=2),
+    "action_stopping": ActionView(
+        replace(GOING, cancel=Cancel("U0ONCALL", LATER, Stopping.FAILED, "Its token may not.")), None, LATER, cancels=True
+    ),
+    "action_cancelled": ActionView(CANCELLED, INCIDENT, LATER),
+    "action_groups": ActionView(ACTION, INCIDENT, NOW, approvers=("U0APPROVER",), groups=("oncall", "S0NIGHT")),
 }

@@ -47,7 +47,7 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
         case PointerView():
             return render_pointer(view)
         case ActionView():
-            return render_action(view)
+            return render_action(view, hosts)
         case AnswerView():
             return render_answer(view, hosts)
         case ListView():

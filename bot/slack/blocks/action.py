@@ -1,30 +1,35 @@
 """The one message of an action: its plan, who decided, how it goes, how it ended. Rendered from what is stored, only."""
 
-from bot.domain.action import Action, ActionStatus, Decision, expired, way_back
+from collections.abc import Collection
+
+from bot.domain.action import Action, ActionStatus, expired, way_back
 from bot.domain.request import Deed
 from bot.domain.view import ActionView
 from bot.slack.blocks import words
 from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, message, section
 from bot.slack.blocks.plan import plan_blocks
-from bot.slack.text import bold, clock, code, code_block, escape, plain, who
+from bot.slack.blocks.progress import progress_blocks
+from bot.slack.text import bold, clock, escape, plain, who
 
-LINES = 20
 
-
-def render_action(view: ActionView) -> Message:
-    """The buttons are there only while somebody may still decide."""
+def render_action(view: ActionView, hosts: Collection[str]) -> Message:
+    """The buttons are there only while somebody may still decide or stop it; links lead to `hosts` only."""
     action = view.action
-    body = [_top(view), *plan_blocks(action), *_progress(view)]
-    if action.output:
-        body.append(section(code_block(action.output[-LINES:])))
-    foot = [_rule(view)]
+    body = [_top(view), *plan_blocks(action), *progress_blocks(view, _open(view), hosts)]
+    buttons = _buttons(view)
+    return message(_fallback(view), body, [*([actions(*buttons)] if buttons else []), _rule(view)])
+
+
+def _buttons(view: ActionView) -> list[Block]:
+    action = view.action
+    stop = [button(Deed.ACTION_CANCEL, action.id, confirm=_stop(action))] if view.cancels else []
     if _open(view):
-        foot = [actions(*decisions(action)), *foot]
-    elif action.status is ActionStatus.UNCERTAIN:
-        foot = [actions(*_settling(action)), *foot]
-    elif way_back(action):
-        foot = [actions(button(Deed.ACTION_BACK, action.id, confirm=_back(action))), *foot]
-    return message(_fallback(view), body, foot)
+        return decisions(action)
+    if action.status is ActionStatus.UNCERTAIN:
+        return [*_settling(action), *stop]
+    if way_back(action):
+        return [button(Deed.ACTION_BACK, action.id, confirm=_back(action))]
+    return stop
 
 
 def _open(view: ActionView) -> bool:
@@ -45,32 +50,19 @@ def _top(view: ActionView) -> Block:
     return section(f"{bold(_name(action))}  ·  {words.STATES[action.status]}", about, asked, why)
 
 
-def _progress(view: ActionView) -> list[Block]:
-    action = view.action
-    lines = [_decision(d, view) for d in action.decisions[-8:]]
-    if view.approvers and _open(view):
-        lines.append(f"Waits for: {', '.join(who(person) for person in view.approvers[:8])}")
-    if action.run:
-        lines.append(f"Run: {code(action.run, 80)}" + (f" of {escape(action.deployer, 60)}" if action.deployer else ""))
-    if action.outcome:
-        lines.append(f"*{words.STATES[action.status].split(' ', 1)[0]}* {escape(action.outcome, 500)}")
-    if expired(action, view.as_of):
-        lines.append("Nobody decided in time; ask again for a fresh plan.")
-    return [section(*lines)] if lines else []
-
-
-def _decision(decision: Decision, view: ActionView) -> str:
-    said = "✅ Approved" if decision.approved else "🚫 Rejected"
-    note = f": {escape(decision.note, 200)}" if decision.note else ""
-    return f"{said} by {words.decider(decision)} at {clock(decision.at, view.as_of)}{note}"
-
-
 def _settling(action: Action) -> list[Block]:
     """For whoever looked: what became of it."""
     yes = Confirm("It ran?", f"{_name(action)} was carried out, as you saw. Its effect is watched from now on.", "It ran")
     no = Confirm("It did not run?", f"{_name(action)} was not carried out, as you saw. It counts as failed.", "It did not run")
     ran = button(Deed.ACTION_RAN, action.id, confirm=yes)
     return [ran, button(Deed.ACTION_DID_NOT_RUN, action.id, style="danger", confirm=no)]
+
+
+def _stop(action: Action) -> Confirm:
+    if action.status is ActionStatus.APPROVED:
+        return Confirm("Cancel it?", f"{_name(action)} has not begun. Nothing will be started.", "Stop it", "Keep it")
+    text = f"The deployer is asked to stop {_name(action)}. What was done by then is not undone, and may be half of it."
+    return Confirm("Stop the run?", text, "Stop it", "Let it run")
 
 
 def _back(action: Action) -> Confirm:

@@ -41,6 +41,7 @@ class Confirm:
     title: str
     text: str
     yes: str
+    no: str = "Cancel"
 
 
 def section(*lines: str) -> Block:
@@ -78,7 +79,7 @@ def button(deed: Deed, value: str, *, style: str = "", confirm: Confirm | None =
             "title": _plain(plain(confirm.title, 100)),
             "text": _plain(plain(confirm.text, 300)),
             "confirm": _plain(plain(confirm.yes, 30)),
-            "deny": _plain("Cancel"),
+            "deny": _plain(plain(confirm.no, 30)),
         }
         if style == "danger":
             made["confirm"] = {**_object(made["confirm"]), "style": "danger"}
