@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bot.commands import Commands, runs
-from bot.commands.staging import RULES_ONLY, STAND_IN, Mind, clean_environment, staged, tail
+from bot.commands.staging import RULES_ONLY, STAND_IN, Means, Mind, clean_environment, staged, tail
 from bot.commands.trouble import set_levers
 from bot.demo.play import play_seed, play_stories
 from bot.demo.table import table_text
+from bot.demo.tooling import DEPLOYERS
 
 KEYS = ("TOCSIN_MODEL_API_KEY", "TOCSIN_MODEL_API_KEY_FILE")
 
@@ -28,6 +29,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--model", help='the bot\'s language model: "stand-in" (the default with a page), "none", or as in TOCSIN_MODEL'
     )
     parser.add_argument("--model-url", default="", help="where that model answers; its key is taken from TOCSIN_MODEL_API_KEY")
+    parser.add_argument(
+        "--deployer", choices=DEPLOYERS, default="command", help="what carries out the rollback: the shop's tool, or a playbook"
+    )
     parser.set_defaults(run=runs(_run))
 
 
@@ -52,14 +56,14 @@ async def _run(args: argparse.Namespace) -> int:
 
 async def _play(args: argparse.Namespace, folder: Path) -> int:
     if args.once:
-        return await _once(folder, mind_of(args, RULES_ONLY))
+        return await _once(folder, mind_of(args, RULES_ONLY), means_of(args))
     if args.table is not None:
         return await _table(range(1, args.table + 1), folder, mind_of(args, RULES_ONLY))
     if args.seed is not None:
         return await _table([args.seed], folder, mind_of(args, RULES_ONLY))
     tasks: set[asyncio.Task[None]] = set()
     mind = mind_of(args, STAND_IN)
-    async with staged(folder, args.port, 1, say, environment(mind), mind) as stage:
+    async with staged(folder, args.port, 1, say, environment(mind), mind, means_of(args)) as stage:
         set_levers(stage, tasks)
         print(f"The demo is at {stage.page} (Ctrl-C ends it).", flush=True)
         try:
@@ -83,9 +87,14 @@ def environment(mind: Mind) -> dict[str, str]:
     return clean_environment() if mind in (RULES_ONLY, STAND_IN) else clean_environment(KEYS)
 
 
-async def _once(folder: Path, mind: Mind) -> int:
+def means_of(args: argparse.Namespace) -> Means:
+    """How deployments are to be carried out."""
+    return Means(args.deployer)
+
+
+async def _once(folder: Path, mind: Mind, means: Means) -> int:
     """The stories, head-less; 0 only if all went as told."""
-    async with staged(folder, 0, 1, say, environment(mind), mind) as stage:
+    async with staged(folder, 0, 1, say, environment(mind), mind, means) as stage:
         outcomes = await play_stories(stage.page, stage.estate, print)
     told = all(outcome.ok for outcome in outcomes)
     for outcome in outcomes:

@@ -32,8 +32,16 @@ class Mind:
     url: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """How the shop's deployments are carried out: by which deployer (`bot.demo.tooling.DEPLOYERS`)."""
+
+    deployer: str = "command"
+
+
 RULES_ONLY = Mind()
 STAND_IN = Mind("openai-compatible:stand-in")
+BY_COMMAND = Means()
 
 
 @dataclass(slots=True)
@@ -69,7 +77,13 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged(
-    folder: Path, port: int, seed: int, say: Say, environ: Mapping[str, str], mind: Mind = RULES_ONLY
+    folder: Path,
+    port: int,
+    seed: int,
+    say: Say,
+    environ: Mapping[str, str],
+    mind: Mind = RULES_ONLY,
+    means: Means = BY_COMMAND,
 ) -> AsyncIterator[Stage]:
     """Everything is up when this is entered and gone when it is left. `folder` is made anew; port 0 takes a free one."""
     refuse_busy(port)
@@ -89,7 +103,7 @@ async def staged(
         say("starting the workspace")
         page, slack = await start_workspace(stack, port or free_port(), estate.url, folder / "workspace.log", environ)
         model = await _model_settings(stack, mind, folder / "standin.log", say, environ)
-        await write_configuration(folder / "bot", estate)
+        await write_configuration(folder / "bot", estate, means.deployer)
         say("starting the bot")
         own = {**tokens, **slack, **model, "TOCSIN_PORT": str(bot_port), "TOCSIN_HOST": "127.0.0.1"}
         start = partial(start_bot, stack, folder / "bot", folder / "bot.log", {**environ, **own})

@@ -1,8 +1,8 @@
 """The shop's deployment command: talks to the estate's control API. Standard library only, so that it starts fast.
 
 Address and token come from the JSON file named by --config ({"url": ..., "token": ...}), never from the command line.
-Answers go to standard output as one line of JSON, progress to standard error. Exit codes: 0 done, 1 the deployment
-failed or the request was refused, 2 the estate could not be asked, so nothing is known.
+Answers go to standard output as one line of JSON, or with --lines as lines of text; progress goes to standard error.
+Exit codes: 0 done, 1 the deployment failed or the request was refused, 2 the estate could not be asked, so nothing is known.
 """
 
 import argparse
@@ -88,8 +88,14 @@ def main(arguments: list[str] | None = None) -> int:
     except Unreachable as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps(answer))
+    print(lined(answer) if getattr(asked, "lines", False) else json.dumps(answer))
     return code
+
+
+def lined(answer: Any) -> str:
+    """A version each: its name, its commit and when it was deployed, the newest last."""
+    versions = answer if isinstance(answer, list) else [answer]
+    return "\n".join(" ".join(str(v[k]) for k in ("version", "commit", "deployed_at") if v.get(k)) for v in reversed(versions))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -108,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     current.add_argument("--environment", required=True)
     versions = commands.add_parser("versions", help="what was deployed, newest first")
     versions.add_argument("--service", required=True)
+    for asks in (current, versions):
+        asks.add_argument("--lines", action="store_true", help="lines of VERSION COMMIT TIME, the newest last, in place of JSON")
     return parser
 
 

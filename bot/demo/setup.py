@@ -1,19 +1,14 @@
 """The files that a user of the bot would write for this shop: settings, catalogue, routes, policies, past incidents."""
 
 import asyncio
-import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from bot.demo import deployctl
 from bot.demo.estate import Estate
 from bot.demo.github import FULL_NAME
 from bot.demo.past import past_incidents
+from bot.demo.tooling import deployer_toml, listed, quoted, write_playbook
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
-DEPLOYCTL = Path(deployctl.__file__)
-KEY = ("--idempotency-key", "{key}")
 SETTLE_SECONDS = 3
 VERIFY_SECONDS = 40
 GATHER_SECONDS = 15
@@ -100,15 +95,18 @@ rules:
 """
 
 
-async def write_configuration(folder: Path, estate: Estate) -> None:
-    """The folder holds everything that `tocsin --config FOLDER serve` reads; secrets are not among it."""
-    await asyncio.to_thread(_write, folder, estate)
+async def write_configuration(folder: Path, estate: Estate, deployer: str = "command") -> None:
+    """The folder holds everything that `tocsin --config FOLDER serve` reads; secrets are not among it.
+
+    `deployer` is one of `tooling.DEPLOYERS`: what carries out deployments of the shop.
+    """
+    await asyncio.to_thread(_write, folder, estate, deployer)
 
 
-def _write(folder: Path, estate: Estate) -> None:
+def _write(folder: Path, estate: Estate, deployer: str) -> None:
     (folder / "incidents").mkdir(parents=True, exist_ok=True)
     texts = {
-        "tocsin.toml": tocsin_toml(folder, estate.url, estate.repository, estate.control_file),
+        "tocsin.toml": tocsin_toml(folder, estate.url, estate.repository, estate.control_file, deployer),
         "services.yaml": SERVICES_YAML,
         "routing.yaml": ROUTING_YAML,
         "policies.yaml": POLICIES_YAML,
@@ -117,24 +115,19 @@ def _write(folder: Path, estate: Estate) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     for name, text in past_incidents(estate.grounds.started_at).items():
         (folder / "incidents" / f"{name}.md").write_text(text, encoding="utf-8")
+    if deployer == "ansible":
+        write_playbook(folder / "ansible", estate.control_file)
 
 
-def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) -> str:
+def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path, deployer: str) -> str:
     """The settings: short patience, because everything in the demo happens within a minute."""
-    tool = [sys.executable, "-I", "-S", str(DEPLOYCTL), "--config", str(control_file)]
-    commands = {
-        "current": ["current", "--service", "{service}", "--environment", "{environment}"],
-        "versions": ["versions", "--service", "{service}"],
-        "start": ["deploy", "--service", "{service}", "--version", "{version}", "--environment", "{environment}", *KEY],
-        "status": ["status", *KEY],
-    }
     lines = [
-        f"data_dir = {_quoted(str(folder / '.tocsin'))}",
+        f"data_dir = {quoted(str(folder / '.tocsin'))}",
         'environment = "production"',
         "",
         "[knowledge]",
-        f"runbooks = {_listed([str(RUNBOOKS)] if RUNBOOKS.is_dir() else [])}",
-        f"incidents = {_listed([str(folder / 'incidents')])}",
+        f"runbooks = {listed([str(RUNBOOKS)] if RUNBOOKS.is_dir() else [])}",
+        f"incidents = {listed([str(folder / 'incidents')])}",
         "",
         "[incidents]",
         "reopen_minutes = 0                   # two stories within a minute are two incidents",
@@ -145,28 +138,15 @@ def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path) ->
         "[connectors.alertmanager]",
         "[connectors.github]",
         "[connectors.git]",
-        f"repositories = {{ {_quoted(FULL_NAME)} = {_quoted(str(repository))} }}",
+        f"repositories = {{ {quoted(FULL_NAME)} = {quoted(str(repository))} }}",
         "[connectors.prometheus]",
-        f"url = {_quoted(url)}",
+        f"url = {quoted(url)}",
         "golden = false                       # the estate records its signals itself and understands selectors only",
         f"timeout_seconds = {GATHER_SECONDS}",
         "[connectors.loki]",
-        f"url = {_quoted(url)}",
+        f"url = {quoted(url)}",
         f"timeout_seconds = {GATHER_SECONDS}",
         "",
-        "[deployers.shop]",
-        'kind = "command"',
-        *(f"{name} = {_listed([*tool, *words])}" for name, words in commands.items()),
-        "timeout_seconds = 60",
-        "idempotent = true",
+        *deployer_toml(deployer, folder, control_file),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string; JSON's escapes are a subset of TOML's."""
-    return json.dumps(text)
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return "[" + ", ".join(_quoted(text) for text in texts) + "]"

@@ -228,3 +228,9 @@ async def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
         async with start_estate(config):
             pass
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_versions_are_lines_too_the_newest_last() -> None:
+    versions = [{"version": "v2", "commit": "c2", "deployed_at": "2026-11-22T12:00:00+00:00"}, {"version": "v1", "commit": "c1"}]
+    assert deployctl.lined(versions) == "v1 c1\nv2 c2 2026-11-22T12:00:00+00:00"
+    assert deployctl.lined({"version": "v2", "commit": "c2"}) == "v2 c2"
