@@ -1,0 +1,272 @@
+"""What many trials share: the nursery, the vendor's process, a workspace with a channel for each trial, databases to copy."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bot.commands.staging import clean_environment
+from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
+from bot.storage.database import SqlDatabase
+from bot.wiring import Stores, utc_now
+from bot.workspace.config import ChannelSpec
+from tests.fakes import an_incident
+from tests.once.plan import Lane
+from tests.once.vendor import Script
+from tests.postgres import Postgres
+from tests.workspace.conftest import Running, running
+
+REPOSITORY = Path(__file__).parents[2]
+TOOL = Path(__file__).with_name("tool.py")
+INCIDENT = an_incident().id
+SERVICES = """\
+services:
+  - {name: payments, owner: team-payments, tier: 1, repository: acme/shop, environments: [production], deployer: shop}
+"""
+ROUTING = """\
+default: {{channel: "{channel}", on_call: [U0ONCALL]}}
+"""
+POLICIES = """\
+groups:
+  on-call: [U0ONCALL]
+  approvers: [U0APPROVER, U0OUTSIDER]
+rules:
+  - name: production
+    environments: [production]
+    services: ["*"]
+    request: [on-call]
+    approve: [approvers]
+    approvals: {approvals}
+    self_approval: false
+    expires_minutes: 30
+"""
+TOML = """\
+environment = "production"
+[knowledge]
+embedder = "none"
+[incidents]
+settle_seconds = 0
+verify_seconds = 2
+gather_seconds = 1
+first_card_seconds = 0.1
+[slack]
+charts = false
+[deployers.shop]
+{deployer}
+"""
+DEPLOYERS = {
+    "workflow": 'kind = "github"\nrepository = "acme/shop"\nworkflow = "deploy.yml"\napi_url = "{api}"\ntimeout_seconds = 1',
+    "deployments": 'kind = "github"\nrepository = "acme/shop"\nmode = "deployments"\napi_url = "{api}"\ntimeout_seconds = 1',
+    "gitlab": 'kind = "gitlab"\nproject = "acme/shop"\nurl = "{api}"\ntimeout_seconds = 1',
+    "jenkins": 'kind = "jenkins"\nurl = "{api}"\njob = "deploy/shop"\nuser = "tocsin"\ntimeout_seconds = 1',
+}
+
+
+@dataclass
+class Life:
+    """A process of a bot, from the fork to its end."""
+
+    pid: int
+    port: asyncio.Future[int]
+    ended: asyncio.Future[int]
+
+
+@dataclass
+class Nursery:
+    """The process that forks bots."""
+
+    process: asyncio.subprocess.Process
+    lives: dict[int, Life] = field(default_factory=dict)
+    cpu: list[float] = field(default_factory=list)  # seconds of each child that is gone
+    _births: dict[str, asyncio.Future[Life]] = field(default_factory=dict)
+    _names: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    async def bear(self, wanted: Mapping[str, Any]) -> Life:
+        """A new process; it is not up yet."""
+        name = str(next(self._names))
+        born = self._births[name] = asyncio.get_running_loop().create_future()
+        assert self.process.stdin is not None
+        self.process.stdin.write((json.dumps({"fork": {**wanted, "name": name}}) + "\n").encode())
+        return await born
+
+    async def listen(self) -> None:
+        """Hear what becomes of the children."""
+        assert self.process.stdout is not None
+        loop = asyncio.get_running_loop()
+        async for line in self.process.stdout:
+            said = json.loads(line)
+            if "born" in said:
+                life = self.lives[said["born"]] = Life(said["born"], loop.create_future(), loop.create_future())
+                self._births.pop(said["name"]).set_result(life)
+            elif "up" in said:
+                self.lives[said["up"]].port.set_result(said["port"])
+            elif "ended" in said:
+                life = self.lives.pop(said["ended"])
+                self.cpu.append(said["cpu"])
+                life.ended.set_result(said["status"])
+
+    def kill_all(self) -> None:
+        """Nobody is left."""
+        for pid in list(self.lives):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@dataclass
+class House:
+    """The shared parts."""
+
+    folder: Path
+    nursery: Nursery
+    workspace: Running
+    vendor: str  # the address of the vendors' process
+    http: httpx.AsyncClient
+    postgres: Postgres | None
+    templates: Mapping[str, Path] = field(default_factory=dict)
+
+    def channel(self, number: int) -> str:
+        """The channel of a trial."""
+        return self.workspace.config.channels[number + 1].id
+
+    async def script(self, trial: str, script: Script) -> None:
+        """The vendor of this trial is there and behaves like that."""
+        (await self.http.post(f"{self.vendor}/control/{trial}", json=asdict(script))).raise_for_status()
+
+    async def counted(self, trial: str) -> dict[str, Any]:
+        """What the vendor of this trial counted."""
+        answer: dict[str, Any] = (await self.http.get(f"{self.vendor}/control/{trial}")).json()
+        return answer
+
+    async def heal(self, trial: str) -> None:
+        """The vendor is well again; what it forgot stays forgotten."""
+        (await self.http.delete(f"{self.vendor}/control/{trial}")).raise_for_status()
+
+    def write(self, folder: Path, trial: str, lane: Lane, number: int, approvals: int) -> None:
+        """The configuration of a trial."""
+        api = f"{self.vendor}/t/{trial}"
+        if lane.nature in DEPLOYERS:
+            deployer = DEPLOYERS[lane.nature].format(api=api)
+        else:
+            tool = [sys.executable, "-I", "-S", str(TOOL), self.vendor.rpartition(":")[2], trial]
+            words = {
+                "current": [*tool, "current", "{service}"],
+                "versions": [*tool, "versions", "{service}"],
+                "start": [*tool, "start", "{service}", "{version}", "{key}"],
+                "status": [*tool, "status", "{key}"],
+            }
+            lines = ['kind = "command"', *(f"{k} = {json.dumps(v)}" for k, v in words.items()), "timeout_seconds = 1"]
+            deployer = "\n".join([*lines, f"idempotent = {json.dumps(lane.nature == 'promising')}"])
+        texts = {
+            "services.yaml": SERVICES,
+            "routing.yaml": ROUTING.format(channel=self.channel(number)),
+            "policies.yaml": POLICIES.format(approvals=approvals),
+            "tocsin.toml": TOML.format(deployer=deployer),
+        }
+        (folder / "runbooks").mkdir(parents=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    @asynccontextmanager
+    async def database(self, folder: Path, lane: Lane, incident: str) -> AsyncIterator[str]:
+        """A database of its own with the incident in it; its URL."""
+        if not lane.postgres:
+            data = folder / ".tocsin"
+            shutil.copytree(self.templates[incident], data)
+            yield f"sqlite:///{data}/tocsin.db"
+            return
+        assert self.postgres is not None
+        fresh = self.postgres.a_database()
+        url = await asyncio.to_thread(fresh.__enter__)
+        try:
+            await asyncio.to_thread(seed, url, incident, migrate=False)
+            yield url
+        finally:
+            await asyncio.to_thread(fresh.__exit__, None, None, None)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a bot of a trial is given beside its folder."""
+        config = self.workspace.config
+        return {
+            **clean_environment(),
+            "SLACK_BOT_TOKEN": config.bot_token,
+            "SLACK_SIGNING_SECRET": config.signing_secret,
+            "TOCSIN_SLACK_API_URL": f"{config.base_url}/api/",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+
+def seed(url: str, incident: str, *, migrate: bool = True) -> None:
+    """A database with an incident of payments whose cause is v43; "quiet": its alerts have cleared."""
+    database, stores = SqlDatabase(url), Stores()
+    database.open(migrate=migrate)
+    try:
+        if not incident:
+            return
+        now = utc_now()
+        one = an_incident(on_call=("U0ONCALL",), opened_at=now, updated_at=now)
+        members = tuple(replace(m, joined_at=now, firing=1 if incident == "firing" else 0) for m in one.members)
+        cause = Candidate("c1", "payments", "raise retries", version="v43", commit="3" * 40, shipped_at=now)
+        found = Diagnosis(Verdict.CONVICTED, Confidence.STRONG, "payments v43 did it [E1]", now, cause=cause)
+
+        def go(tx: Any) -> None:
+            kept = stores.incidents.save(tx, replace(one, members=members, channel=""))
+            stores.diagnoses.save(tx, kept.id, found)
+
+        database.write_now(go)
+    finally:
+        database.close()
+
+
+@asynccontextmanager
+async def a_house(folder: Path, trials: int, postgres: Postgres | None) -> AsyncIterator[House]:
+    """Everything that trials share, for trials of the numbers -1 to `trials`."""
+    environment = {**clean_environment(), "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+    channels = tuple(ChannelSpec(f"C0T{n:05}", f"trial-{n}") for n in range(trials + 2))
+    async with contextlib.AsyncExitStack() as end:
+        pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "cwd": REPOSITORY, "env": environment}
+        start = asyncio.create_subprocess_exec
+        children = [await start(sys.executable, "-m", f"tests.once.{name}", **pipes) for name in ("nursery", "vendor")]  # type: ignore[arg-type]  # mypy cannot split the keywords
+        for child in children:
+            end.push_async_callback(_ended, child)
+        workspace = await end.enter_async_context(running(channels=channels))
+        http = await end.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
+        templates = {}
+        for incident in ("", "quiet", "firing"):
+            data = templates[incident] = folder / f"template-{incident}"
+            data.mkdir(parents=True)
+            await asyncio.to_thread(seed, f"sqlite:///{data}/tocsin.db", incident)
+        if postgres is not None:
+            with postgres.a_database():  # its template is made, before many want a copy at once
+                pass
+        forks, vendor = children
+        assert forks.stdout is not None
+        assert vendor.stdout is not None
+        port = (await vendor.stdout.readline()).decode().strip()
+        assert json.loads(await forks.stdout.readline()) == {"ready": True}
+        nursery = Nursery(forks)
+        hearing = asyncio.create_task(nursery.listen())
+        end.callback(hearing.cancel)
+        end.callback(nursery.kill_all)
+        yield House(folder, nursery, workspace, f"http://127.0.0.1:{port}", http, postgres, templates)
+
+
+async def _ended(child: asyncio.subprocess.Process) -> None:
+    assert child.stdin is not None
+    child.stdin.close()
+    try:
+        await asyncio.wait_for(child.wait(), 5)
+    except TimeoutError:
+        child.kill()
+        await child.wait()

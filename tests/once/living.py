@@ -1,0 +1,107 @@
+"""The bot in a process that is there to be killed: everything that wiring builds, its durable work, Slack's door.
+
+Time is short here: what waits for seconds or minutes in a life waits for fractions of them. What is waited for is the same.
+"""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from starlette.applications import Starlette
+
+import bot.durable.worker
+import bot.wiring
+from bot.actions import execute, verify
+from bot.commands.serve import _hear
+from bot.door.server import Server
+from bot.durable.lease import Lease
+from bot.durable.worker import Worker
+from bot.settings import load_settings
+from bot.slack.app import http_route
+from bot.slack.channel import SlackChannel
+from bot.slack.client import connect
+from bot.wiring.work import queues
+from tests.once.steps import Steps
+
+LEASE, BEAT = 2.5, 0.4  # seconds
+SHORT = timedelta(seconds=0.3)
+PATIENCE = 6
+SETTLED = timedelta(seconds=2)
+
+Say = Callable[..., None]
+
+
+def prepare() -> None:
+    """What takes long to import is imported before anybody is born."""
+    import bot.storage.listener
+    import bot.storage.migrations  # noqa: F401  only to have been imported
+
+
+def hurry() -> None:
+    """Waits are short."""
+    execute.FIRST_WAIT, execute.SLOWEST_WAIT, execute.PATIENCE = 0.05, 0.4, PATIENCE
+    execute.UNCERTAIN_WAIT, execute.SETTLED = SHORT, SETTLED
+    verify.FIRST_WAIT, verify.SLOWEST_WAIT = 0.1, 0.3
+    bot.durable.worker.Lease = functools.partial(Lease, lease=LEASE, beat=BEAT)  # type: ignore[misc,assignment]  # with a short life
+
+    def quick(settings: Any) -> Any:
+        return {name: replace(q, pace=min(q.pace, 0.05), first_wait=0.1) for name, q in queues(settings).items()}
+
+    bot.wiring.queues = quick
+
+
+def live(wanted: dict[str, Any], say: Say) -> int:
+    """The bot of this folder, until it is told to stop or killed."""
+    os.environ.update(wanted["environment"])
+    hurry()
+    steps = Steps(wanted["steps"], tuple(wanted["fatal"]) if wanted.get("fatal") else None)
+    logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("alembic", "httpx", "slack_bolt", "slack_sdk"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    uvloop.run(_live(wanted, steps, say))
+    return 0
+
+
+async def _live(wanted: dict[str, Any], steps: Steps, say: Say) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    steps.install()
+    settings = load_settings(Path(wanted["folder"]))
+    slack = settings.slack
+    assert slack.bot_token is not None
+    assert slack.signing_secret is not None
+    one = bot.wiring.build(settings, SlackChannel(connect(slack.bot_token.get_secret_value(), slack.api_url), slack.link_hosts))
+    worker = Worker(one.db, one.work, one.handlers)
+    pages = Starlette(routes=[http_route(one.slack, slack.signing_secret.get_secret_value())])
+    listener = socket.create_server(("127.0.0.1", 0))
+    web = Server(pages)
+    tasks = [asyncio.create_task(worker.run()), asyncio.create_task(web.serve(sockets=[listener]))]
+    if one.db.postgres:
+        tasks.append(asyncio.create_task(_hear(one, _NoInbox())))  # type: ignore[arg-type]  # nothing is taken in here
+    say(up=os.getpid(), port=listener.getsockname()[1])
+    ended = asyncio.create_task(stop.wait())
+    await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    await worker.stop(3)
+    web.should_exit = True
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(*tasks[:2]), 5)
+    for task in tasks[2:]:
+        task.cancel()
+    one.db.close()
+
+
+class _NoInbox:
+    """Nobody sends webhooks."""
+
+    def wake(self) -> None:
+        """Nothing is there."""

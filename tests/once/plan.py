@@ -1,0 +1,136 @@
+"""What befalls one trial, out of its number: the same number is the same plan, as long as the bot takes the same steps."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from tests.once.steps import FREEZE, KILL
+from tests.once.vendor import Script
+
+NATURES = ("workflow", "promising", "jenkins", "deployments", "plain", "gitlab")
+BEFORE = ("", "", "422", "429", "503", "lost")  # nothing is accepted, or all is well
+AFTER = ("", "slow", "hang", "cut", "truncated", "500")  # accepted, whatever is said
+OF_CARDS, OF_INCIDENTS = "_propose_rollback", ("choose_owner", "_propose_rollback")
+TOOLS = ("promising", "plain")
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A deployer, a database, and who carries actions out."""
+
+    nature: str
+    postgres: bool
+
+    def __str__(self) -> str:
+        return f"{self.nature} on {'PostgreSQL, two replicas' if self.postgres else 'SQLite'}"
+
+
+@dataclass(frozen=True)
+class Blow:
+    """At the n-th step of this name a process is killed or stands still; `again` seconds later it goes on or is started anew."""
+
+    step: str
+    nth: int
+    how: str
+    again: float
+
+
+@dataclass(frozen=True)
+class Click:
+    """Somebody presses Approve. The same `mark` is the same request, delivered again."""
+
+    person: str
+    mark: str
+    after: float
+    replica: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One trial. `blows` befall the bots' lives one after the other, whichever bot gets there first."""
+
+    number: int
+    lane: Lane
+    script: Script
+    blows: tuple[Blow, ...]
+    incident: str  # "" none, "quiet" one whose alerts have cleared, "firing"
+    ways: tuple[str, ...]  # "card": its button proposes it, "command": `/rollback`
+    asks: int  # how often the same wish is delivered
+    clicks: tuple[Click, ...]
+    approvals: int
+
+    def __str__(self) -> str:
+        return f"trial {self.number} ({self.lane}): {asdict(self)}"
+
+
+LANES = tuple(Lane(nature, postgres) for postgres in (False, True) for nature in NATURES)
+
+
+def calm(lane: Lane) -> Plan:
+    """Nothing befalls it: what steps there are is learnt from it."""
+    clicks = (Click("U0APPROVER", "a", 0, 0), Click("U0OUTSIDER", "b", 0.05, 0))
+    return Plan(-1, lane, Script(lane.nature), (), "quiet", ("card", "command"), 1, clicks, 2)
+
+
+def plan(number: int, steps: Mapping[Lane, Sequence[tuple[str, int]]]) -> Plan:
+    """The plan of this trial. `steps` are the names of a calm trial's steps and how often each was taken, by lane.
+
+    A lane's trials take its steps in turn, and every lane begins elsewhere, so that each step gets its blow.
+    """
+    chance = random.Random(number)
+    lane = LANES[number % len(LANES)]
+    known = steps[lane]
+    turn = number // len(LANES)
+    own = [s for s in known if " vendor " in s[0] or " program " in s[0]]
+    others = [s for s in known if s not in own]
+    first = own[turn // 3 % len(own)] if turn % 3 == 0 else others[(turn + 17 * LANES.index(lane)) % len(others)]
+    more = (_blow(chance.choice(known), lane, chance) for _ in range(chance.choice((0, 0, 1, 2))))
+    incident = chance.choice(("", "quiet", "firing")) if not any(word in first[0] for word in OF_INCIDENTS) else "quiet"
+    ways = chance.choice((("card",), ("command",), ("card", "command"))) if incident else ("command",)
+    return Plan(
+        number,
+        lane,
+        _script(lane, chance),
+        (replace(_blow(first, lane, chance), nth=1), *more),
+        incident,
+        ("card",) if OF_CARDS in first[0] else ways,
+        chance.choice((1, 2, 2, 3)),
+        _clicks(lane, chance),
+        chance.choice((1, 1, 2)),
+    )
+
+
+def _blow(step: tuple[str, int], lane: Lane, chance: random.Random) -> Blow:
+    name, times = step
+    how = FREEZE if lane.postgres and chance.random() < 0.2 else KILL
+    again = chance.uniform(3, 4.5) if how == FREEZE else chance.choice((0.0, 0.0, 0.1, 0.5, 1.5))
+    nth = 1 if chance.random() < 0.6 else chance.randint(1, max(1, min(times // (2 if lane.postgres else 1), 5)))
+    return Blow(name, nth, how, round(again, 2))
+
+
+def _script(lane: Lane, chance: random.Random) -> Script:
+    starts = [chance.choice(AFTER) if chance.random() < 0.8 else chance.choice(BEFORE)]
+    if lane.nature == "promising" and chance.random() < 0.5:
+        starts.append(chance.choice((*AFTER, "429", "422", "503")))
+    tool = lane.nature in TOOLS
+    begins = round(chance.uniform(0, 0.3), 2)
+    return Script(
+        lane.nature,
+        tuple(starts),
+        seconds=chance.choice((0.0, 0.2, 0.6)),
+        ends=chance.choice(("succeeded", "succeeded", "succeeded", "failed")),
+        down=(begins, begins + chance.choice((0.5, 1.0, 6.0))) if chance.random() < 0.35 else None,
+        late=0.0 if tool or chance.random() < 0.6 else chance.choice((0.3, 1.0, 5.0)),
+        forgets=None if lane.nature == "promising" or chance.random() < 0.85 else chance.choice((0.0, 0.15)),
+    )
+
+
+def _clicks(lane: Lane, chance: random.Random) -> tuple[Click, ...]:
+    """Double clicks of one person, the same request again, two people at once, at one replica or at both."""
+    replicas = 2 if lane.postgres else 1
+    clicks = []
+    for person in ("U0APPROVER", "U0OUTSIDER"):
+        for n in range(chance.choice((1, 2, 3))):
+            mark = f"{person}-{n if chance.random() < 0.5 else 0}"
+            clicks.append(Click(person, mark, chance.choice((0.0, 0.0, 0.02, 0.3)), chance.randrange(replicas)))
+    return tuple(clicks)
