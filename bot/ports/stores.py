@@ -122,6 +122,11 @@ class ActionStore(Protocol):
     def stepped(self, tx: Transaction, since: datetime) -> tuple[Action, ...]:
         """The actions that any typed step led to since a time, newest first."""
 
+    def between(
+        self, tx: Transaction, start: datetime, end: datetime, *, service: str = "", environment: str = "", most: int = 500
+    ) -> tuple[Action, ...]:
+        """Those asked for in a span of time, both ends included, newest first; of one service or environment if it is named."""
+
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""
 

@@ -53,6 +53,8 @@ action_steps = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 Index("ix_action_steps_step", action_steps.c.step, action_steps.c.created_at)
+Index("ix_actions_created_at", actions.c.created_at)
+Index("ix_actions_service_created_at", actions.c.service, actions.c.created_at)
 _UNFINISHED = select(actions.c.body).where(actions.c.ended.is_(False)).order_by(actions.c.created_at, actions.c.id)
 _NEWEST = (actions.c.created_at.desc(), actions.c.id.desc())
 _WITH_STEP = select(actions.c.body).join(action_steps, action_steps.c.action_id == actions.c.id)
@@ -63,6 +65,12 @@ _OF_STEP = (
     .where(action_steps.c.environment == bindparam("place"))
     .order_by(*_NEWEST)
     .limit(MOST_OF_STEP)
+)
+_SPAN = (
+    select(actions.c.body)
+    .where(actions.c.created_at >= bindparam("start"), actions.c.created_at <= bindparam("end"))
+    .order_by(*_NEWEST)
+    .limit(bindparam("most"))
 )
 _OF = select(actions.c.body).where(actions.c.incident_id == bindparam("incident")).order_by(*_NEWEST)
 
@@ -117,6 +125,18 @@ class SqlActionStore:
     def stepped(self, tx: Transaction, since: datetime) -> tuple[Action, ...]:
         """The actions that any typed step led to since a time, newest first."""
         return tuple(load(Action, body) for body in sql(tx).execute(_STEPPED, {"since": since}).scalars())
+
+    def between(
+        self, tx: Transaction, start: datetime, end: datetime, *, service: str = "", environment: str = "", most: int = 500
+    ) -> tuple[Action, ...]:
+        """Those asked for in a span of time, both ends included, newest first; of one service or environment if it is named."""
+        asked = _SPAN
+        if service:
+            asked = asked.where(actions.c.service == service)
+        if environment:
+            asked = asked.where(actions.c.environment == environment)
+        found = sql(tx).execute(asked, {"start": start, "end": end, "most": most}).scalars()
+        return tuple(load(Action, body) for body in found)
 
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""

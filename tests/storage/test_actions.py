@@ -3,16 +3,19 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, Risk
 from bot.domain.change import Commit
 from bot.errors import IllegalMove
 from bot.ports import Transaction
 from bot.storage.actions import SqlActionStore
-from bot.storage.database import SqlDatabase
+from bot.storage.database import SqlDatabase, sql
 from tests.fakes import NOON
+from tests.postgres import on_sqlite
 
 STORE = SqlActionStore()
 
@@ -88,3 +91,39 @@ async def test_unfinished_and_of_incident_know_the_order(database: SqlDatabase) 
     await database.write(fill)
     assert [a.id for a in await database.read(STORE.unfinished)] == ["a0", "a2"]
     assert [a.id for a in await database.read(lambda tx: STORE.of_incident(tx, "i1"))] == ["a2", "a1", "a0"]
+
+
+async def test_history_is_read_by_time_service_and_environment_newest_first(database: SqlDatabase) -> None:
+    def fill(tx: Transaction) -> None:
+        for n in range(6):
+            service, where = ("payments", "checkout")[n % 2], ("production", "staging")[n // 4]
+            at = NOON + timedelta(hours=n)
+            status = ActionStatus.SUCCEEDED
+            STORE.add(tx, an_action(id=f"a{n}", status=status, created_at=at, service=service, environment=where))
+
+    await database.write(fill)
+
+    async def ids(start: int, end: int, **by: Any) -> list[str]:
+        first, last = NOON + timedelta(hours=start), NOON + timedelta(hours=end)
+        return [a.id for a in await database.read(lambda tx: STORE.between(tx, first, last, **by))]
+
+    assert await ids(0, 9) == ["a5", "a4", "a3", "a2", "a1", "a0"]
+    assert await ids(1, 3) == ["a3", "a2", "a1"], "both ends are included"
+    assert await ids(0, 9, service="payments") == ["a4", "a2", "a0"]
+    assert await ids(0, 9, service="payments", environment="staging") == ["a4"]
+    assert await ids(0, 9, environment="staging", most=1) == ["a5"]
+    assert await ids(7, 9) == []
+
+
+@on_sqlite
+async def test_history_is_read_through_its_indexes(database: SqlDatabase) -> None:
+    def plans(tx: Transaction) -> list[str]:
+        told = []
+        for more in ("", "AND service = 'payments' "):
+            asked = f"EXPLAIN QUERY PLAN SELECT body FROM actions WHERE created_at >= 1 AND created_at <= 2 {more}"
+            told.append(" ".join(str(row) for row in sql(tx).execute(text(asked + "ORDER BY created_at DESC, id DESC LIMIT 5"))))
+        return told
+
+    all_of_them, of_one = await database.read(plans)
+    assert "ix_actions_created_at" in all_of_them
+    assert "ix_actions_service_created_at" in of_one

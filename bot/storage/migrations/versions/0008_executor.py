@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Add the tables of this step."""
     _errands()
     _action_steps()
+    _history()
 
 
 def _errands() -> None:
@@ -60,3 +61,9 @@ def _action_steps() -> None:
     )
     op.create_index("ix_action_steps_created_at", "action_steps", ["created_at"])
     op.create_index("ix_action_steps_step", "action_steps", ["step", "created_at"])
+
+
+def _history() -> None:
+    """Past actions are read by time, of all services or of one."""
+    op.create_index("ix_actions_created_at", "actions", ["created_at"])
+    op.create_index("ix_actions_service_created_at", "actions", ["service", "created_at"])
