@@ -13,7 +13,7 @@ from bot.domain.incident import Incident, Member, Status
 from bot.domain.request import Person
 from bot.domain.view import AnswerView, HomeView, Place, Said, Shown
 from bot.errors import NotFound, Unavailable
-from bot.ports import Handler, Listener, ModelRequest, Scalar, Start, Transaction
+from bot.ports import Handler, Listener, ModelRequest, Scalar, Start, Transaction, UserGroup
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -163,6 +163,11 @@ class FakeChannel:
     async def groups(self, user: str) -> frozenset[str]:
         """`memberships[user]`, else none."""
         return frozenset() if self.down else frozenset(self.memberships.get(user, ()))
+
+    async def group(self, name: str) -> UserGroup | None:
+        """The people of `memberships` who are in it."""
+        people = () if self.down else tuple(user for user, names in self.memberships.items() if name in names)
+        return UserGroup("", name, people) if people else None
 
     async def channel_id(self, name: str) -> str:
         """`channels[name]` if set, else "#name" becomes "C-NAME"; "#missing" is not there."""

@@ -12,7 +12,7 @@ from bot.domain.incident import Incident
 from bot.domain.request import Person
 from bot.domain.view import HomeView, IncidentView, Place, PointerView, Said, Shown
 from bot.errors import Unavailable
-from bot.ports import Handler, IncidentStore, Scalar, Start, Telling, Transaction
+from bot.ports import Handler, IncidentStore, Scalar, Start, Telling, Transaction, UserGroup
 
 UNSEEN = frozenset({"investigate", "model"})  # queues: there is no evidence to look at, and nobody to think
 
@@ -140,6 +140,10 @@ class Listener:
     async def groups(self, user: str) -> frozenset[str]:  # noqa: ARG002  the port's
         """Nobody is in a group."""
         return frozenset()
+
+    async def group(self, name: str) -> UserGroup | None:  # noqa: ARG002  the port's
+        """There are no groups."""
+        return None
 
     async def channel_id(self, name: str) -> str:
         """The name is the id."""

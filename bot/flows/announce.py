@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.action import Action
 from bot.domain.incident import Incident
-from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
+from bot.domain.view import ActionView, EvidenceView, IncidentView, Place, PointerView, Shown
 from bot.errors import NotAllowed, NotFound, Unavailable
 from bot.flows.desk import Desk
 from bot.flows.escalation import begin
@@ -21,6 +21,7 @@ from bot.flows.homepage import stir
 from bot.flows.knowing import fit_for
 from bot.flows.oncall import choose_owner
 from bot.flows.showing import build, digest, pointer_channels
+from bot.flows.waiting import by_name
 from bot.investigation.thought import unread
 from bot.ports import Card, Scalar, Start, Transaction
 
@@ -151,6 +152,8 @@ def _still_due(tx: Transaction, key: str, asked: str, desk: Desk) -> None:
 async def _shown(card: Card, view: Shown, home: Place, desk: Desk) -> None:
     if isinstance(view, PointerView):
         view = replace(view, permalink=await desk.channel.permalink(view.card))
+    if isinstance(view, ActionView) and view.groups:
+        view = await by_name(view, desk)
     shown = digest(view)
     if card.shown == shown:
         return

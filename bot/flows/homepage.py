@@ -13,9 +13,11 @@ from bot.domain.incident import Incident
 from bot.domain.request import Person
 from bot.domain.view import HomeView, Place
 from bot.flows.desk import Desk
+from bot.flows.locking.guarding import memberships
 from bot.flows.showing import digest
 from bot.ports import Card, Scalar, Transaction
 
+NOBODY: frozenset[str] = frozenset()
 ENOUGH = 200
 STALE = timedelta(minutes=2)  # a refresh outstanding for longer is asked for again
 PREFIX = "home:"
@@ -24,8 +26,10 @@ PREFIX = "home:"
 async def home(person: Person, desk: Desk) -> HomeView:
     """The page of somebody who opened it; from now on it is kept current."""
 
+    groups = await _groups_of(person.id, desk)
+
     def go(tx: Transaction) -> HomeView:
-        view = view_of(tx, person.id, desk)
+        view = view_of(tx, person.id, desk, groups)
         desk.cards.put(tx, Card(PREFIX + person.id, Place(person.id), shown=digest(view)))
         return view
 
@@ -47,12 +51,13 @@ def stir(tx: Transaction, desk: Desk) -> None:
 async def refresh_home(args: Mapping[str, Scalar], desk: Desk) -> None:
     """One person's page shows the latest state, if that differs from what it shows."""
     user = str(args["user"])
+    groups = await _groups_of(user, desk)
 
     def read(tx: Transaction) -> HomeView | None:
         card = desk.cards.hold(tx, PREFIX + user)
         if card is None:
             return None
-        view = view_of(tx, user, desk)
+        view = view_of(tx, user, desk, groups)
         desk.cards.put(tx, replace(card, pending=""))
         return None if card.shown == digest(view) else view
 
@@ -69,22 +74,26 @@ async def refresh_home(args: Mapping[str, Scalar], desk: Desk) -> None:
     await desk.db.write(record)
 
 
-def view_of(tx: Transaction, user: str, desk: Desk) -> HomeView:
-    """What the page of this person shows now."""
+async def _groups_of(user: str, desk: Desk) -> frozenset[str]:
+    """The chat's user groups of this person, where policies.yaml names some."""
+    return (await memberships([user], desk)).get(user, NOBODY)
+
+
+def view_of(tx: Transaction, user: str, desk: Desk, groups: frozenset[str] = NOBODY) -> HomeView:
+    """What the page of this person, who is in these user groups of the chat, shows now."""
     live = desk.incidents.live(tx)
     unfinished = desk.actions.unfinished(tx)
     return HomeView(
         mine=tuple(i for i in live if _is_mine(i, user, desk)),
         incidents=live,
-        approvals=tuple(a for a in unfinished if a.status is ActionStatus.AWAITING and _may_approve(user, a, desk)),
-        under_way=tuple(a for a in unfinished if a.status in BUSY),
+        approvals=tuple(a for a in unfinished if a.status is ActionStatus.AWAITING and _may_approve(user, a, groups, desk)),
+        under_way=tuple(replace(a, output=(), version=0) for a in unfinished if a.status in BUSY),  # what the page does not show
         as_of=desk.clock(),
     )
 
 
-def _may_approve(user: str, action: Action, desk: Desk) -> bool:
-    """Listed by a group of policies.yaml; the chat's user groups are asked when somebody approves, not for a page."""
-    return desk.policies().may_approve(user, action, desk.catalogue().get(action.service)).allowed
+def _may_approve(user: str, action: Action, groups: frozenset[str], desk: Desk) -> bool:
+    return desk.policies().may_approve(user, action, desk.catalogue().get(action.service), groups).allowed
 
 
 def _is_mine(incident: Incident, user: str, desk: Desk) -> bool:

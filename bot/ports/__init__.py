@@ -18,6 +18,7 @@ knowledge what people said of documents, past incidents from elsewhere
 from bot.ports.chat import (
     Channel,
     Telling,
+    UserGroup,
 )
 from bot.ports.deployers import CommitChecks, Deployer, Order, Rehearsal, Run, RunState
 from bot.ports.errands import (
@@ -205,6 +206,7 @@ __all__ = [
     "TopologyStore",
     "Tracker",
     "Transaction",
+    "UserGroup",
     "WatchStore",
     "Watcher",
     "Webhook",

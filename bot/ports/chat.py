@@ -1,5 +1,6 @@
 """The chat: where people read and are answered."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.request import Person
@@ -19,6 +20,15 @@ class Telling(Protocol):
 
     async def end(self, view: AnswerView) -> Place:
         """The answer is complete: what stands there is exactly this view. Raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """A group of people in the chat: its id, its handle without "@", the user ids of its people."""
+
+    id: str
+    handle: str
+    people: tuple[str, ...]
 
 
 class Channel(Protocol):
@@ -62,6 +72,9 @@ class Channel(Protocol):
 
     async def groups(self, user: str) -> frozenset[str]:
         """The user groups of a person by id and by handle; none where the chat does not tell."""
+
+    async def group(self, name: str) -> UserGroup | None:
+        """The user group with this id or handle; None where there is none or the chat does not tell."""
 
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound."""

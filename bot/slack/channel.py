@@ -5,13 +5,14 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.request import Person
 from bot.domain.view import HomeView, Place, Said, Shown
-from bot.errors import NotAllowed, NotFound, Unavailable
+from bot.errors import NotAllowed, NotFound
+from bot.ports import UserGroup
 from bot.slack.blocks import Block, Message, render, render_home
 from bot.slack.pauses import Pauses
 from bot.slack.payload import Record, records, text, texts
@@ -20,10 +21,10 @@ from bot.slack.refusals import LayoutRefused, StillStreaming, call
 from bot.slack.stream import Streams, metadata
 from bot.slack.telling import Sleep, Telling
 from bot.slack.uploads import upload
+from bot.slack.usergroups import UserGroups
 
 log = logging.getLogger(__name__)
 _ID = re.compile(r"[CDGUW][A-Z0-9]{2,}\Z")
-GROUPS_KEPT = 300.0  # seconds
 RECENT = 200  # messages looked at when a post may have been lost
 PICTURE_TRIES = 6
 PICTURE_PAUSE = 1.0  # seconds
@@ -46,7 +47,7 @@ class SlackChannel:
         self._ids: dict[str, str] = {}
         self._zones: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
-        self._groups: tuple[float, list[tuple[frozenset[str], Sequence[str]]]] | None = None
+        self._groups = UserGroups(client, now)
         self._me: Record = {}
         self._now, self._sleep = now, sleep
         self._pauses = Pauses(now)
@@ -190,15 +191,12 @@ class SlackChannel:
         return self._addresses[email]
 
     async def groups(self, user: str) -> frozenset[str]:
-        """The user groups of a person by id and by handle, asked every five minutes; none where Slack does not tell."""
-        if self._groups is None or self._now() - self._groups[0] > GROUPS_KEPT:
-            try:
-                asked = self._client.usergroups_list(include_users=True)
-                found = records(await call("usergroups.list", "this workspace", asked), "usergroups")
-            except (NotAllowed, NotFound, Unavailable):
-                return frozenset()
-            self._groups = (self._now(), [(frozenset({text(g, "id"), text(g, "handle")}), texts(g, "users")) for g in found])
-        return frozenset(name for names, users in self._groups[1] if user in users for name in names if name)
+        """The user groups of a person by id and by handle; none where Slack does not tell."""
+        return await self._groups.of(user)
+
+    async def group(self, name: str) -> UserGroup | None:
+        """The user group with this id or handle; None where there is none or Slack does not tell."""
+        return await self._groups.find(name)
 
     async def channel_id(self, name: str) -> str:
         """The id of "#name"; an id is returned as it is. Raises NotFound, which says what to do."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.actions.policy import read_policies
 from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.incident import Incident, Status
 from bot.domain.request import Person
@@ -11,8 +12,8 @@ from bot.flows.announce import refresh, want
 from bot.flows.desk import Desk
 from bot.flows.homepage import ENOUGH, home, refresh_home, stir
 from bot.storage.database import SqlDatabase
-from tests.actions.estate import AMIR, OLIVIA, SAM, FakeDeployer, a_desk
-from tests.fakes import NOON, FakeClock, an_incident
+from tests.actions.estate import AMIR, OLIVIA, RULES, SAM, FakeDeployer, a_desk
+from tests.fakes import NOON, FakeChannel, FakeClock, an_incident
 
 
 @pytest.fixture
@@ -63,6 +64,26 @@ async def test_only_who_may_approve_is_shown_what_waits_and_everybody_what_runs(
     approver, on_call = await home(Person(AMIR), desk), await home(Person(OLIVIA), desk)
     assert ([a.id for a in approver.approvals], [a.id for a in on_call.approvals]) == (["waits"], [])
     assert [a.id for a in on_call.under_way] == ["runs"]
+
+
+async def test_people_of_a_user_group_that_may_approve_see_what_waits_for_them(desk: Desk) -> None:
+    policies = read_policies(RULES.replace("approvers: [U0APPROVER, U0CHIEF, U0ONCALL]", 'approvers: ["@release", S0CHIEFS]'))
+    grouped = replace(desk, policies=lambda: policies)
+    await an_action(desk, "waits", ActionStatus.AWAITING)
+    assert isinstance(desk.channel, FakeChannel)
+    desk.channel.memberships.update({AMIR: ("release",), "U0CHIEF": ("S0CHIEFS",)})
+    shown = {who: len((await home(Person(who), grouped)).approvals) for who in (AMIR, "U0CHIEF", SAM)}
+    assert shown == {AMIR: 1, "U0CHIEF": 1, SAM: 0}
+    await refresh_home({"user": AMIR}, grouped)
+    assert desk.channel.homes.get(AMIR) is None, "it is the same page still"
+
+
+async def test_words_of_a_run_that_the_page_does_not_show_publish_nothing(desk: Desk) -> None:
+    action = await an_action(desk, "runs", ActionStatus.EXECUTING)
+    await home(Person(OLIVIA), desk)
+    await desk.db.write(lambda tx: desk.actions.move(tx, action, replace(action, output=("step 1",))))
+    await refresh_home({"user": OLIVIA}, desk)
+    assert desk.channel.homes.get(OLIVIA) is None
 
 
 async def test_a_page_is_published_again_once_what_it_shows_has_changed(desk: Desk, clock: FakeClock) -> None:

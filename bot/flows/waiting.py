@@ -1,0 +1,26 @@
+"""Whom an action waits for, by name: people of the chat's user groups know that it is them."""
+
+from dataclasses import replace
+
+from bot.domain.view import ActionView
+from bot.flows.desk import Desk
+
+FEW = 8  # a larger group is named, its people are not rung one by one
+
+
+async def by_name(view: ActionView, desk: Desk) -> ActionView:
+    """The view with the people of small groups in place of the group; with a group's handle where it is large."""
+    service, policies = desk.catalogue().get(view.action.service), desk.policies()
+    people, groups = list(view.approvers), []
+    for name in view.groups:
+        group = await desk.channel.group(name)
+        if group is None:
+            groups.append(name)
+            continue
+        theirs = frozenset({group.id, group.handle})
+        able = [p for p in group.people if policies.may_approve(p, view.action, service, theirs).allowed]
+        if len(able) > FEW:
+            groups.append(group.handle or name)
+        else:
+            people += able
+    return replace(view, approvers=tuple(dict.fromkeys(people)), groups=tuple(groups))
