@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.action import Action, ActionStatus
+from bot.domain.verification import Verification
 from bot.errors import BotError, Unavailable
 from bot.ports import Deployer, Order, Run, RunState
 
@@ -21,11 +22,12 @@ UNCERTAIN_WAIT = timedelta(seconds=30)  # an uncertain action is asked about for
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What came of one look: the next status (None: look again later), one sentence for people, the vendor's run."""
+    """What came of one look: the next status (None: look again later), one sentence for people, the vendor's run, the effect."""
 
     to: ActionStatus | None
     text: str = ""
     run: Run | None = None
+    seen: Verification | None = None
 
 
 def order_of(action: Action) -> Order:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.change import Commit
+from bot.domain.verification import Verification
 from bot.errors import IllegalMove
 
 
@@ -208,6 +209,7 @@ class Action:
     claim_reason: str = ""
     stages: tuple[Stage, ...] = ()  # every status that it moved to, and when; before 6/6 nobody wrote them down
     cancel: Cancel | None = None  # somebody wants it stopped
+    verification: Verification | None = None  # what is known of its effect
     on_behalf_of: str = ""  # whoever asked for what this one takes back: their own lock is no hindrance
     version: int = 0
 
@@ -215,6 +217,12 @@ class Action:
     def ended(self) -> bool:
         """Nothing more will happen to it."""
         return self.status in ENDED
+
+    @property
+    def dry(self) -> bool:
+        """A dry run that nobody took further: a plan, and no more."""
+        taken = self.since(ActionStatus.AWAITING) is not None
+        return self.status is ActionStatus.PLANNED or (self.since(ActionStatus.PLANNED) is not None and not taken)
 
     @property
     def approvals(self) -> int:

@@ -1,16 +1,14 @@
 """Somebody says yes or no to a plan: weighed, written, and set going when it is enough."""
 
-from collections.abc import Mapping
-
 from bot.actions.approvals import NotYours, hear, make_way
 from bot.domain.action import ActionStatus
 from bot.domain.request import Deed, Press
 from bot.errors import NotFound, Outrun
-from bot.flows.acting.steps import partition_of
+from bot.flows.acting.steps import set_going
 from bot.flows.acting.telling import tell
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import involved, memberships, remember, world_of
-from bot.ports import Scalar, Transaction
+from bot.ports import Transaction
 from bot.redact import redact
 
 
@@ -34,8 +32,7 @@ async def decide(press: Press, desk: Desk) -> None:
             raise Outrun("Somebody decided this a moment before you; its message shows how.")
         tell(tx, moved, press.person.id, "approved" if approved else "rejected", desk)
         if moved.status is ActionStatus.APPROVED:
-            args: Mapping[str, Scalar] = {"action": moved.id, "look": 0}
-            desk.work.start(tx, "actions", "execute", f"action:{moved.id}", args, partition=partition_of(moved))
+            set_going(tx, moved, desk)
 
     try:
         await desk.db.write(go)

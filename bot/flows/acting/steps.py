@@ -66,6 +66,12 @@ def look_again(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
     )
 
 
+def set_going(tx: Transaction, action: Action, desk: Desk) -> None:
+    """An approved action is started as soon as its service has its turn; asking again changes nothing."""
+    args: Mapping[str, Scalar] = {"action": action.id, "look": 0}
+    desk.work.start(tx, "actions", "execute", f"action:{action.id}", args, partition=partition_of(action))
+
+
 def partition_of(action: Action) -> str:
     """Work on one service and environment happens one after the other."""
     return f"{action.service}/{action.environment}"
@@ -92,6 +98,7 @@ def _wished(tx: Transaction, action: Action, desk: Desk) -> Action:
 def _with_run(action: Action, step: Step) -> Action:
     """The action with what the deployer said of its run, fit to be shown."""
     known = replace(action, outcome=step.text or action.outcome, cancel=settled(action, step.to, step.run))
+    known = replace(known, verification=step.seen or action.verification)
     if step.run is None:
         return known
     lines = tuple(redact(clean(line))[:500] for line in step.run.output[-20:])

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 from bot.actions.told import detail
 from bot.domain.action import UNDECIDED, Action, ActionStatus, expired
-from bot.domain.incident import Entry, EntryKind, Incident
-from bot.domain.view import NoteView, Place
+from bot.domain.incident import Entry, EntryKind
+from bot.domain.view import Place
+from bot.flows.acting.calling import call
 from bot.flows.announce import announce, show_action
 from bot.flows.desk import Desk
-from bot.flows.showing import route_of
 from bot.ports import Scalar, Transaction
 
 BOT = "tocsin"
@@ -55,28 +55,10 @@ def when_due(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
 async def call_for_help(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The people concerned are addressed by name about an action of which nobody knows what became."""
 
-    def read(tx: Transaction) -> tuple[Action, Incident | None, Place] | None:
+    def read(tx: Transaction) -> Action | None:
         action = desk.actions.get(tx, str(args["action"]))
-        if action is None or action.status is not ActionStatus.UNCERTAIN:
-            return None
-        incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
-        card = desk.cards.get(tx, f"action:{action.id}")
-        return action, incident, card.place if card else Place("")
+        return action if action is not None and action.status is ActionStatus.UNCERTAIN else None
 
     found = await desk.db.read(read)
-    if found is None:
-        return
-    action, incident, place = found
-    if not place.channel:
-        route = route_of(incident, action.service, desk) if incident else desk.routing().default
-        place = Place(await desk.channel.channel_id(route.channel))
-    key = f"help:{action.id}:{action.version}"
-    where = Place(place.channel, "", place.thread or place.ts)
-    if await desk.channel.find(where.channel, key, thread=where.thread) is None:
-        await desk.channel.post(where, NoteView(action.outcome, _concerned(action, incident, desk)), key=key)
-
-
-def _concerned(action: Action, incident: Incident | None, desk: Desk) -> tuple[str, ...]:
-    on_call = incident.on_call if incident else desk.routing().default.on_call
-    people = (*on_call, action.requested_by, *action.approvers)
-    return tuple(p for p in dict.fromkeys(people) if p and p != BOT)
+    if found is not None:
+        await call(found, f"help:{found.id}:{found.version}", found.outcome, desk)

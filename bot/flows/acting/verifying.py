@@ -1,44 +1,55 @@
-"""Did it help? What runs is asked and the alerts are looked at until it is known."""
+"""Did it help? What runs is asked, the alerts and metrics that motivated it are looked at until it is known."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.actions import verify as verifying
+from bot.actions.effect import Alerts, weigh
 from bot.actions.execute import Step
-from bot.domain.action import ActionStatus
+from bot.domain.action import Action, ActionStatus
+from bot.domain.change import Version
+from bot.domain.verification import Verification
 from bot.errors import IllegalMove
+from bot.flows.acting.measuring import effective_since, measure
 from bot.flows.acting.steps import current as running
 from bot.flows.acting.steps import find, record, write
+from bot.flows.acting.taking_back import after_the_end
 from bot.flows.acting.telling import BOT
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
 from bot.ports import Scalar, Transaction
 
-SECOND = timedelta(seconds=1)  # vendors cut the fractions of their times
-
 
 async def verify(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """What runs is asked and the alerts are looked at; the action ends, or is looked at again."""
+    """What runs is asked, alerts and metrics are looked at; the action ends, or is looked at again."""
     action = await find(args, desk)
     if action is None or action.status is not ActionStatus.VERIFYING:
         return
     look = int(args.get("look") or 0)
     current = await running(action, desk)
-
-    def go(tx: Transaction) -> None:
-        incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
-        firing = verifying.still_firing(action, incident, desk.incidents.live(tx))
-        watch = timedelta() if incident else min(desk.limits.settle, desk.limits.verify)
-        changes = desk.changes.between(tx, action.created_at - SECOND, action.updated_at)
-        begun = verifying.begun_since(incident, verifying.in_effect(action, changes))
-        step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify, begun)
-        ended = write(tx, action, step, look, desk)
-        worked = ended is not None and ended.status is ActionStatus.SUCCEEDED
-        if worked and incident is not None and incident.live and incident.ends_by_itself:
-            latest = desk.incidents.get(tx, incident.id) or incident
-            resolve(tx, latest, BOT, f"verified after {action.kind.value} to {action.target}", desk)
-
+    seen = await measure(action, desk)
     try:
-        await desk.db.write(go)
+        await desk.db.write(lambda tx: _judge(tx, action, current, seen, look, desk))
     except IllegalMove:  # the incident moved at the same moment and all of this was undone: look again
         await record(action, Step(None), look, desk)
+
+
+def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verification, look: int, desk: Desk) -> None:
+    incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+    live = desk.incidents.live(tx)
+    firing = verifying.still_firing(action, incident, live)
+    since = effective_since(tx, action, desk)
+    begun = verifying.begun_since(incident, since) if incident else verifying.begun_here(action, live, since)
+    known = len(incident.members) - len(begun) if incident else 0
+    effect = weigh(seen, Alerts(known, len(firing) - len(begun), len(begun)))
+    watch = timedelta() if incident else min(desk.limits.settle, desk.limits.verify)
+    step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify, begun, effect)
+    ended = write(tx, action, replace(step, seen=effect), look, desk)
+    if ended is None or not ended.ended:
+        return
+    after_the_end(tx, ended, desk)
+    worked = ended.status is ActionStatus.SUCCEEDED and not firing
+    if worked and incident is not None and incident.live and incident.ends_by_itself:
+        latest = desk.incidents.get(tx, incident.id) or incident
+        resolve(tx, latest, BOT, f"verified after {action.kind.value} to {action.target}", desk)

@@ -37,9 +37,9 @@ def batches(desk: Desk) -> Iterator[tuple[str, ...]]:
         yield some
 
 
-async def read(services: Sequence[str], window: Window, desk: Desk) -> Read:
-    """Every series of these services, each name once."""
-    answers = await asyncio.gather(*(ask_source(source, services, window, PATIENCE) for source in desk.evidence_sources))
+async def read(services: Sequence[str], window: Window, desk: Desk, patience: float = PATIENCE) -> Read:
+    """Every series of these services, each name once; a source gets so many seconds."""
+    answers = await asyncio.gather(*(ask_source(source, services, window, patience) for source in desk.evidence_sources))
     readings = [reading for answer in answers for reading in answer]
     return Read(_once(readings, set(services)), all(r.status is not SourceStatus.FAILED for r in readings))
 
