@@ -108,6 +108,7 @@ class IncidentSettings(Section):
     reopen_minutes: float = Field(30, ge=0)
     settle_seconds: float = Field(60, ge=0)
     verify_seconds: float = Field(120, gt=0)
+    rehearse_seconds: float = Field(30, gt=0, le=600)
     gather_seconds: float = Field(5, gt=0)
     first_card_seconds: float = Field(1, ge=0)
     look_again_seconds: float = Field(10, gt=0)
@@ -295,6 +296,7 @@ class Settings(Section):
             reopen=timedelta(minutes=i.reopen_minutes),
             settle=timedelta(seconds=i.settle_seconds),
             verify=timedelta(seconds=i.verify_seconds),
+            rehearse=timedelta(seconds=i.rehearse_seconds),
             gather=timedelta(seconds=i.gather_seconds),
             first_card=timedelta(seconds=i.first_card_seconds),
             look_again=timedelta(seconds=i.look_again_seconds),

@@ -34,6 +34,15 @@ class OneAtATime(IllegalMove):
 
 def open_for_approval(draft: Action, plan: Plan, rule: Rule, world: World) -> Action:
     """The action with its plan, waiting for as many people as the rule wants at its risk, until the rule's time is over."""
+    return _with_plan(draft, plan, rule, world).move(ActionStatus.AWAITING, world.now)
+
+
+def stop_at_plan(draft: Action, plan: Plan, rule: Rule, world: World) -> Action:
+    """A dry run: the action with its plan, which nobody is asked to approve, until the rule's time is over."""
+    return _with_plan(draft, plan, rule, world).move(ActionStatus.PLANNED, world.now)
+
+
+def _with_plan(draft: Action, plan: Plan, rule: Rule, world: World) -> Action:
     planned = replace(
         draft,
         plan=plan,
@@ -42,7 +51,7 @@ def open_for_approval(draft: Action, plan: Plan, rule: Rule, world: World) -> Ac
         expires_at=world.now + rule.expires_after,
     )
     needed = world.policies.needed(planned, world.service, world.groups_of(planned.requested_by))
-    return replace(planned, approvals_needed=needed).move(ActionStatus.AWAITING, world.now)
+    return replace(planned, approvals_needed=needed)
 
 
 def hear(action: Action, person: str, approved: bool, world: World, note: str = "") -> Action:

@@ -22,6 +22,7 @@ class Deed(StrEnum):
     INCIDENT_MORE = "incident_more"
     ACTION_APPROVE = "action_approve"
     ACTION_REJECT = "action_reject"
+    ACTION_ASK = "action_ask"
     ACTION_RAN = "action_ran"
     ACTION_DID_NOT_RUN = "action_did_not_run"
     ACTION_BACK = "action_back"
@@ -125,6 +126,7 @@ class ChangeRequest:
     reason: str
     id: str
     claim: Claim = Claim.NONE  # `reason` says why
+    dry: bool = False  # the plan alone is wanted
 
 
 @dataclass(frozen=True, slots=True)

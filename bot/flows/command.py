@@ -41,8 +41,8 @@ USAGE = {
     "incident": "/incident list | show | ack | resolve | silence | unsilence | catchup | timeline | map | ticket [INC-n] "
     "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n "
     "| merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
-    "deploy": "/deploy <service> <version> [environment] [--fix | --override | --break-glass reason]\n" + locks.USAGE,
-    "rollback": "/rollback <service> [version] [environment] [--override | --break-glass reason]",
+    "deploy": "/deploy <service> <version> [environment] [--dry-run] [--fix | --override | --break-glass reason]\n" + locks.USAGE,
+    "rollback": "/rollback <service> [version] [environment] [--dry-run] [--override | --break-glass reason]",
     "runbook": "/runbook <question> | stale | missing | unused",
     "tocsin": "/tocsin help | status | route <service> [SEVn] | model on|off|status | budget [INC-n] "
     "| noise status|list|explain|arm|disarm "

@@ -74,6 +74,7 @@ class Limits:
     reopen: timedelta = timedelta(minutes=30)
     settle: timedelta = timedelta(seconds=60)
     verify: timedelta = timedelta(seconds=120)
+    rehearse: timedelta = timedelta(seconds=30)  # a deployer's own dry run may take so long
     gather: timedelta = timedelta(seconds=5)
     first_card: timedelta = timedelta(seconds=1)  # the first card waits this long for the first diagnosis
     look_again: timedelta = timedelta(seconds=30)  # a live incident is looked at again when it changed, at most this often

@@ -167,7 +167,7 @@ def _at_home(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, d
 def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentView:
     """All that the card tells."""
     diagnosis = desk.diagnoses.latest(tx, incident.id)
-    actions = desk.actions.of_incident(tx, incident.id)
+    actions = tuple(a for a in desk.actions.of_incident(tx, incident.id) if not a.dry)
     quiet = quiet_for(incident, desk) if incident.status is Status.OPEN else None
     return IncidentView(
         incident=incident,

@@ -21,6 +21,7 @@ APPROVAL = frozenset(
         Deed.ACTION_DID_NOT_RUN,
         Deed.ACTION_BACK,
         Deed.ACTION_CANCEL,
+        Deed.ACTION_ASK,
     }
 )
 SUGGESTION = frozenset({Deed.SUGGESTION_JUDGE, Deed.SUGGESTION_LINK})

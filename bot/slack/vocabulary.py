@@ -12,6 +12,7 @@ LABELS: Mapping[Deed, str] = {
     Deed.INCIDENT_MORE: "More",
     Deed.ACTION_APPROVE: "Approve",
     Deed.ACTION_REJECT: "Reject",
+    Deed.ACTION_ASK: "Ask for approval",
     Deed.ACTION_RAN: "It ran",
     Deed.ACTION_DID_NOT_RUN: "It did not run",
     Deed.ACTION_BACK: "Take it back…",

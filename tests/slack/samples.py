@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.action import Action, ActionKind, ActionStatus, Cancel, Decision, Plan, Risk, Stage, Stopping
+from bot.domain.action import Action, ActionKind, ActionStatus, Cancel, CommitCheck, Decision, Plan, Risk, Stage, Stopping
 from bot.domain.alert import Severity
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.care import Draft, DraftState
@@ -36,6 +36,7 @@ from bot.domain.view import (
     DigestView,
     DraftView,
     EvidenceView,
+    FiguresView,
     HomeView,
     IncidentView,
     ListView,
@@ -208,6 +209,62 @@ ACTION = Action(
     approvals_needed=1,
     expires_at=NOW + timedelta(minutes=30),
 )
+DRY = Action(
+    id="0195a1b2-0000-7000-8000-0000000000a4",
+    kind=ActionKind.DEPLOY,
+    service="checkout",
+    environment="production",
+    target="v45",
+    status=ActionStatus.PLANNED,
+    requested_by="U0ONCALL",
+    created_at=NOW,
+    updated_at=NOW,
+    plan=Plan(
+        current_version="v44",
+        current_commit="c" * 40,
+        target_version="v45",
+        target_commit=SHA,
+        commits=tuple(
+            Commit(f"{n:07x}{SHA[7:]}", "ines-d" if n % 3 else "noor", OPENED, f"step {n} of the new basket") for n in range(1, 9)
+        ),
+        files=("services/checkout/basket.py", "services/checkout/migrations/0012_basket.sql"),
+        risk=Risk.HIGH,
+        reasons=(
+            "a database migration lies between the versions (services/checkout/migrations/0012_basket.sql)",
+            "failed checks: integration",
+            "v45 has not run here yet",
+            "not everything could be asked (the deployer's own dry run)",
+        ),
+        warnings=(
+            "checkout is locked by U0NIGHT: moving the ledger; let through: overridden by U0ONCALL: Olivia knows",
+            "The freeze weekend begins in 40 min, at 15:00 UTC: nobody is here.",
+        ),
+        made_at=NOW,
+        hash="d" * 64,
+        migrations=("services/checkout/migrations/0012_basket.sql",),
+        checks=(
+            CommitCheck("integration", False, required=True),
+            CommitCheck("build / image", None, required=True),
+            CommitCheck("lint", True),
+            CommitCheck("unit", True),
+        ),
+        barriers=(
+            "Required checks are not green on 3f2c1a9: integration failed, build / image is not known to have passed; "
+            "approvers may override it",
+        ),
+        nearby=("INC-41 (SEV2) is open on payments, which checkout calls: Payments retry storm",),
+        running=("deploy of payments v46, which checkout calls, began 12 min ago by dana (github) and has not ended",),
+        unasked=("the deployer's own dry run: no answer within 30 s",),
+        rehearsal=(*(f"~ line {n} of the diff" for n in range(1, 30)), "Plan: 1 to add, 2 to change, 0 to destroy."),
+        impact="12 services within two hops, 3 of tier 1 (storefront, cart and search)",
+        named=("U0NIGHT", "U0ONCALL"),
+    ),
+    reason="/deploy by a person",
+    deployer="shop",
+    policy="production needs one approver",
+    approvals_needed=2,
+    expires_at=NOW + timedelta(minutes=30),
+)
 ACKED = replace(INCIDENT, status=Status.ACKNOWLEDGED, acknowledged_by="U0ONCALL")
 LATER = NOW + timedelta(minutes=2)
 DONE = replace(
@@ -291,6 +348,8 @@ VIEWS: Mapping[str, Shown] = {
         "https://example.slack.com/archives/C0PAYMENTS/p1767362940000100",
     ),
     "action": ActionView(ACTION, INCIDENT, NOW),
+    "plan_dry": ActionView(DRY, None, NOW),
+    "plan_dry_expired": ActionView(DRY, None, NOW + timedelta(hours=1)),
     "action_uncertain": ActionView(LOST, INCIDENT, LATER),
     "action_worse": ActionView(WORSE, INCIDENT, LATER),
     "action_done": ActionView(DONE, INCIDENT, LATER),
@@ -345,6 +404,16 @@ VIEWS: Mapping[str, Shown] = {
     "confirm_unknown": ConfirmView(RESOLVED, None),
     "confirm_done": ConfirmView(CONFIRMED, CONVICTED),
     "digest": DigestView("Yesterday in #payments", ("3 incidents, 2 resolved by themselves",), (INCIDENT,), NOW),
+    "figures": FiguresView(
+        "Delivery and on-call, 28 days",
+        (
+            ("Delivery", ("Deployment frequency: 3.0 a week (12 in 28 days)", "Change-failure rate: 25 % (3 of 12 failed): <!here>")),
+            ("On call", ("rota:backend: 2.5 pages a shift (a week), 10 in all, 3 by night",)),
+        ),
+        ("Not in it: 3 changes of configuration", "What each figure means: docs/delivery.md"),
+        (Drawn("F1", "Deployments a week", "Deployments by week. week of 9 Nov: 14, 3 failed"),),
+        NOW,
+    ),
     "note": NoteView("Only people of team-payments may approve this.", ("U0STRANGER",)),
     "evidence": EvidenceView(INCIDENT, CONVICTED),
 }

@@ -3,6 +3,7 @@
 ordering    /deploy, /rollback and their forms
 pressing    the buttons
 gathering   what a plan is made from, also without a desk
+gathering   what a plan is made from, also without a desk
 proposing   a wish becomes an action with its plan
 deciding    people say yes or no
 executing   it is started once and followed

@@ -17,6 +17,7 @@ from bot.ports import Deployer, Transaction
 
 ASKING = 5.0  # seconds that a deployer gets to tell its versions for a form
 SHOWN = 30
+DRY = "dry-run"
 
 
 async def on_order(asked: ChangeRequest, desk: Desk) -> Shown:
@@ -48,9 +49,12 @@ async def _order(asked: ChangeRequest, desk: Desk) -> NoteView:
         key=asked.id,
         claim=asked.claim,
         asked_in=asked.channel,
+        dry=asked.dry,
     )
     verb = "roll back" if asked.kind is ActionKind.ROLLBACK else "deploy"
-    return NoteView(f"The plan to {verb} {action.service} to {action.target} is posted; it is {action.status.value}.")
+    asked_nobody = " Nobody is asked until somebody presses its button." if action.status is ActionStatus.PLANNED else ""
+    told = f"The plan to {verb} {action.service} to {action.target} is posted; it is {action.status.value}."
+    return NoteView(told + asked_nobody)
 
 
 def from_command(request: CommandRequest, kind: ActionKind, desk: Desk) -> ChangeRequest | None:
@@ -59,13 +63,15 @@ def from_command(request: CommandRequest, kind: ActionKind, desk: Desk) -> Chang
     `/rollback payments staging` names an environment, not a version, where the service has one of that name.
     """
     least = 2 if kind is ActionKind.DEPLOY else 1
-    words, claim, reason = _claimed(request.words)
+    dry = tuple(w for w in request.words if _flag(w) == DRY)
+    words, claim, reason = _claimed(tuple(w for w in request.words if _flag(w) != DRY))
     if not least <= len(words) <= 3:
         return None
     service, version, environment = (*words, "", "")[:3]
     if kind is ActionKind.ROLLBACK and not environment and version in desk.catalogue().get(service).environments:
         version, environment = "", version
-    return ChangeRequest(request.person, request.channel, kind, service, version, environment, reason, request.id, claim)
+    by, where = request.person, request.channel
+    return ChangeRequest(by, where, kind, service, version, environment, reason, request.id, claim, bool(dry))
 
 
 def _claimed(words: tuple[str, ...]) -> tuple[tuple[str, ...], Claim, str]:
@@ -74,10 +80,14 @@ def _claimed(words: tuple[str, ...]) -> tuple[tuple[str, ...], Claim, str]:
     Some clients make a long dash of two short ones.
     """
     for place, word in enumerate(words):
-        name = word.lstrip("-—–").lower()
-        if word[:1] in "-—–" and name and name in list(Claim):
+        if (name := _flag(word)) and name in list(Claim):
             return words[:place], Claim(name), " ".join(words[place + 1 :]).strip()
     return words, Claim.NONE, ""
+
+
+def _flag(word: str) -> str:
+    """What a word with dashes before it says; "" for any other."""
+    return word.lstrip("-—–").lower() if word[:1] in ("-", "—", "–") else ""
 
 
 def check_order(asked: ChangeRequest, desk: Desk) -> Mapping[str, str]:

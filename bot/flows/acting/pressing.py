@@ -12,7 +12,8 @@ from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
 from bot.flows.acting import cancelling
 from bot.flows.acting.deciding import decide
-from bot.flows.acting.proposing import deployer_of, propose
+from bot.flows.acting.gathering import deployer_of
+from bot.flows.acting.proposing import ask_for_approval, propose
 from bot.flows.acting.uncertain import settle_by_hand
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import refusal
@@ -27,6 +28,7 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         Deed.ROLLBACK_PROPOSE: _propose_rollback,
         Deed.ACTION_APPROVE: decide,
         Deed.ACTION_REJECT: decide,
+        Deed.ACTION_ASK: ask_for_approval,
         Deed.ACTION_RAN: settle_by_hand,
         Deed.ACTION_DID_NOT_RUN: settle_by_hand,
         Deed.ACTION_BACK: _take_back,

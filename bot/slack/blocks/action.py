@@ -25,6 +25,8 @@ def _buttons(view: ActionView) -> list[Block]:
     stop = [button(Deed.ACTION_CANCEL, action.id, confirm=_stop(action))] if view.cancels else []
     if _open(view):
         return decisions(action)
+    if action.status is ActionStatus.PLANNED and not expired(action, view.as_of):
+        return [button(Deed.ACTION_ASK, action.id)]
     if action.status is ActionStatus.UNCERTAIN:
         return [*_settling(action), *stop]
     if way_back(action):
@@ -86,7 +88,7 @@ def _rule(view: ActionView) -> Block:
     action = view.action
     parts = [f"policy: {escape(action.policy, 100) or 'default'}"]
     parts.append(f"approvals {action.approvals} of {action.approvals_needed}")
-    if action.expires_at is not None and _open(view):
+    if action.expires_at is not None and (_open(view) or action.status is ActionStatus.PLANNED):
         parts.append(f"expires {clock(action.expires_at, view.as_of)}")
     return context(" · ".join([*parts, clock(view.as_of)]))
 

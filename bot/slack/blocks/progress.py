@@ -12,6 +12,7 @@ from bot.slack.text import allowed, clock, code, code_block, escape, link, named
 LINES = 20
 NOW = {
     ActionStatus.PROPOSED: "waits for approval",
+    ActionStatus.PLANNED: "a dry run: nobody is asked yet",
     ActionStatus.AWAITING: "waits for approval",
     ActionStatus.APPROVED: "starting",
     ActionStatus.EXECUTING: "running",
