@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 
 import httpx
+import yaml
 
 from bot.orders import title_of
 from bot.ports import Order, RunState
@@ -22,7 +23,7 @@ name: Deploy
 run-name: ${{ inputs.service }} ${{ inputs.version }} to ${{ inputs.environment }} (tocsin ${{ inputs.tocsin_key }})
 on:
   workflow_dispatch:
-    inputs: {service: {}, version: {}, environment: {}, tocsin_key: {}}
+    inputs: {service: {}, version: {}, environment: {}, tocsin_key: {}, region: {}}
 """
 
 
@@ -31,6 +32,7 @@ class GitHubTheatre(Theatre):
 
     late = False
     classic = False
+    workflow = ""  # its file; "": FILE
 
     def starts(self, request: httpx.Request) -> bool:
         return request.method == "POST" and request.url.path == f"{WORKFLOW}/dispatches"
@@ -45,7 +47,7 @@ class GitHubTheatre(Theatre):
             return nothing()
         if path == f"{WORKFLOW}/runs":
             return self._listed(request.url.params)
-        file = {"content": base64.b64encode(FILE.encode()).decode()}
+        file = {"content": base64.b64encode((self.workflow or FILE).encode()).decode()}
         tags = [{"name": name, "commit": {"sha": sha}} for name, sha in TAGS.items()]
         answers: dict[str, object] = {
             REPOSITORY: {"full_name": "acme/shop", "permissions": {"pull": True, "push": not self.weak}},
@@ -59,6 +61,8 @@ class GitHubTheatre(Theatre):
         given = body["inputs"]
         assert isinstance(given, dict)
         assert body["ref"] == "main"
+        if amiss := unexpected(self.workflow or FILE, given):
+            return httpx.Response(422, json={"message": amiss})
         play = self.accept(Order(given["service"], given["environment"], given["version"], given["tocsin_key"]))
         if self.classic or not body.get("return_run_details"):
             return httpx.Response(204)
@@ -125,6 +129,15 @@ class DeploymentsTheatre(Theatre):
             "environment": play.order.environment,
             "created_at": f"{play.at:%Y-%m-%dT%H:%M:%SZ}",
         }
+
+
+def unexpected(workflow: str, given: Mapping[str, object]) -> str:
+    """What GitHub has against the inputs of a dispatch; "" if nothing."""
+    known = yaml.safe_load(workflow)[True]["workflow_dispatch"]["inputs"]  # YAML 1.1 reads `on` as a truth
+    if odd := [name for name in given if name not in known]:
+        return f"Unexpected inputs provided: {odd}"
+    missing = [name for name, said in known.items() if said.get("required") and not given.get(name)]
+    return f"Required input '{missing[0]}' not provided" if missing else ""
 
 
 def link_of(play: Play) -> str:

@@ -3,21 +3,20 @@
 Written from the published reference of apps/v1 and authorization.k8s.io/v1, not from a running cluster.
 """
 
-import asyncio
+import contextlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import certifi
 import httpx
-from aiohttp import web
 
 from bot.ports import Order, RunState
 from connectors.kubernetes.deployer import HASH, KEY, REVIEWS, REVISION, KubernetesDeployer, KubernetesDeploys
+from tests.connectors.served import served
 from tests.connectors.stages import SECRET, Play, Promise, Stage, Theatre, Trouble, nothing
 from tests.fakes import NOON
 
@@ -45,16 +44,12 @@ class ClusterTheatre(Theatre):
         one = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
         self.authorities = Path(self.folder.name) / "one.pem"  # nobody is asked over TLS, and all of them take long to read
         self.authorities.write_text("".join(one[:2]) + "\n")
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._served)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.01)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self._doors = contextlib.AsyncExitStack()
+        self.url = await self._doors.enter_async_context(served(self, PATIENCE * 3))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        await self._doors.aclose()
         self.folder.cleanup()
 
     @property
@@ -139,30 +134,11 @@ class ClusterTheatre(Theatre):
             made.append({"metadata": meta, "spec": {"template": pods}})
         return made
 
-    async def _served(self, request: web.Request) -> web.StreamResponse:
-        if request.headers.get("authorization") != f"Bearer {SECRET}":
-            return web.json_response({"message": "Unauthorized"}, status=401)
-        content = await request.read()
-        try:
-            told = self._handle(httpx.Request(request.method, str(request.url), headers=request.headers, content=content))
-        except httpx.ReadTimeout:
-            await asyncio.sleep(PATIENCE * 3)
-            return web.Response(status=504)
-        except httpx.RemoteProtocolError:
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        return web.Response(status=told.status_code, body=told.content, headers=passed(told.headers.multi_items()))
-
 
 class UndoTheatre(ClusterTheatre):
     """The replica sets of v42 and v43 are kept."""
 
     kept = ("v42", "v43")
-
-
-def passed(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    return {name: value for name, value in headers if name.lower() != "content-length"}
 
 
 def named(name: str, namespace: str, play: Play, revision: int) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Theatre(ABC):
     @property
     def transport(self) -> httpx.MockTransport:
         """What the deployer speaks over."""
-        return httpx.MockTransport(self._handle)
+        return httpx.MockTransport(self.handle)
 
     @abstractmethod
     def starts(self, request: httpx.Request) -> bool:
@@ -133,7 +133,8 @@ class Theatre(ABC):
         """The run with this id."""
         return next((p for p in self.plays if str(p.id) == id), None)
 
-    def _handle(self, request: httpx.Request) -> httpx.Response:
+    def handle(self, request: httpx.Request) -> httpx.Response:
+        """The answer, or what an HTTP client raises where none comes."""
         self.asked.append(request)
         if self.down is not None:
             return turned_away(*self.down)
