@@ -4,6 +4,7 @@ Written from the published reference of apps/v1 and authorization.k8s.io/v1, not
 """
 
 import contextlib
+import importlib
 import json
 import re
 import tempfile
@@ -21,7 +22,7 @@ from tests.connectors.stages import SECRET, Play, Promise, Stage, Theatre, Troub
 from tests.fakes import NOON
 
 PLACE = re.compile(r"/apis/apps/v1/namespaces/([^/]+)/(deployments|replicasets)(?:/([^/]+))?")
-PATIENCE = 0.5  # seconds that the deployer waits for an answer
+PATIENCE = 1.0  # seconds that the deployer waits for an answer
 FIRST = Order("payments", "production", "v1", "by-hand")
 UNSAID: dict[RunState, str] = {RunState.RUNNING: "ReplicaSetUpdated", RunState.SUCCEEDED: "NewReplicaSetAvailable"}
 
@@ -40,6 +41,7 @@ class ClusterTheatre(Theatre):
         self.patches: list[str] = []
 
     async def __aenter__(self) -> "ClusterTheatre":
+        importlib.import_module("kubernetes.aio.client")  # takes longer than the deployer's patience here
         self.folder = tempfile.TemporaryDirectory(prefix="tocsin-stage-")
         one = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
         self.authorities = Path(self.folder.name) / "one.pem"  # nobody is asked over TLS, and all of them take long to read
@@ -177,7 +179,16 @@ LACKS = {
 HELD = tuple(trouble for trouble in Trouble if trouble is not Trouble.UNREACHABLE)
 THREE = ("v44", timedelta(hours=3))  # what stands in the template is what runs, also where its rollout failed
 STAGES = (
-    Stage("kubernetes set image", ClusterTheatre, kubernetes, THREE, (("v44", None), ("v43", None), ("v42", None)), LACKS, HELD),
+    Stage(
+        "kubernetes set image",
+        ClusterTheatre,
+        kubernetes,
+        THREE,
+        (("v44", None), ("v43", None), ("v42", None)),
+        LACKS,
+        HELD,
+        slow=True,
+    ),
     Stage(
         "kubernetes rollout undo",
         UndoTheatre,

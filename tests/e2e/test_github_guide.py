@@ -22,6 +22,7 @@ from tests.e2e.house import REPOSITORY as OURS
 from tests.workspace.conftest import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+WHO = ("--who", ON_CALL, "--environment", "production")
 GUIDE = OURS / "docs/guides/github-actions.md"
 BLOCK = re.compile(r"^`(?P<file>[\w./-]+)`[^\n]*:\n\n```\w+\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -102,9 +103,7 @@ async def test_whoever_follows_the_guide_deploys_and_rolls_back_once_each(tmp_pa
     async with followed(tmp_path) as (reader, github):
         _, said = await reader.cli("doctor")
         assert re.search(r"^ok +deployer +shop lacks nothing that can be seen without deploying", said, re.MULTILINE), said
-        code, said = await reader.cli(
-            *["policy", "explain", "--who", "U0ONCALL", "--do", "deploy", "--service", "payments", "--environment", "production"]
-        )
+        code, said = await reader.cli("policy", "explain", "--do", "deploy", "--service", "payments", *WHO)
         assert code == 0, said
         asked = len(await reader.refusals())  # the doctor asks Slack for what it knows that Slack refuses
         await reader.start()
