@@ -92,7 +92,7 @@ def of_metrics(measured: Sequence[Measured]) -> Judgement:
 
     Traffic that is as good as gone leaves nothing that could be called better.
     """
-    gone = any(m.after is not None and counts_traffic(m.metric) and collapsed(m.before, m.after) for m in measured)
+    gone = any(map(_gone, measured))
     for some in _by_weight(measured):
         said = {m.judgement for m in some}
         for word in (Judgement.WORSE, Judgement.BETTER):
@@ -151,7 +151,8 @@ def _figures(measured: Measured, service: str) -> str:
 
 def label(measured: Measured) -> str:
     """The metric for people: its name in words, and what its labels add. Names and labels come from outside."""
-    return redact(clean(f"{name_of(measured.metric)}{measured.name.removeprefix(measured.metric)}"))[:80]
+    full = f"{name_of(measured.metric)}{measured.name.removeprefix(measured.metric)}"
+    return redact(clean(" ".join(full.split())))[:80]
 
 
 def figures(measured: Measured) -> tuple[str, str]:
@@ -164,7 +165,9 @@ def _alerts(seen: Verification, action: Action) -> str:
     if seen.begun:
         return f"{_many(seen.begun)} began to fire"
     if not seen.alerts:
-        return f"no alert fires on {action.service}" if not seen.firing else f"{_many(seen.firing)} on {action.service} fire"
+        return f"{_many(seen.firing) if seen.firing else 'no alert'} fires on {action.service}".replace(
+            "alerts fires", "alerts fire"
+        )
     if not seen.firing:
         return f"its {_many(seen.alerts)} cleared" if seen.alerts > 1 else "its alert cleared"
     if seen.alerts == 1:
