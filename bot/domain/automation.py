@@ -123,11 +123,12 @@ class Offer:
     tier: str  # how its page was found
     ruled: Ruled
     plan: str = ""
+    target: str = ""  # the version of that plan
 
     @property
     def deed(self) -> str:
         """What would be done, for people: "roll back payments to the version before"."""
         if self.step.kind is ActionKind.ROLLBACK:
             to = "the version before" if self.step.target == PREVIOUS else f"the newest {self.step.target} that ran"
-            return f"roll back {self.service} to {to}"
-        return f"deploy the newest {self.step.target} of {self.service}"
+            return f"roll back {self.service} to {self.target or to}"
+        return f"deploy {self.target or f'the newest {self.step.target}'} of {self.service}"

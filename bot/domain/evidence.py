@@ -251,3 +251,14 @@ class Diagnosis:
     def cited(self, evidence_id: str) -> Evidence | None:
         """The piece of evidence with this id, or None."""
         return next((e for e in self.evidence if e.id == evidence_id), None)
+
+
+def named_cause(diagnosis: Diagnosis | None) -> str:
+    """What the diagnosis names as the cause, in a few words."""
+    if diagnosis is None:
+        return "not known"
+    if diagnosis.cause is not None:
+        cause = diagnosis.cause
+        commit = f" ({cause.commit[:7]})" if cause.commit else ""
+        return f"{cause.service} {cause.version}: {cause.title}{commit}".replace("  ", " ")
+    return diagnosis.operational_cause.text if diagnosis.operational_cause else diagnosis.summary

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.domain.evidence import Diagnosis
+from bot.domain.evidence import named_cause
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Feedback, Opinion
 from bot.domain.request import Deed, Press
@@ -63,14 +63,3 @@ def _confirm(tx: Transaction, press: Press, opinion: Opinion, desk: Desk) -> Inc
     want(tx, f"confirm:{incident.id}", desk)
     keep_surroundings(tx, confirmed, desk)
     return confirmed
-
-
-def named_cause(diagnosis: Diagnosis | None) -> str:
-    """What the diagnosis names as the cause, in a few words."""
-    if diagnosis is None:
-        return "not known"
-    if diagnosis.cause is not None:
-        cause = diagnosis.cause
-        commit = f" ({cause.commit[:7]})" if cause.commit else ""
-        return f"{cause.service} {cause.version}: {cause.title}{commit}".replace("  ", " ")
-    return diagnosis.operational_cause.text if diagnosis.operational_cause else diagnosis.summary

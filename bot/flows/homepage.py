@@ -12,6 +12,7 @@ from bot.domain.action import BUSY, Action, ActionStatus
 from bot.domain.incident import Incident
 from bot.domain.request import Person
 from bot.domain.view import HomeView, Place
+from bot.flows.automating.standing import on_home
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import memberships
 from bot.flows.showing import digest
@@ -89,6 +90,7 @@ def view_of(tx: Transaction, user: str, desk: Desk, groups: frozenset[str] = NOB
         approvals=tuple(a for a in unfinished if a.status is ActionStatus.AWAITING and _may_approve(user, a, groups, desk)),
         under_way=tuple(replace(a, output=(), version=0) for a in unfinished if a.status in BUSY),  # what the page does not show
         as_of=desk.clock(),
+        automation=on_home(tx, desk),
     )
 
 

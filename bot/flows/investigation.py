@@ -12,6 +12,7 @@ from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.telemetry import Window
 from bot.flows.announce import announce, want
+from bot.flows.automating.starting import automate_soon
 from bot.flows.charting.soon import draw_soon
 from bot.flows.desk import Desk
 from bot.flows.knowing import Reader
@@ -128,6 +129,7 @@ def _tell(tx: Transaction, id: str, diagnosis: Diagnosis, case: Case, spent_ms: 
         desk.journal.add(tx, _interaction(incident, diagnosis, case, spent_ms, desk))
     announce(tx, incident, desk)
     want(tx, f"evidence:{id}", desk)
+    automate_soon(tx, incident, diagnosis, desk)
     if news:
         draw_soon(tx, incident, diagnosis.trace_id, desk)
     if diagnosis.verdict is Verdict.UNDETERMINED and desk.clock() - incident.opened_at < desk.limits.correlate:

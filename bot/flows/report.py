@@ -8,6 +8,7 @@ from bot.domain.incident import Incident, Status
 from bot.domain.view import DigestView, NoteView, Place
 from bot.flows.anchoring import posted
 from bot.flows.announce import post_once, want
+from bot.flows.automating.standing import digest_lines as automatic_lines
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.locking.breaking import digest_lines as broken_lines
@@ -58,6 +59,7 @@ def digest_view(tx: Transaction, desk: Desk, *, weekly: bool = False) -> DigestV
         *digest_lines(tx, desk, now - DAY),
         *watched_lines(tx, desk, now - DAY),
         *broken_lines(tx, desk, now - DAY),
+        *automatic_lines(tx, desk, now - DAY),
         posted("audit", desk.ledger.head(tx)),
         posted("journal", desk.journal.head(tx)),
     ]

@@ -22,6 +22,7 @@ from bot.domain.view import (
     Shown,
     ThoughtView,
 )
+from bot.flows.automating.weighing import offers
 from bot.flows.desk import Desk
 from bot.flows.needs import lacks_runbook
 from bot.flows.quieting import noise_notices
@@ -184,6 +185,7 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
             *_reached(tx, incident, desk),
         ),
         quiet_until=quiet.until if quiet else None,
+        steps=offers(tx, incident, diagnosis, desk),
     )
 
 

@@ -20,8 +20,12 @@ APPROVAL = frozenset(
         Deed.ACTION_RAN,
         Deed.ACTION_DID_NOT_RUN,
         Deed.ACTION_BACK,
-        Deed.ACTION_CANCEL,
+        Deed.STEP_PROPOSE,
+        Deed.STEP_RUN,
         Deed.ACTION_ASK,
+        Deed.ACTION_CANCEL,
+        Deed.HISTORY_OLDER,
+        Deed.HISTORY_NEWER,
     }
 )
 SUGGESTION = frozenset({Deed.SUGGESTION_JUDGE, Deed.SUGGESTION_LINK})

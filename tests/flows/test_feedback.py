@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 
 from bot.domain.document import Document, DocumentKind, Inquiry
-from bot.domain.evidence import Candidate, Confidence, Diagnosis, Fact, Verdict
+from bot.domain.evidence import Candidate, Confidence, Diagnosis, Fact, Verdict, named_cause
 from bot.domain.incident import Incident, Status
 from bot.domain.interaction import Feature, Interaction
 from bot.domain.request import Deed, Person, Press
 from bot.domain.view import NoteView, Place
 from bot.errors import NotFound
 from bot.flows.desk import Desk
-from bot.flows.feedback import named_cause, on_press
+from bot.flows.feedback import on_press
 from bot.investigation.quality import measure
 from bot.knowledge.library import Library
 from bot.storage.database import SqlDatabase

@@ -90,9 +90,9 @@ class Policies:
         """The Slack user ids of those who may go past every guard."""
         return tuple(dict.fromkeys((*self._file.break_glass.people, *self.members(self._file.break_glass.groups))))
 
-    def may_switch_on(self, person: str) -> Ruling:
-        """Whether this person may let the model be asked again: whoever a group lists, or anybody where there are no groups."""
-        return self._listed(person, "switch the model on", "; anybody may switch it off")
+    def may_switch_on(self, person: str, what: str = "the model") -> Ruling:
+        """Whether this person may switch it on again: whoever a group lists, or anybody where there are no groups."""
+        return self._listed(person, f"switch {what} on", "; anybody may switch it off")
 
     def may_regroup(self, person: str) -> Ruling:
         """Whether this person may merge and split incidents: whoever a group lists, or anybody where there are no groups."""

@@ -14,6 +14,7 @@ from bot.domain.action import Action, ActionStatus
 from bot.errors import BotError
 from bot.flows.acting.steps import find, partition_of, record
 from bot.flows.acting.telling import BOT, tell
+from bot.flows.automating.weighing import automatic_now
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import involved, memberships, world_of
 from bot.ports import Deployer, Scalar, Transaction
@@ -61,7 +62,9 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
 
     def claim(tx: Transaction) -> Action | None:
         now = desk.clock()
-        ruling = decide(action, BOT, Moment.START, world_of(tx, desk.catalogue().get(action.service), groups, desk))
+        alone = automatic_now(tx, action, desk)
+        world = world_of(tx, desk.catalogue().get(action.service), groups, desk, automatic=alone)
+        ruling = decide(action, BOT, Moment.START, world)
         if not ruling.allowed:
             refused = action.move(ActionStatus.REFUSED, now, f"Nothing was started: {NotYours(ruling).for_people}")
             if (ended := desk.actions.move(tx, action, refused)) is not None:

@@ -4,17 +4,18 @@ from collections.abc import Awaitable, Callable
 
 from bot.actions.approvals import NotYours
 from bot.actions.plan import before_guilty, known_service
-from bot.domain.action import Action, ActionKind, Claim, way_back
+from bot.domain.action import Action, ActionKind, Claim, Ties, way_back
 from bot.domain.evidence import Candidate, Verdict
 from bot.domain.incident import Incident
 from bot.domain.request import Deed, Press
 from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
-from bot.flows.acting import cancelling
+from bot.flows.acting import cancelling, history
 from bot.flows.acting.deciding import decide
 from bot.flows.acting.gathering import deployer_of
 from bot.flows.acting.proposing import ask_for_approval, propose
 from bot.flows.acting.uncertain import settle_by_hand
+from bot.flows.automating.pressing import on_step
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import refusal
 from bot.ports import Transaction
@@ -32,7 +33,11 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         Deed.ACTION_RAN: settle_by_hand,
         Deed.ACTION_DID_NOT_RUN: settle_by_hand,
         Deed.ACTION_BACK: _take_back,
+        Deed.STEP_PROPOSE: on_step,
+        Deed.STEP_RUN: on_step,
         Deed.ACTION_CANCEL: cancelling.on_press,
+        Deed.HISTORY_OLDER: history.on_page,
+        Deed.HISTORY_NEWER: history.on_page,
     }
     try:
         return await deeds[press.action_id](press, desk)
@@ -95,5 +100,6 @@ async def _take_back(press: Press, desk: Desk) -> Shown | None:
         key=press.id,
         claim=Claim.FIX,
         asked_in=press.place.channel,
+        ties=Ties(undoes=done.id),
     )
     return NoteView(f"The plan to bring {back.service} {back.target} back is in the thread; it is {back.status.value}.")

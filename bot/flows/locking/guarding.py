@@ -54,10 +54,11 @@ def world_of(
     groups: Mapping[str, frozenset[str]],
     desk: Desk,
     here: frozenset[str] = frozenset(),
+    automatic: frozenset[str] = frozenset(),
 ) -> World:
-    """All that a decision about this service looks at, as it is now."""
+    """All that a decision about this service looks at, as it is now; `automatic` are the steps that may act alone."""
     now = desk.clock()
-    return World(desk.policies(), service, now, desk.incidents.live(tx), desk.locks.held(tx, now), groups, here)
+    return World(desk.policies(), service, now, desk.incidents.live(tx), desk.locks.held(tx, now), groups, here, automatic)
 
 
 def allow(action: Action, person: str, moment: Moment, world: World) -> Ruling:

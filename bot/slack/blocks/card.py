@@ -9,6 +9,7 @@ from bot.domain.incident import Incident, Status
 from bot.domain.request import Deed, More
 from bot.domain.view import IncidentView
 from bot.slack.blocks import words
+from bot.slack.blocks.automation import steps
 from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, menu, message, section
 from bot.slack.text import clock, count, escape, link, plain, who
 
@@ -24,7 +25,7 @@ def render_card(view: IncidentView, hosts: Collection[str]) -> Message:
     incident, diagnosis = view.incident, view.diagnosis
     body: list[Block] = [_top(view)]
     body += _cause(view) if incident.live else _outcome(incident, diagnosis, view.as_of)
-    body += _next(view) if incident.live else []
+    body += [*_next(view), *steps(view, hosts)] if incident.live else []
     foot = [actions(*_buttons(view)), *_knowledge(diagnosis, view.as_of, hosts), _footer(view)]
     return message(_fallback(view), body, foot)
 

@@ -24,6 +24,8 @@ def render_home(view: HomeView) -> Block:
         divider(),
         *_incidents("All open incidents", view.incidents, view, "Nothing is open. All quiet."),
     ]
+    if view.automation:
+        blocks = [section(escape(view.automation, 300)), divider(), *blocks]
     foot = context(f"As of {clock(view.as_of)} · ask me anything in a direct message")
     return {"type": "home", "blocks": [*blocks[: VIEW_BLOCKS - 1], foot]}
 
