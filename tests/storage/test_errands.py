@@ -1,0 +1,98 @@
+"""Errands change by compare-and-set: of two that want the same one, one gets it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.domain.errand import LEASE, Errand, ErrandKind, ErrandState, Presence
+from bot.ports import Transaction
+from bot.storage.database import SqlDatabase
+from bot.storage.errands import SqlErrandStore
+from tests.fakes import NOON
+
+STORE = SqlErrandStore()
+SECOND = timedelta(seconds=1)
+START = Errand("start:a1", ErrandKind.START, "shop", '{"a":1}', "proof", NOON, NOON + timedelta(minutes=2))
+
+
+def free(database: SqlDatabase, at: datetime) -> str:
+    found = database.read_now(lambda tx: STORE.free(tx, at))
+    assert found is None or found.free(at)
+    return found.id if found else ""
+
+
+def test_an_errand_is_there_once_whatever_is_posted_under_its_name(database: SqlDatabase) -> None:
+    assert database.write_now(lambda tx: STORE.post(tx, START)) == START
+    taken = START.taken("exe", NOON)
+    assert database.write_now(lambda tx: STORE.move(tx, START, taken)) == taken
+    assert database.write_now(lambda tx: STORE.post(tx, replace(START, body="{}"))) == taken
+    assert database.read_now(lambda tx: STORE.get(tx, "start:a1")) == taken
+    assert database.read_now(lambda tx: STORE.get(tx, "start:a2")) is None
+
+
+def test_of_two_that_take_it_one_has_it(database: SqlDatabase) -> None:
+    database.write_now(lambda tx: STORE.post(tx, START))
+    moved = [database.write_now(lambda tx, by=by: STORE.move(tx, START, START.taken(by, NOON))) for by in ("a", "b")]
+    assert [m.taken_by if m else None for m in moved] == ["a", None]
+
+
+@pytest.mark.parametrize(
+    ("errand", "after", "is_free"),
+    [
+        (START, timedelta(), True),
+        (START, timedelta(minutes=2), False),  # nobody took it in time: it is never begun
+        (START.taken("a", NOON), LEASE - SECOND, False),
+        (START.taken("a", NOON), LEASE, True),
+        (replace(START.taken("a", NOON), taken_until=NOON), timedelta(minutes=2), False),
+        (START.taken("a", NOON).begun(NOON), LEASE - SECOND, False),
+        (START.taken("a", NOON).begun(NOON), LEASE, True),
+        (START.taken("a", NOON).begun(NOON), timedelta(days=2), True),  # what was begun has to be settled
+        (START.taken("a", NOON).begun(NOON).with_answer("{}"), LEASE, False),
+    ],
+)
+def test_what_may_be_taken(database: SqlDatabase, errand: Errand, after: timedelta, is_free: bool) -> None:
+    database.write_now(lambda tx: STORE.post(tx, errand))
+    assert errand.free(NOON + after) is is_free
+    assert (free(database, NOON + after) == errand.id) is is_free
+
+
+def test_the_oldest_is_taken_first(database: SqlDatabase) -> None:
+    def post(tx: Transaction) -> None:
+        for number in (2, 1, 3):
+            STORE.post(tx, replace(START, id=f"start:a{number}", created_at=NOON + number * SECOND))
+
+    database.write_now(post)
+    assert free(database, NOON + 5 * SECOND) == "start:a1"
+
+
+def test_questions_are_dropped_and_starts_stay_until_they_are_old(database: SqlDatabase) -> None:
+    question = replace(START, id="ask:q1", kind=ErrandKind.STATUS)
+
+    def post(tx: Transaction) -> None:
+        for errand in (START, question, replace(question, id="ask:q2", created_at=NOON + SECOND)):
+            STORE.post(tx, errand)
+        for id in ("start:a1", "ask:q2"):
+            STORE.drop(tx, id)
+
+    database.write_now(post)
+    assert database.read_now(lambda tx: STORE.get(tx, "start:a1")) == START
+    assert database.read_now(lambda tx: STORE.get(tx, "ask:q2")) is None
+    assert database.write_now(lambda tx: STORE.forget_questions(tx, NOON + SECOND)) == 1
+    assert database.write_now(lambda tx: STORE.forget(tx, NOON)) == 0
+    assert database.write_now(lambda tx: STORE.forget(tx, NOON + SECOND)) == 1
+
+
+def test_who_was_there_last_is_told_first_and_forgotten_late(database: SqlDatabase) -> None:
+    one, two = Presence("one", NOON, ("shop", "jobs")), Presence("two", NOON + SECOND)
+    for presence in (replace(one, seen_at=NOON - SECOND), one, two):
+        database.write_now(lambda tx, p=presence: STORE.see(tx, p))
+    assert database.read_now(STORE.presences) == (two, one)
+    database.write_now(lambda tx: STORE.forget(tx, NOON + SECOND))
+    assert database.read_now(STORE.presences) == (two,)
+
+
+def test_what_was_begun_stays_begun_in_other_hands() -> None:
+    begun = START.taken("a", NOON).begun(NOON)
+    assert begun.taken("b", NOON).state is ErrandState.BEGUN
+    assert begun.kept(NOON + SECOND).version == begun.version
