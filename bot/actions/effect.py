@@ -1,5 +1,6 @@
 """What became of the metrics and alerts that motivated an action: one judgement, one sentence, numbers to keep."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -136,7 +137,7 @@ def _gone(measured: Measured) -> bool:
 def said(seen: Verification, action: Action) -> str:
     """For people: "error ratio 4.1 % → 0.2 %, p95 latency 810 → 240 ms; its 3 alerts cleared: better"."""
     figures = ", ".join(_figures(m, action.service) for m in shown(seen.measured)[:SAID])
-    parts = [p for p in (figures or seen.doubt, _alerts(seen, action)) if p]
+    parts = [p for p in (figures or seen.doubt, told_of_alerts(seen, action)) if p]
     return f"{'; '.join(parts)}: {seen.judgement.value}"
 
 
@@ -150,8 +151,11 @@ def _figures(measured: Measured, service: str) -> str:
 
 
 def label(measured: Measured) -> str:
-    """The metric for people: its name in words, and what its labels add. Names and labels come from outside."""
-    full = f"{name_of(measured.metric)}{measured.name.removeprefix(measured.metric)}"
+    """The metric for people: "p95 latency", and what its labels add. Names and labels come from outside."""
+    parts = name_of(measured.metric).split()
+    kept = [w for w in parts if w not in ("request", "requests")] or parts
+    name = " ".join(sorted(kept, key=lambda w: not re.fullmatch(r"p\d+", w)))
+    full = f"{name}{measured.name.removeprefix(measured.metric)}"
     return redact(clean(" ".join(full.split())))[:80]
 
 
@@ -161,7 +165,8 @@ def figures(measured: Measured) -> tuple[str, str]:
     return figure(measured.before.middle, measured.metric), after
 
 
-def _alerts(seen: Verification, action: Action) -> str:
+def told_of_alerts(seen: Verification, action: Action) -> str:
+    """What became of the alerts, for people: "its 3 alerts cleared"."""
     if seen.begun:
         return f"{_many(seen.begun)} began to fire"
     if not seen.alerts:

@@ -171,7 +171,7 @@ def test_alerts_and_metrics_together(metrics: Judgement, alerts: Alerts, word: J
         (
             (measured(LATENCY, 810, 240, BETTER), measured(ERRORS, 0.041, 0.002, BETTER)),
             Alerts(3, 0),
-            "error ratio 4.1 % → 0.2 %, request latency p95 810 → 240 ms; its 3 alerts cleared: better",
+            "error ratio 4.1 % → 0.2 %, p95 latency 810 → 240 ms; its 3 alerts cleared: better",
         ),
         (
             (measured(ERRORS, 0, 0.09, WORSE, "checkout"),),

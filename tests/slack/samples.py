@@ -4,11 +4,27 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.action import Action, ActionKind, ActionStatus, Cancel, CommitCheck, Decision, Plan, Risk, Stage, Stopping
+from bot.domain.action import (
+    Action,
+    ActionKind,
+    ActionStatus,
+    Authority,
+    Cancel,
+    CommitCheck,
+    Decision,
+    Plan,
+    Risk,
+    Stage,
+    Stopping,
+)
+from bot.domain.action import (
+    Claim as ActionClaim,
+)
 from bot.domain.alert import Severity
 from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.care import Draft, DraftState
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
+from bot.domain.chart import Drawn
 from bot.domain.document import Document, DocumentKind, Found, Tier
 from bot.domain.evidence import (
     Candidate,
@@ -26,6 +42,7 @@ from bot.domain.evidence import (
     Verdict,
 )
 from bot.domain.incident import Entry, EntryKind, Incident, Member, Status
+from bot.domain.verification import Judgement, Level, Measured, Verification
 from bot.domain.view import (
     ActionView,
     AnswerView,
@@ -407,7 +424,7 @@ VIEWS: Mapping[str, Shown] = {
     "figures": FiguresView(
         "Delivery and on-call, 28 days",
         (
-            ("Delivery", ("Deployment frequency: 3.0 a week (12 in 28 days)", "Change-failure rate: 25 % (3 of 12 failed): <!here>")),
+            ("Delivery", ("Deployment frequency: 3.0 a week (12 in 28 days)", "Failed: 25 % (3 of 12): <!here>")),
             ("On call", ("rota:backend: 2.5 pages a shift (a week), 10 in all, 3 by night",)),
         ),
         ("Not in it: 3 changes of configuration", "What each figure means: docs/delivery.md"),
@@ -532,8 +549,71 @@ CANCELLED = replace(
     stages=(*GOING.stages, Stage(ActionStatus.FAILED, LATER + timedelta(minutes=4))),
     outcome="It was cancelled by U0ONCALL; what had been done by then is not undone.",
 )
+HELPED = Verification(
+    Judgement.BETTER,
+    Judgement.BETTER,
+    (
+        Measured(
+            "payments",
+            "http_error_ratio",
+            "http_error_ratio",
+            Level(0.041, 0.004, 12),
+            Level(0.002, 0.001, 6),
+            Judgement.BETTER,
+            cited=True,
+        ),
+        Measured(
+            "payments",
+            "http_request_latency_p95_ms",
+            "http_request_latency_p95_ms",
+            Level(810, 40, 12),
+            Level(240, 12, 6),
+            Judgement.BETTER,
+        ),
+        Measured(
+            "checkout",
+            "db_pool_pending",
+            "db_pool_pending (pool=<main> & spare)",
+            Level(40, 3, 12),
+            Level(41, 3, 6),
+            Judgement.NO_CHANGE,
+            cited=True,
+        ),
+    ),
+    alerts=3,
+    at=LATER,
+)
+HARMED = replace(
+    HELPED,
+    judgement=Judgement.WORSE,
+    metrics=Judgement.WORSE,
+    measured=tuple(
+        replace(m, before=m.after or m.before, after=m.before, judgement=Judgement.WORSE) for m in HELPED.measured[:2]
+    ),
+    alerts=0,
+    doubt="a source of metrics did not answer",
+)
 VIEWS = {
     **VIEWS,
+    "action_helped": ActionView(replace(DONE, verification=HELPED), INCIDENT, LATER),
+    "action_watched": ActionView(
+        replace(DONE, status=ActionStatus.VERIFYING, outcome="", verification=replace(HELPED, firing=2)), INCIDENT, LATER
+    ),
+    "action_harmed": ActionView(replace(WORSE, verification=HARMED), None, LATER),
+    "action_taken_back": ActionView(
+        replace(
+            DONE,
+            requested_by="tocsin",
+            incident_id="",
+            undoes="0195a1b2-0000-7000-8000-0000000000a1",
+            claim=ActionClaim.FIX,
+            claim_reason="the deploy to v43 made things worse: v42 ran before",
+            decisions=(Decision("production deploys", True, LATER, authority=Authority.RULE),),
+            verification=Verification(Judgement.BETTER, alerts=1, doubt="no source of metrics is set up"),
+        ),
+        None,
+        LATER,
+    ),
     "action_running": ActionView(GOING, INCIDENT, LATER, cancels=True, minutes=2),
     "action_stopping": ActionView(
         replace(GOING, cancel=Cancel("U0ONCALL", LATER, Stopping.FAILED, "Its token may not.")), None, LATER, cancels=True

@@ -9,13 +9,14 @@ from bot.slack.blocks import words
 from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, message, section
 from bot.slack.blocks.plan import plan_blocks
 from bot.slack.blocks.progress import progress_blocks
+from bot.slack.blocks.verification import verification_blocks
 from bot.slack.text import bold, clock, escape, plain, who
 
 
 def render_action(view: ActionView, hosts: Collection[str]) -> Message:
     """The buttons are there only while somebody may still decide or stop it; links lead to `hosts` only."""
     action = view.action
-    body = [_top(view), *plan_blocks(action), *progress_blocks(view, _open(view), hosts)]
+    body = [_top(view), *plan_blocks(action), *progress_blocks(view, _open(view), hosts), *verification_blocks(action)]
     buttons = _buttons(view)
     return message(_fallback(view), body, [*([actions(*buttons)] if buttons else []), _rule(view)])
 
