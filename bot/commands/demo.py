@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bot.commands import Commands, runs
-from bot.commands.staging import RULES_ONLY, STAND_IN, Means, Mind, clean_environment, staged, tail
+from bot.commands.children import tail
+from bot.commands.staging import RULES_ONLY, STAND_IN, Means, Mind, clean_environment, staged
 from bot.commands.trouble import set_levers
 from bot.demo.play import play_seed, play_stories
 from bot.demo.table import table_text
@@ -32,6 +33,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--deployer", choices=DEPLOYERS, default="command", help="what carries out the rollback: the shop's tool, or a playbook"
     )
+    parser.add_argument("--executor", action="store_true", help="deploy credentials are in a process of their own, not the bot's")
     parser.set_defaults(run=runs(_run))
 
 
@@ -67,7 +69,7 @@ async def _play(args: argparse.Namespace, folder: Path) -> int:
         set_levers(stage, tasks)
         print(f"The demo is at {stage.page} (Ctrl-C ends it).", flush=True)
         try:
-            await stage.bot_ended()
+            await stage.bot.ended()
         finally:
             for task in tasks:
                 task.cancel()
@@ -89,7 +91,7 @@ def environment(mind: Mind) -> dict[str, str]:
 
 def means_of(args: argparse.Namespace) -> Means:
     """How deployments are to be carried out."""
-    return Means(args.deployer)
+    return Means(args.deployer, args.executor)
 
 
 async def _once(folder: Path, mind: Mind, means: Means) -> int:

@@ -9,18 +9,18 @@ import contextlib
 import os
 import secrets
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bot.commands.apart import keys_made, start_executor
+from bot.commands.children import child_of, first_line
 from bot.demo.estate import Estate, EstateConfig, start_estate
 from bot.demo.setup import write_configuration
 from bot.errors import BadSettings
 
 Say = Callable[[str], None]
-STARTING = 60.0  # seconds until a child has to be there
 SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TOCSIN_SLACK_API_URL")
 
 
@@ -34,9 +34,13 @@ class Mind:
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """How the shop's deployments are carried out: by which deployer (`bot.demo.tooling.DEPLOYERS`)."""
+    """How the shop's deployments are carried out: by which deployer (`bot.demo.tooling.DEPLOYERS`), and in whose process.
+
+    With `executor` it is a process of its own that alone holds the deploy credentials.
+    """
 
     deployer: str = "command"
+    executor: bool = False
 
 
 RULES_ONLY = Mind()
@@ -44,19 +48,16 @@ STAND_IN = Mind("openai-compatible:stand-in")
 BY_COMMAND = Means()
 
 
-@dataclass(slots=True)
-class Stage:
-    """What runs: the workspace's address, the estate, the bot. `model_door` takes the stand-in down, "" without one."""
+class Part:
+    """A process of the stage that can be killed and started anew."""
 
-    page: str
-    estate: Estate
-    process: asyncio.subprocess.Process  # the bot's
-    model_door: str
-    _start: Callable[[], Awaitable[asyncio.subprocess.Process]]
-    _restarting: asyncio.Event | None = None
+    def __init__(self, process: asyncio.subprocess.Process, start: Callable[[], Awaitable[asyncio.subprocess.Process]]) -> None:
+        self.process = process
+        self._start = start
+        self._restarting: asyncio.Event | None = None
 
-    async def bot_ended(self) -> None:
-        """Returns when the bot has ended by itself."""
+    async def ended(self) -> None:
+        """Returns when it has ended by itself."""
         while True:
             await self.process.wait()
             if self._restarting is None:
@@ -64,7 +65,7 @@ class Stage:
             await self._restarting.wait()
 
     async def kill_and_restart(self) -> None:
-        """The bot is gone at once, as by a power cut, and is started anew."""
+        """It is gone at once, as by a power cut, and is started anew."""
         done = self._restarting = asyncio.Event()
         try:
             self.process.kill()
@@ -73,6 +74,25 @@ class Stage:
         finally:
             self._restarting = None
             done.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs: the workspace's address, the estate, the bot, its executor if that is apart.
+
+    `model_door` takes the stand-in down, "" without one.
+    """
+
+    page: str
+    estate: Estate
+    bot: Part
+    model_door: str
+    executor: Part | None = None
+
+    @property
+    def process(self) -> asyncio.subprocess.Process:
+        """The bot's."""
+        return self.bot.process
 
 
 @contextlib.asynccontextmanager
@@ -103,12 +123,20 @@ async def staged(
         say("starting the workspace")
         page, slack = await start_workspace(stack, port or free_port(), estate.url, folder / "workspace.log", environ)
         model = await _model_settings(stack, mind, folder / "standin.log", say, environ)
-        await write_configuration(folder / "bot", estate, means.deployer)
+        apart = await keys_made(folder, f"http://127.0.0.1:{bot_port}", environ) if means.executor else None
+        await write_configuration(folder / "bot", estate, means.deployer, folder / "executor" if apart else None)
         say("starting the bot")
         own = {**tokens, **slack, **model, "TOCSIN_PORT": str(bot_port), "TOCSIN_HOST": "127.0.0.1"}
+        own |= apart.bot if apart else {}
         start = partial(start_bot, stack, folder / "bot", folder / "bot.log", {**environ, **own})
+        bot = Part(await start(), start)
         door = f"{model['TOCSIN_MODEL_URL'].removesuffix('/v1')}/standin" if mind == STAND_IN else ""
-        yield Stage(page, estate, await start(), door, start)
+        if apart is None:
+            yield Stage(page, estate, bot, door)
+            return
+        say("starting the executor, a process of its own: it alone can deploy, and has no Slack, no model and no webhooks")
+        begin = partial(start_executor, stack, folder / "executor", folder / "executor.log", {**environ, **apart.executor})
+        yield Stage(page, estate, bot, door, Part(await begin(), begin))
 
 
 async def _model_settings(
@@ -120,8 +148,8 @@ async def _model_settings(
     if mind != STAND_IN:
         return {"TOCSIN_MODEL": mind.name, **({"TOCSIN_MODEL_URL": mind.url} if mind.url else {})}
     say("starting a stand-in for a language model, which quotes the evidence and has no intelligence")
-    child = await _child(stack, ["standin", "--port", "0", "--until-stdin-closes"], environ, log)
-    line = await _first_line(child, "The stand-in is at ", log)
+    child = await child_of(stack, ["standin", "--port", "0", "--until-stdin-closes"], environ, log)
+    line = await first_line(child, "The stand-in is at ", log)
     return {"TOCSIN_MODEL": mind.name, "TOCSIN_MODEL_URL": line.removeprefix("The stand-in is at ")}
 
 
@@ -130,8 +158,8 @@ async def start_bot(
 ) -> asyncio.subprocess.Process:
     """The bot with the settings of a folder; it is up, and ends with the stack."""
     words = ["--config", str(config), "serve", "--until-stdin-closes"]
-    bot = await _child(stack, words, environ, log)
-    await _first_line(bot, "The bot is up", log)
+    bot = await child_of(stack, words, environ, log)
+    await first_line(bot, "The bot is up", log)
     return bot
 
 
@@ -140,61 +168,13 @@ async def start_workspace(
 ) -> tuple[str, dict[str, str]]:
     """The workspace, its page's address, and the settings that connect a bot to it; it ends with the stack."""
     panels = ["--panel-url", panel] if panel else []
-    child = await _child(stack, ["workspace", "--port", str(port), *panels, "--until-stdin-closes"], environ, log)
+    child = await child_of(stack, ["workspace", "--port", str(port), *panels, "--until-stdin-closes"], environ, log)
     found: dict[str, str] = {}
     while not all(name in found for name in SLACK):
-        line = (await _first_line(child, "export ", log)).removeprefix("export ")
+        line = (await first_line(child, "export ", log)).removeprefix("export ")
         name, _, value = line.partition("=")
         found[name] = value
     return f"http://127.0.0.1:{port}/", found
-
-
-async def _child(
-    stack: contextlib.AsyncExitStack, words: list[str], environ: Mapping[str, str], log: Path
-) -> asyncio.subprocess.Process:
-    with log.open("ab") as errors:
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "bot",
-            *words,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env=dict(environ),
-            start_new_session=True,  # Ctrl-C reaches this process alone, which then ends its children in order
-        )
-    stack.push_async_callback(_end, child)
-    return child
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    if child.returncode is not None:
-        return
-    child.terminate()
-    try:
-        await asyncio.wait_for(child.wait(), 8)
-    except TimeoutError:
-        child.kill()
-        await child.wait()
-
-
-async def _first_line(child: asyncio.subprocess.Process, beginning: str, log: Path) -> str:
-    """The next line of its output that begins so; raises BadSettings with the end of its log if it dies or takes too long."""
-    assert child.stdout is not None  # noqa: S101  it was made with a pipe
-    try:
-        async with asyncio.timeout(STARTING):
-            while line := (await child.stdout.readline()).decode():
-                if line.startswith(beginning):
-                    return line.strip()
-    except TimeoutError:
-        pass
-    raise BadSettings(f"A part of the demo did not start; the end of {log.name}:\n{tail(log)}")
-
-
-def tail(log: Path) -> str:
-    """The last lines of a log."""
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
 
 
 def free_port() -> int:

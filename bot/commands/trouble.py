@@ -5,7 +5,7 @@ import contextlib
 
 import aiohttp
 
-from bot.commands.staging import Stage
+from bot.commands.staging import Part, Stage
 from bot.demo.levers import Lever, planted_instruction
 
 PATIENCE = 180.0  # seconds until a rollback has to begin
@@ -14,27 +14,30 @@ CALLS, WAIT = 6, 3  # how many calls Slack turns away, and for how many seconds
 
 def set_levers(stage: Stage, tasks: set["asyncio.Task[None]"]) -> None:
     """The panel has its buttons for trouble; what they leave running is in `tasks`."""
-    levers = {"kill": _kill(stage, tasks), "slack": _slack(stage), "planted": planted_instruction(stage.estate.grounds)}
+    grounds = stage.estate.grounds
+    levers = {"kill": _kill("bot", stage.bot, stage, tasks), "slack": _slack(stage), "planted": planted_instruction(grounds)}
+    if stage.executor:
+        levers["kill-executor"] = _kill("executor", stage.executor, stage, tasks)
     if stage.model_door:
         levers["model"] = _model(stage)
-    stage.estate.grounds.levers.update(levers)
+    grounds.levers.update(levers)
 
 
-def _kill(stage: Stage, tasks: set["asyncio.Task[None]"]) -> Lever:
+def _kill(name: str, part: Part, stage: Stage, tasks: set["asyncio.Task[None]"]) -> Lever:
     deploys = stage.estate.grounds.deploys
 
     async def at_the_next_run() -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(deploys.next_vendor_run(), PATIENCE)
-            await stage.kill_and_restart()
+            await part.kill_and_restart()
 
     async def pull() -> str:
         task = asyncio.create_task(at_the_next_run())
         tasks.add(task)
         task.add_done_callback(tasks.discard)
-        return "The bot will be killed (kill -9) as soon as a rollback runs, and started again. Approve one and watch: one run."
+        return f"The {name} will be killed (kill -9) once a rollback runs, and started again. Approve one and watch: one run."
 
-    return Lever("Kill the bot during a rollback", pull)
+    return Lever(f"Kill the {name} during a rollback", pull)
 
 
 def _model(stage: Stage) -> Lever:

@@ -1,6 +1,7 @@
 """The files that a user of the bot would write for this shop: settings, catalogue, routes, policies, past incidents."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.demo.estate import Estate
@@ -95,18 +96,22 @@ rules:
 """
 
 
-async def write_configuration(folder: Path, estate: Estate, deployer: str = "command") -> None:
+async def write_configuration(folder: Path, estate: Estate, deployer: str = "command", apart: Path | None = None) -> None:
     """The folder holds everything that `tocsin --config FOLDER serve` reads; secrets are not among it.
 
-    `deployer` is one of `tooling.DEPLOYERS`: what carries out deployments of the shop.
+    `deployer` is one of `tooling.DEPLOYERS`: what carries out deployments of the shop. With `apart` its settings are in that
+    folder, for `tocsin --config APART executor`, and not the bot's.
     """
-    await asyncio.to_thread(_write, folder, estate, deployer)
+    await asyncio.to_thread(_write, folder, estate, deployer, apart)
 
 
-def _write(folder: Path, estate: Estate, deployer: str) -> None:
+def _write(folder: Path, estate: Estate, deployer: str, apart: Path | None) -> None:
     (folder / "incidents").mkdir(parents=True, exist_ok=True)
+    holder = apart or folder
+    holder.mkdir(parents=True, exist_ok=True)
+    told = deployer_toml(deployer, holder, estate.control_file)
     texts = {
-        "tocsin.toml": tocsin_toml(folder, estate.url, estate.repository, estate.control_file, deployer),
+        "tocsin.toml": tocsin_toml(folder, estate.url, estate.repository, () if apart else told),
         "services.yaml": SERVICES_YAML,
         "routing.yaml": ROUTING_YAML,
         "policies.yaml": POLICIES_YAML,
@@ -115,11 +120,14 @@ def _write(folder: Path, estate: Estate, deployer: str) -> None:
         (folder / name).write_text(text, encoding="utf-8")
     for name, text in past_incidents(estate.grounds.started_at).items():
         (folder / "incidents" / f"{name}.md").write_text(text, encoding="utf-8")
+    if apart:
+        fences = ["[executor]", 'environments = ["production"]', ""]
+        (apart / "tocsin.toml").write_text("\n".join([*fences, *told]) + "\n", encoding="utf-8")
     if deployer == "ansible":
-        write_playbook(folder / "ansible", estate.control_file)
+        write_playbook(holder / "ansible", estate.control_file)
 
 
-def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path, deployer: str) -> str:
+def tocsin_toml(folder: Path, url: str, repository: Path, deployer: Sequence[str]) -> str:
     """The settings: short patience, because everything in the demo happens within a minute."""
     lines = [
         f"data_dir = {quoted(str(folder / '.tocsin'))}",
@@ -147,6 +155,6 @@ def tocsin_toml(folder: Path, url: str, repository: Path, control_file: Path, de
         f"url = {quoted(url)}",
         f"timeout_seconds = {GATHER_SECONDS}",
         "",
-        *deployer_toml(deployer, folder, control_file),
+        *deployer,
     ]
     return "\n".join(lines) + "\n"
