@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 
+from bot.actions.effect import said
 from bot.domain.action import UNDECIDED, Action, Plan
 from bot.domain.audit import AuditLine
 from bot.domain.change import Commit
@@ -33,6 +34,7 @@ def detail(action: Action, deed: str) -> dict[str, str]:
         "run": action.run,
         "link": action.link,
         "outcome": action.outcome,
+        "effect": said(action.verification, action) if action.verification and action.ended else "",
         "claim": action.claim.value,
         "claim_reason": action.claim_reason,
         "undoes": action.undoes,

@@ -39,10 +39,13 @@ from bot.flows import (
     ticketing,
     tickets,
 )
-from bot.flows.acting import cancelling, executing, ordering, pressing, telling, verifying
+from bot.flows.acting import cancelling, executing, forming, ordering, pressing, taking_back, telling, verifying
 from bot.flows.alerts import on_tidied, release, tidy
+from bot.flows.automating.starting import automate
+from bot.flows.automating.telling import tell_automatic, tell_switched
 from bot.flows.changes import on_changes
 from bot.flows.charting.incident import draw_incident
+from bot.flows.delivering.reporting import delivery_report
 from bot.flows.desk import Desk
 from bot.flows.handling import not_ours, on_handlings
 from bot.flows.learning.nightly import learn_weights
@@ -81,8 +84,9 @@ def stories(channels: Collection[str] = ()) -> SlackStories:
         home=homepage.home,
         suggestions=suggestions.suggestions,
         services=ordering.services,
-        order_form=ordering.order_form,
-        check_order=ordering.check_order,
+        order_form=forming.order_form,
+        versions_like=forming.versions_like,
+        check_order=forming.check_order,
         on_order=ordering.on_order,
         on_opening=manual.open_by_hand,
         on_mapping=attribution.on_press,
@@ -108,6 +112,7 @@ def jobs(settings: Settings) -> list[Job]:
         Job("remind", Every(timedelta(minutes=15)), {"hours": settings.incidents.remind_hours}, queue="slack"),
         Job("check_runbooks", Daily(time.fromisoformat(settings.knowledge.check_at), settings.zone)),
         Job("runbook_care", Daily(time.fromisoformat(settings.digest_at), settings.zone), queue="slack"),
+        Job("delivery_report", Daily(time.fromisoformat(settings.digest_at), settings.zone)),
         Job("check_chains", Daily(time.fromisoformat(settings.digest_at), settings.zone)),
         Job("learn_weights", Daily(LEARNS_AT, settings.zone)),
         Job("sync_knowledge", Every(timedelta(minutes=10))),
@@ -170,16 +175,21 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "release": _for(release, desk),
         "execute": _for(executing.execute, desk),
         "verify_action": _for(verifying.verify, desk),
+        "take_back": _for(taking_back.take_back, desk),
         "cancel_run": _for(cancelling.cancel_run, desk),
         "expire_action": _for(telling.expire, desk),
         "call_for_help": _for(telling.call_for_help, desk),
         "end_lock": _for(end_lock, desk),
         "glass_broken": _for(glass_broken, desk),
+        "automate": _for(automate, desk),
+        "tell_automatic": _for(tell_automatic, desk),
+        "tell_switched": _for(tell_switched, desk),
         "opened_by_hand": _for(manual.opened_by_hand, desk),
         "pin": _for(pin.pin, desk),
         "refresh_home": _for(homepage.refresh_home, desk),
         "digest": _for(report.digest, desk),
         "remind": _for(report.remind, desk),
+        "delivery_report": _for(delivery_report, desk),
         "check_chains": _for(anchoring.check_chains, desk),
         "escalate": _for(escalation.escalate, desk),
         "second_outlet": _for(escalation.second_outlet, desk),
