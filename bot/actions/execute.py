@@ -67,6 +67,13 @@ async def begin(action: Action, deployer: Deployer) -> Step:
     return judge(action, run)
 
 
+async def _begin_again(action: Action, deployer: Deployer) -> Step:
+    """Asked once more under the same key. That this call was refused tells nothing of the first, which may be on its way."""
+    step = await begin(action, deployer)
+    heard_of = step.run is not None and step.run.id
+    return Step(None, step.text) if step.to is ActionStatus.FAILED and not heard_of else step
+
+
 async def follow(action: Action, deployer: Deployer, look: int, now: datetime) -> Step:
     """The deployer is asked what became of the order; `look` counts from 0, `action.updated_at` is when it began."""
     try:
@@ -82,7 +89,7 @@ async def follow(action: Action, deployer: Deployer, look: int, now: datetime) -
     if action.run:  # it had a run and knows it no more: the key may be forgotten too, so starting again might run twice
         return _uncertain(action, deployer, f"the deployer no longer knows its run {action.run}")
     if deployer.idempotent and look < PATIENCE and action.cancel is None:  # what somebody wants stopped is not begun again
-        return await begin(action, deployer)
+        return await _begin_again(action, deployer)
     if look < PATIENCE:
         return Step(None)
     return _uncertain(action, deployer, "the deployer never heard of it, or does not tell")
@@ -122,9 +129,14 @@ def judge(action: Action, run: Run) -> Step:
     return Step(None, "", run)
 
 
+def finding_out(action: Action, deployer: Deployer) -> str:
+    """What a person can do who is told that nobody knows, as a sentence."""
+    return f"To find out, {deployer.how_to_ask(order_of(action))}."
+
+
 def _uncertain(action: Action, deployer: Deployer, why: str, run: Run | None = None) -> Step:
-    how = deployer.how_to_ask(order_of(action))
     text = (
-        f"Nobody knows whether {action.service} {action.target} was deployed: {why}. It is not tried again. To find out, {how}."
+        f"Nobody knows whether {action.service} {action.target} was deployed: {why}. It is not tried again. "
+        f"{finding_out(action, deployer)}"
     )
     return Step(ActionStatus.UNCERTAIN, text, run)

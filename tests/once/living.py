@@ -6,6 +6,7 @@ Time is short here: what waits for seconds or minutes in a life waits for fracti
 import asyncio
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import signal
@@ -20,9 +21,10 @@ import uvloop
 from starlette.applications import Starlette
 
 import bot.durable.worker
+import bot.rest
 import bot.wiring
 from bot.actions import execute, verify
-from bot.commands.serve import _hear
+from bot.commands.serve import _hear, collect_rarely
 from bot.door.server import Server
 from bot.durable.lease import Lease
 from bot.durable.worker import Worker
@@ -30,6 +32,7 @@ from bot.settings import load_settings
 from bot.slack.app import http_route
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
+from bot.storage import database
 from bot.wiring.work import queues
 from tests.once.steps import Steps
 
@@ -38,19 +41,32 @@ SHORT = timedelta(seconds=0.3)
 PATIENCE = 6
 SETTLED = timedelta(seconds=2)
 
+LATER = (  # what the bot imports when it needs it
+    "anyio.streams.tls",
+    "bot.storage.listener",
+    "bot.storage.migrations",
+    "encodings.idna",
+    "httpcore",
+    "psycopg",
+    "slack_bolt.listener_matcher.async_builtins",
+    "uvicorn.lifespan.off",
+)
+
 Say = Callable[..., None]
 
 
 def prepare() -> None:
-    """What takes long to import is imported before anybody is born."""
-    import bot.storage.listener
-    import bot.storage.migrations  # noqa: F401  only to have been imported
+    """What takes long to import or to read is there before anybody is born."""
+    for name in LATER:
+        importlib.import_module(name)
+    bot.rest._trusted()
 
 
 def hurry() -> None:
-    """Waits are short."""
+    """Waits are short, and only a crash of the machine would lose what was committed; processes die here, not machines."""
     execute.FIRST_WAIT, execute.SLOWEST_WAIT, execute.PATIENCE = 0.05, 0.4, PATIENCE
     execute.UNCERTAIN_WAIT, execute.SETTLED = SHORT, SETTLED
+    database._PRAGMAS = tuple("synchronous=OFF" if p.startswith("synchronous") else p for p in database._PRAGMAS)
     verify.FIRST_WAIT, verify.SLOWEST_WAIT = 0.1, 0.3
     bot.durable.worker.Lease = functools.partial(Lease, lease=LEASE, beat=BEAT)  # type: ignore[misc,assignment]  # with a short life
 
@@ -64,6 +80,7 @@ def live(wanted: dict[str, Any], say: Say) -> int:
     """The bot of this folder, until it is told to stop or killed."""
     os.environ.update(wanted["environment"])
     hurry()
+    collect_rarely()
     steps = Steps(wanted["steps"], tuple(wanted["fatal"]) if wanted.get("fatal") else None)
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("alembic", "httpx", "slack_bolt", "slack_sdk"):

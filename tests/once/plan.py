@@ -67,9 +67,9 @@ LANES = tuple(Lane(nature, postgres) for postgres in (False, True) for nature in
 
 
 def calm(lane: Lane) -> Plan:
-    """Nothing befalls it: what steps there are is learnt from it."""
+    """Nothing but slowness befalls it: what steps there are is learnt from it."""
     clicks = (Click("U0APPROVER", "a", 0, 0), Click("U0OUTSIDER", "b", 0.05, 0))
-    return Plan(-1, lane, Script(lane.nature), (), "quiet", ("card", "command"), 1, clicks, 2)
+    return Plan(-1, lane, Script(lane.nature, ("slow",)), (), "quiet", ("card", "command"), 1, clicks, 2)
 
 
 def plan(number: int, steps: Mapping[Lane, Sequence[tuple[str, int]]]) -> Plan:
@@ -87,10 +87,13 @@ def plan(number: int, steps: Mapping[Lane, Sequence[tuple[str, int]]]) -> Plan:
     more = (_blow(chance.choice(known), lane, chance) for _ in range(chance.choice((0, 0, 1, 2))))
     incident = chance.choice(("", "quiet", "firing")) if not any(word in first[0] for word in OF_INCIDENTS) else "quiet"
     ways = chance.choice((("card",), ("command",), ("card", "command"))) if incident else ("command",)
+    script = _script(lane, chance)
+    if first[0].startswith("during"):
+        script = replace(script, starts=("slow", *script.starts[1:]))
     return Plan(
         number,
         lane,
-        _script(lane, chance),
+        script,
         (replace(_blow(first, lane, chance), nth=1), *more),
         incident,
         ("card",) if OF_CARDS in first[0] else ways,

@@ -4,6 +4,7 @@ The edges of the process are wrapped: every transaction of the database, every c
 every call of Slack. Nothing of the bot itself knows.
 """
 
+import asyncio
 import functools
 import inspect
 import os
@@ -11,7 +12,8 @@ import re
 import signal
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -20,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.storage.database import SqlDatabase
 
 KILL, FREEZE = "kill", "freeze"
+MOMENT = 0.1  # seconds
 SIGNALS = {KILL: signal.SIGKILL, FREEZE: signal.SIGSTOP}
 
 
@@ -50,6 +53,16 @@ class Steps:
                 return
             os.write(self._file, f"! {how} {name}\n".encode())
             os.kill(os.getpid(), SIGNALS[how])
+
+    @contextmanager
+    def during(self, name: str) -> Iterator[None]:
+        """What takes longer than a moment is a step too: the order is out, and nobody has answered yet."""
+        later = asyncio.get_running_loop().call_later(MOMENT, self.announce, f"during {name}") if name else None
+        try:
+            yield
+        finally:
+            if later is not None:
+                later.cancel()
 
     def install(self) -> None:
         """From now on every step is announced."""
@@ -96,7 +109,8 @@ def _calls(handle: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     async def announced(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         name = f"{request.method} {place(request.url.path)}"
         steps.announce(f"before vendor {name}")
-        answer: httpx.Response = await handle(self, request)
+        with steps.during(f"vendor {name}" if request.method == "POST" else ""):
+            answer: httpx.Response = await handle(self, request)
         steps.announce(f"after vendor {name}")
         return answer
 
@@ -122,7 +136,8 @@ def _programs(run: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     async def announced(words: tuple[str, ...], seconds: float, environment: Mapping[str, str], folder: str) -> Any:
         verb = next((w for w in words if w in ("current", "versions", "start", "status")), "?")
         steps.announce(f"before program {verb}")
-        ended = await run(words, seconds, environment, folder)
+        with steps.during(f"program {verb}" if verb == "start" else ""):
+            ended = await run(words, seconds, environment, folder)
         steps.announce(f"after program {verb}")
         return ended
 

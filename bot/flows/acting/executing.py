@@ -35,7 +35,7 @@ async def execute(args: Mapping[str, Scalar], desk: Desk) -> None:
     look = int(args.get("look") or 0)
     deployer = desk.deployers.get(action.deployer)
     if deployer is None:
-        gone = f"There is no deployer {action.deployer!r} in tocsin.toml any more."
+        gone = f"There is no deployer {action.deployer!r} in tocsin.toml any more; look at {action.service} yourself."
         gave_up = {ActionStatus.APPROVED: ActionStatus.REFUSED, ActionStatus.EXECUTING: ActionStatus.UNCERTAIN}
         await record(action, Step(gave_up.get(action.status), gone), look, desk)
     elif action.status is ActionStatus.APPROVED:

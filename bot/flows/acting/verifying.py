@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bot.actions import verify as verifying
 from bot.actions.effect import Alerts, weigh
-from bot.actions.execute import Step
+from bot.actions.execute import Step, finding_out
 from bot.domain.action import Action, ActionStatus
 from bot.domain.change import Version
 from bot.domain.verification import Verification
@@ -45,6 +45,9 @@ def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verif
     effect = weigh(seen, Alerts(known, len(firing) - len(begun), len(begun)))
     watch = timedelta() if incident else min(desk.limits.settle, desk.limits.verify)
     step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify, begun, effect)
+    deployer = desk.deployers.get(action.deployer)
+    if step.to is ActionStatus.UNCERTAIN and deployer is not None:
+        step = replace(step, text=f"{step.text} {finding_out(action, deployer)}")
     ended = write(tx, action, replace(step, seen=effect), look, desk)
     if ended is None or not ended.ended:
         return

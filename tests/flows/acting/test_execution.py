@@ -11,6 +11,7 @@ from bot.domain.change import ChangeStatus
 from bot.domain.incident import Status
 from bot.domain.request import Deed
 from bot.domain.view import NoteView
+from bot.errors import NotAllowed
 from bot.flows.acting import executing, verifying
 from bot.flows.desk import Desk
 from bot.ports import Order, Run, RunState, Transaction
@@ -303,6 +304,38 @@ async def test_a_deployer_that_is_gone_leaves_it_uncertain_and_says_how_to_find_
     assert lost.status is ActionStatus.UNCERTAIN
     assert "the deployer cannot be asked: The deployer does not answer" in lost.outcome
     assert "To find out, run `deployctl status" in lost.outcome
+
+
+async def test_a_deployer_that_goes_silent_after_it_ran_leaves_it_uncertain_and_says_how_to_find_out(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await approved(desk)
+    await run_for(desk, clock, 2)
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+    vendor.down = True
+    await run_for(desk, clock, 130)
+    lost = await the(desk, action.id)
+    assert lost.status is ActionStatus.UNCERTAIN
+    assert lost.outcome.endswith(f"To find out, run `deployctl status --key {action.id}`.")
+
+
+async def test_a_second_order_that_is_refused_says_nothing_of_the_first(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor.idempotent = True
+    action = await in_executing(desk)  # its order is on its way and arrives late
+    start = vendor.start
+
+    async def refused(order: Order) -> Run:
+        raise NotAllowed("The token may do too little.")
+
+    monkeypatch.setattr(vendor, "start", refused)
+    await run_for(desk, clock, 2)
+    assert (await the(desk, action.id)).status is ActionStatus.EXECUTING
+    await start(order(action))
+    await run_for(desk, clock, 10)
+    assert (await the(desk, action.id)).status is ActionStatus.VERIFYING
+    assert vendor.runs == [action.id]
 
 
 async def test_a_deployer_that_forgets_its_run_is_never_started_again(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
