@@ -59,8 +59,8 @@ class Slow:
 
 async def main() -> None:
     path, folder, public, promise, *how = sys.argv[1:]
-    errands.LEASE = running.LEASE = LEASE
-    work.PAUSES = (0.0, 0.2, 0.4)
+    for module, name, value in ((errands, "LEASE", LEASE), (running, "LEASE", LEASE), (work, "PAUSES", (0.0, 0.2, 0.4))):
+        setattr(module, name, value)
     moment = how[0] if how else ""
     database = SqlDatabase(f"sqlite:///{path}")
     database.open(migrate=False, beside=True)

@@ -41,12 +41,13 @@ class Estate:
         self.database, self.folder, self.idempotent = database, folder, idempotent
         self.started: list[subprocess.Popen[str]] = []
         self.numbers = iter(range(10_000))
+        self.work = DurableWork()
         self.desk = self._desk()
 
     def _desk(self) -> Desk:
         dispatch = Dispatch(self.database, STORE, ACTIONS, Signer(PRIVATE), now, SHORT)
         deployer = RemoteDeployer("shop", dispatch, lambda: f"q{next(self.numbers)}")
-        return a_desk(self.database, now, deployer, work=DurableWork())
+        return a_desk(self.database, now, deployer, work=self.work)
 
     def executor(self, moment: str = "") -> "subprocess.Popen[str]":
         promise = "idempotent" if self.idempotent else "plain"
@@ -77,7 +78,7 @@ class Estate:
 
     async def until_known(self, action: Action, meanwhile: Callable[[], None] = lambda: None) -> Action:
         """The bot works until it is known what became of the action; `meanwhile` happens in a thread."""
-        worker = Worker(self.database, self.desk.work, handlers(self.desk))  # type: ignore[arg-type]  it is a DurableWork
+        worker = Worker(self.database, self.work, handlers(self.desk))
         running = asyncio.create_task(worker.run())
         happening = asyncio.create_task(asyncio.to_thread(meanwhile))
         try:

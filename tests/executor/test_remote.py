@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ async def test_a_start_runs_once_however_often_it_is_asked_for(database: SqlData
 async def test_many_starts_and_two_executors_are_one_run_each(database: SqlDatabase) -> None:
     vendor, here = FakeDeployer(running={f"s{n}": "v43" for n in range(12)}), remote(database)
     for n in range(12):
-        database.write_now(lambda tx, n=n: ACTIONS.add(tx, an_action(id=f"b{n}", service=f"s{n}")))
+        database.write_now(partial(ACTIONS.add, action=an_action(id=f"b{n}", service=f"s{n}")))
     async with an_executor(mailbox(database), bench(vendor)), an_executor(mailbox(database, "exe-2"), bench(vendor)):
         await asyncio.gather(*(here.start(Order(f"s{n}", "production", "v42", f"b{n}")) for n in range(12)))
     assert sorted(vendor.runs) == sorted(f"b{n}" for n in range(12))

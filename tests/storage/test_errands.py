@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_an_errand_is_there_once_whatever_is_posted_under_its_name(database: Sql
 
 def test_of_two_that_take_it_one_has_it(database: SqlDatabase) -> None:
     database.write_now(lambda tx: STORE.post(tx, START))
-    moved = [database.write_now(lambda tx, by=by: STORE.move(tx, START, START.taken(by, NOON))) for by in ("a", "b")]
+    moved = [database.write_now(partial(STORE.move, before=START, after=START.taken(by, NOON))) for by in ("a", "b")]
     assert [m.taken_by if m else None for m in moved] == ["a", None]
 
 
@@ -86,7 +87,7 @@ def test_questions_are_dropped_and_starts_stay_until_they_are_old(database: SqlD
 def test_who_was_there_last_is_told_first_and_forgotten_late(database: SqlDatabase) -> None:
     one, two = Presence("one", NOON, ("shop", "jobs")), Presence("two", NOON + SECOND)
     for presence in (replace(one, seen_at=NOON - SECOND), one, two):
-        database.write_now(lambda tx, p=presence: STORE.see(tx, p))
+        database.write_now(partial(STORE.see, presence=presence))
     assert database.read_now(STORE.presences) == (two, one)
     database.write_now(lambda tx: STORE.forget(tx, NOON + SECOND))
     assert database.read_now(STORE.presences) == (two,)
