@@ -1,5 +1,6 @@
 """Which version it is about: the one that runs, and the one that shall run."""
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -9,6 +10,7 @@ from bot.domain.service import Catalogue, Service
 from bot.errors import IllegalMove, NotFound
 
 ANY_TARGET = ""  # the action does not say which version; the plan does
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
 
 
 def known_service(name: str, catalogue: Catalogue) -> Service:
@@ -24,6 +26,14 @@ def known_service(name: str, catalogue: Catalogue) -> Service:
     if not service.deployer:
         raise NotFound(f"{service.name} has no deployer; name one for it in services.yaml (`deployer:`).")
     return service
+
+
+def checked_wish(service: Service, target: str, environment: str) -> None:
+    """Raises NotFound where the service has no such environment, or where this can be no version of anything."""
+    if environment not in service.environments:
+        raise NotFound(f"{service.name} has no environment {environment[:80]!r}; known are: {', '.join(service.environments)}.")
+    if target and not VERSION.fullmatch(target):
+        raise NotFound(f"{target[:80]!r} cannot be a version: letters, digits and . _ + / - only.")
 
 
 def choose_target(action: Action, current: Version, history: Sequence[Version], changes: Sequence[Change]) -> Version:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from bot.actions.plan import Patience, Surroundings, Wanted, make_plan
-from bot.actions.policy import Policies, required_checks
+from bot.actions.policy import Policies, World, required_checks
 from bot.domain.action import Action, ActionKind, ActionStatus, Plan
 from bot.domain.change import Change, Commit
 from bot.domain.document import Document, DocumentKind
@@ -101,6 +101,15 @@ async def plan_of(action: Action, service: Service, means: Means, *, hurry: bool
     )
     now = means.clock()
     return await make_plan(action, deployer, means.change_sources, means.catalogue(), kept.changes, kept.around, now, wanted)
+
+
+async def world_beside(service: Service, means: Means) -> World:
+    """What a decision about this service looks at, without anybody's groups; for a plan that nobody in the chat asked for."""
+    now, policies = means.clock(), means.policies()
+    if means.db is None:
+        return World(policies, service, now)
+    incidents, locks = await means.db.read(lambda tx: (means.incidents.live(tx), means.locks.held(tx, now)))
+    return World(policies, service, now, incidents, locks)
 
 
 def deployer_of(service: Service, means: Means | Desk) -> Deployer:

@@ -1,6 +1,5 @@
 """A wish becomes an action with its plan, which waits for people; nothing is changed by that."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -8,6 +7,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from bot.actions.approvals import WAITING, NotYours, TooLate, make_way, open_for_approval, stop_at_plan
 from bot.actions.plan import known_service
+from bot.actions.planning.choosing import VERSION as VERSION
+from bot.actions.planning.choosing import checked_wish
 from bot.actions.policy import Moment, Rule, World
 from bot.domain.action import ALONE, Action, ActionKind, ActionStatus, Claim, Plan, Ties, expired, tied
 from bot.domain.incident import Incident
@@ -22,8 +23,6 @@ from bot.flows.locking import breaking
 from bot.flows.locking.guarding import allow, memberships, remember, whereabouts, with_barriers, world_of
 from bot.ports import Transaction
 from bot.redact import redact
-
-VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
 
 
 async def propose(
@@ -138,10 +137,7 @@ def _draft(
     key: str,
 ) -> Action:
     service = known_service(name, desk.catalogue())
-    if environment not in service.environments:
-        raise NotFound(f"{service.name} has no environment {environment[:80]!r}; known are: {', '.join(service.environments)}.")
-    if target and not VERSION.fullmatch(target):
-        raise NotFound(f"{target[:80]!r} cannot be a version: letters, digits and . _ + / - only.")
+    checked_wish(service, target, environment)
     now = desk.clock()
     return Action(
         id=str(uuid5(NAMESPACE_URL, f"tocsin:action:{key}")) if key else desk.new_id(),
@@ -190,7 +186,7 @@ def _open(tx: Transaction, draft: Action, plan: Plan, place: Place | None, world
 def _reopen(tx: Transaction, planned: Action, draft: Action, plan: Plan, world: World, desk: Desk) -> Action:
     """The dry run waits for approval with its fresh plan. Raises Outrun if somebody was faster."""
     desk.actions.hold(tx)
-    _still_planned(planned, desk)
+    _still_planned(desk.actions.get(tx, planned.id) or planned, desk)
     action = _opened(draft, plan, world)
     if (other := _waiting(tx, action, world, desk)) is not None:
         return other

@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 
 from bot.actions.approvals import NotYours
 from bot.actions.policy import BOT, Barrier, Moment, Ruling, World, ahead, barriers, decide
-from bot.actions.policy.rules import spelt
+from bot.actions.policy.rules import no_rule, spelt
 from bot.domain.action import Action, Authority, Claim, Plan
 from bot.domain.service import Service
 from bot.domain.view import NoteView
@@ -85,7 +85,7 @@ def with_barriers(plan: Plan, action: Action, world: World) -> Plan:
     return replace(
         plan,
         warnings=(*told, *ahead(action, world, SOON), *plan.warnings),
-        barriers=tuple(_stands(b) for b in found if not b.passed),
+        barriers=tuple(_stands(b) for b in found if not b.passed) if rule else (no_rule(action).reason,),
         named=tuple(dict.fromkeys((*people, *plan.named))),
     )
 
