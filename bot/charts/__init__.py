@@ -5,12 +5,13 @@ metric     numbers over time with what happened meanwhile
 timeline   the suspects in the order in which they shipped
 growth     log lines that are new or have grown
 map        one hop around the failing part
+delivery   deployments by week and by service, with those that failed
 """
 
 import threading
 from typing import assert_never
 
-from bot.domain.chart import Chart, GrowthChart, MapChart, MetricChart, TimelineChart
+from bot.domain.chart import Chart, GrowthChart, HistoryChart, MapChart, MetricChart, ServicesChart, TimelineChart
 
 __all__ = ["draw"]
 
@@ -19,7 +20,7 @@ _ONE_AT_A_TIME = threading.Lock()  # matplotlib keeps fonts and settings for the
 
 def draw(chart: Chart) -> bytes:
     """The chart as a PNG of 1,080 pixels in width. Takes some tenths of a second; call it in a thread."""
-    from bot.charts import growth, map, metric, timeline  # slow: matplotlib
+    from bot.charts import delivery, growth, map, metric, timeline  # slow: matplotlib
 
     with _ONE_AT_A_TIME:
         match chart:
@@ -31,5 +32,9 @@ def draw(chart: Chart) -> bytes:
                 return growth.draw(chart)
             case MapChart():
                 return map.draw(chart)
+            case HistoryChart():
+                return delivery.history(chart)
+            case ServicesChart():
+                return delivery.services(chart)
             case _:
                 assert_never(chart)

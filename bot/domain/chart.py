@@ -89,7 +89,44 @@ class MapChart:
     notes: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-Chart = MetricChart | TimelineChart | GrowthChart | MapChart
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bar of a history: its label, how many were fine, and how many failed."""
+
+    label: str
+    fine: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryChart:
+    """Deployments over time, a column a week, oldest first; what failed stands out."""
+
+    title: str
+    alt: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service of a comparison; `said` are its other figures in a few words."""
+
+    label: str
+    fine: int
+    failed: int
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesChart:
+    """Services side by side: how much each deployed, how much of it failed, and the rest in words."""
+
+    title: str
+    alt: str
+    rows: tuple[Row, ...]
+
+
+Chart = MetricChart | TimelineChart | GrowthChart | MapChart | HistoryChart | ServicesChart
 
 
 @dataclass(frozen=True, slots=True)

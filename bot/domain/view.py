@@ -6,11 +6,13 @@ Texts here are unescaped plain text unless a field says Markdown. Slack user ids
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.action import Action, ActionKind
+from bot.domain.action import Action
 from bot.domain.attribution import ServiceMapping, Unmatched
+from bot.domain.automation import Offer
 from bot.domain.care import Draft
 from bot.domain.change import Change
 from bot.domain.chart import Drawn
+from bot.domain.deployments import HistoryView, StatusView
 from bot.domain.document import Found
 from bot.domain.evidence import Diagnosis, Thought
 from bot.domain.incident import Entry, Incident
@@ -37,6 +39,7 @@ class IncidentView:
     looking: bool = False  # the first look is still going on
     quiet_until: datetime | None = None  # nobody is mentioned before: quiet hours
     notices: tuple[str, ...] = ()  # "rules only (no model configured)", "a new version is not indexed yet" ...
+    steps: tuple[Offer, ...] = ()  # typed steps of runbooks that fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,17 @@ class ChartsView:
 
 
 @dataclass(frozen=True, slots=True)
+class FiguresView:
+    """Figures in parts (a heading and its lines), what they leave out, and the pictures that show them."""
+
+    title: str
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+    notes: tuple[str, ...]
+    charts: tuple[Drawn, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UnmatchedView:
     """Alerts that no service was found for, what people said of such, and the services that one can choose."""
 
@@ -247,23 +261,7 @@ class HomeView:
     approvals: tuple[Action, ...]
     under_way: tuple[Action, ...]
     as_of: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OrderForm:
-    """What the form for a deploy or rollback offers; never a message.
-
-    With `service` "" nothing is chosen yet. `versions` are those that ran before, newest first, empty where nobody could
-    tell; `current` is the one that runs.
-    """
-
-    kind: ActionKind
-    services: tuple[str, ...]
-    environments: tuple[str, ...]
-    environment: str
-    service: str = ""
-    versions: tuple[str, ...] = ()
-    current: str = ""
+    automation: str = ""  # whether the bot may act by itself, in one line; "" where nothing is automated
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +288,11 @@ Shown = (
     | NoteView
     | EvidenceView
     | ChartsView
+    | FiguresView
     | ThoughtView
     | UnmatchedView
     | CareView
     | DraftView
+    | StatusView
+    | HistoryView
 )

@@ -16,17 +16,19 @@ from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows import care, noise_command, regrouping, ticketing
+from bot.flows.acting import verbs
 from bot.flows.acting.ordering import from_command, on_order
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
+from bot.flows.automating.switching import automation
 from bot.flows.carrying import tell_vendors
 from bot.flows.charting.asked import map_incident
+from bot.flows.delivering.reporting import on_delivery
 from bot.flows.desk import Desk
 from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
 from bot.flows.knowing import Reader, fit_for
 from bot.flows.listening import listen
-from bot.flows.locking import locks
 from bot.flows.meaning import mentioned
 from bot.flows.question import about, answer_id, inquire
 from bot.flows.regroup import undo
@@ -40,13 +42,13 @@ from bot.redact import redact
 USAGE = {
     "incident": "/incident list | show | ack | resolve | silence | unsilence | catchup | timeline | map | ticket [INC-n] "
     "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n "
-    "| merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
-    "deploy": "/deploy <service> <version> [environment] [--dry-run] [--fix | --override | --break-glass reason]\n" + locks.USAGE,
+    "| automation off|on|status | merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
+    "deploy": "/deploy <service> <version> [environment] [--dry-run] [--fix | --override | --break-glass reason]\n" + verbs.USAGE,
     "rollback": "/rollback <service> [version] [environment] [--dry-run] [--override | --break-glass reason]",
     "runbook": "/runbook <question> | stale | missing | unused",
     "tocsin": "/tocsin help | status | route <service> [SEVn] | model on|off|status | budget [INC-n] "
     "| noise status|list|explain|arm|disarm "
-    "| listen here on|off",
+    "| listen here on|off | delivery [service] [28d]",
 }
 _SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -85,6 +87,8 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         return await noise_command.silences(desk)
     if verb == "unsilence" and rest and not re.fullmatch(r"(?i)inc-\d+", rest[0]):
         return await noise_command.unsilence(rest[0], request.person, desk)
+    if verb == "automation":
+        return await automation(request, desk)
     if verb in regrouping.VERBS:
         return await regrouping.by_words(verb, tuple(rest), request, desk)
     if verb == "map":
@@ -101,7 +105,7 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         "ticket": lambda tx, i, p, t, d: ticketing.ask(tx, i, p, t, d),
     }
     if verb not in verbs:
-        near = difflib.get_close_matches(verb, ["list", "map", "unmatched", *regrouping.VERBS, *verbs], n=1)
+        near = difflib.get_close_matches(verb, ["list", "map", "automation", "unmatched", *regrouping.VERBS, *verbs], n=1)
         hint = f" Did you mean `/incident {near[0]}`?" if near else ""
         return NoteView(f"I do not know `/incident {verb[:40]}`.{hint}\n{USAGE['incident']}")
     named = next((w for w in rest if re.fullmatch(r"(?i)inc-\d+", w)), "")
@@ -198,10 +202,10 @@ def parse_span(text: str) -> timedelta:
 
 
 async def _order(request: CommandRequest, desk: Desk) -> Shown:
-    if request.command == "deploy" and locks.is_verb(request.words, desk):
-        return await locks.on_words(request, parse_span, desk)
+    if verbs.is_verb(request, desk):
+        return await verbs.on_words(request, parse_span, desk)
     asked = from_command(request, ActionKind(request.command), desk)
-    return await on_order(asked, desk) if asked else _usage(request.command)
+    return await on_order(asked, desk) if asked else verbs.unclear(request, USAGE[request.command], desk)
 
 
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:
@@ -244,6 +248,8 @@ async def _tocsin(request: CommandRequest, desk: Desk) -> Shown:
         return await noise_command.silence(request.words[1:], request.person, parse_span, desk)
     if request.words[:1] == ("listen",):
         return await listen(request, desk)
+    if request.words[:1] == ("delivery",):
+        return await on_delivery(request, desk)
     if request.words[:1] == ("budget",):
         return await budget(request, desk)
     return NoteView(

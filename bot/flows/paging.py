@@ -13,6 +13,8 @@ from bot.flows.oncall import in_slack, persons_of
 from bot.incidents.routing import Target
 from bot.ports import Page, Reached, Scalar, Transaction
 
+NOT_NEEDED = "not needed any more"  # the detail of an attempt that was spared
+
 
 async def reach(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The one attempt with this key is made, unless somebody has the incident by now. Twice is once."""
@@ -22,7 +24,7 @@ async def reach(args: Mapping[str, Scalar], desk: Desk) -> None:
         return
     one, incident = found
     if incident.status is not Status.OPEN:
-        await desk.db.write(lambda tx: desk.reach.put(tx, replace(one, state="done", page="", detail="not needed any more")))
+        await desk.db.write(lambda tx: desk.reach.put(tx, replace(one, state="done", page="", detail=NOT_NEEDED)))
         return
     try:
         said = await _reach(one, incident, desk)

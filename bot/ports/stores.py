@@ -113,6 +113,9 @@ class ActionStore(Protocol):
     def move(self, tx: Transaction, before: Action, after: Action) -> Action | None:
         """Replace `before` by `after` if nobody was faster (version and status unchanged); else None."""
 
+    def of_batch(self, tx: Transaction, batch: str) -> tuple[Action, ...]:
+        """The actions of one batch, in no order that means anything."""
+
     def of_incident(self, tx: Transaction, incident_id: str) -> tuple[Action, ...]:
         """The actions of one incident, newest first."""
 
@@ -129,6 +132,9 @@ class ActionStore(Protocol):
 
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""
+
+    def since(self, tx: Transaction, at: datetime) -> tuple[Action, ...]:
+        """All that were made since a time, oldest first."""
 
 
 class Ledger(Protocol):
@@ -248,6 +254,9 @@ class ReachStore(Protocol):
 
     def of(self, tx: Transaction, incident_id: str) -> tuple[Reached, ...]:
         """All about one incident, oldest first."""
+
+    def since(self, tx: Transaction, at: datetime) -> tuple[Reached, ...]:
+        """All since a time, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

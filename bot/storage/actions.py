@@ -53,6 +53,12 @@ action_steps = Table(
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )
 Index("ix_action_steps_step", action_steps.c.step, action_steps.c.created_at)
+action_batches = Table(
+    "action_batches",
+    metadata,
+    Column("action_id", String(64), primary_key=True),
+    Column("batch", String(64), nullable=False, index=True),
+)
 Index("ix_actions_created_at", actions.c.created_at)
 Index("ix_actions_service_created_at", actions.c.service, actions.c.created_at)
 _UNFINISHED = select(actions.c.body).where(actions.c.ended.is_(False)).order_by(actions.c.created_at, actions.c.id)
@@ -72,6 +78,12 @@ _SPAN = (
     .order_by(*_NEWEST)
     .limit(bindparam("most"))
 )
+_OF_BATCH = (
+    select(actions.c.body)
+    .join(action_batches, action_batches.c.action_id == actions.c.id)
+    .where(action_batches.c.batch == bindparam("batch"))
+    .order_by(actions.c.created_at, actions.c.id)
+)
 _OF = select(actions.c.body).where(actions.c.incident_id == bindparam("incident")).order_by(*_NEWEST)
 
 
@@ -89,6 +101,8 @@ class SqlActionStore:
         if kept.step:
             where = {"step": kept.step, "service": kept.service, "environment": kept.environment}
             sql(tx).execute(insert(action_steps).values(action_id=kept.id, created_at=kept.created_at, **where))
+        if kept.batch:
+            sql(tx).execute(insert(action_batches).values(action_id=kept.id, batch=kept.batch))
         return kept
 
     def get(self, tx: Transaction, id: str) -> Action | None:
@@ -117,6 +131,10 @@ class SqlActionStore:
         """The actions of one incident, newest first."""
         return tuple(load(Action, body) for body in sql(tx).execute(_OF, {"incident": incident_id}).scalars())
 
+    def of_batch(self, tx: Transaction, batch: str) -> tuple[Action, ...]:
+        """The actions of one batch, in no order that means anything."""
+        return tuple(load(Action, body) for body in sql(tx).execute(_OF_BATCH, {"batch": batch}).scalars())
+
     def of_step(self, tx: Transaction, step: str, service: str, environment: str) -> tuple[Action, ...]:
         """The actions that a typed step of a runbook led to on a service, newest first, at most 200."""
         asked = {"step": step, "of": service, "place": environment}
@@ -137,6 +155,11 @@ class SqlActionStore:
             asked = asked.where(actions.c.environment == environment)
         found = sql(tx).execute(asked, {"start": start, "end": end, "most": most}).scalars()
         return tuple(load(Action, body) for body in found)
+
+    def since(self, tx: Transaction, at: datetime) -> tuple[Action, ...]:
+        """All that were made since a time, oldest first."""
+        made = select(actions.c.body).where(actions.c.created_at >= at).order_by(actions.c.created_at, actions.c.id)
+        return tuple(load(Action, body) for body in sql(tx).execute(made).scalars())
 
     def unfinished(self, tx: Transaction) -> tuple[Action, ...]:
         """All that have not ended, oldest first."""

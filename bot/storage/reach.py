@@ -1,5 +1,7 @@
 """Who was to be reached about which incident, one row per attempt."""
 
+from datetime import datetime
+
 from sqlalchemy import Column, String, Table, bindparam, select
 
 from bot.ports import Reached, Transaction
@@ -38,3 +40,8 @@ class SqlReachStore:
     def of(self, tx: Transaction, incident_id: str) -> tuple[Reached, ...]:
         """All about one incident, oldest first."""
         return tuple(Reached(**row) for row in sql(tx).execute(_OF, {"incident": incident_id}).mappings())
+
+    def since(self, tx: Transaction, at: datetime) -> tuple[Reached, ...]:
+        """All since a time, oldest first."""
+        found = select(reached).where(reached.c.at >= at).order_by(reached.c.at, reached.c.key)
+        return tuple(Reached(**row) for row in sql(tx).execute(found).mappings())

@@ -7,7 +7,21 @@ import pytest
 
 from bot.charts import draw
 from bot.charts.map import _rows
-from bot.domain.chart import Bar, Chart, GrowthChart, Line, MapChart, Mark, MetricChart, Rate, TimelineChart
+from bot.domain.chart import (
+    Bar,
+    Chart,
+    Column,
+    GrowthChart,
+    HistoryChart,
+    Line,
+    MapChart,
+    Mark,
+    MetricChart,
+    Rate,
+    Row,
+    ServicesChart,
+    TimelineChart,
+)
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 POINTS = tuple((NOON + timedelta(minutes=n), float(n % 7)) for n in range(40))
@@ -19,6 +33,9 @@ CHARTS: tuple[Chart, ...] = (
     MetricChart("sentinels", "alt", "", (Line("a", ((NOON, 1.7e308), (NOON + timedelta(minutes=1), -1.7e308))),), (), 1.7e308),
     TimelineChart(HOSTILE, "alt", (Bar(HOSTILE, NOON, 3.0), Bar("b", NOON, 0.0, HOSTILE)), MARKS),
     GrowthChart(HOSTILE, "alt", (Rate("a", HOSTILE, 0, 10_000_000, True), Rate("", "b", 3, 3, False))),
+    HistoryChart(HOSTILE, "alt", (Column(HOSTILE, 10_000, 3), *(Column(f"{n} Oct", 0, n) for n in range(20)))),
+    HistoryChart("nothing", "alt", ()),
+    ServicesChart(HOSTILE, "alt", tuple(Row(HOSTILE, n * 1000, n, HOSTILE) for n in range(12))),
     MapChart(HOSTILE, "alt", (("a", "b"), ("b", "a"), ("c", HOSTILE), ("d", "d")), {"a": "failing", "c": "external"}),
 )
 

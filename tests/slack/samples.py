@@ -25,6 +25,7 @@ from bot.domain.attribution import ServiceMapping, Unmatched
 from bot.domain.care import Draft, DraftState
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.chart import Drawn
+from bot.domain.deployments import HistoryView, Past, Running, StatusView
 from bot.domain.document import Document, DocumentKind, Found, Tier
 from bot.domain.evidence import (
     Candidate,
@@ -620,4 +621,30 @@ VIEWS = {
     ),
     "action_cancelled": ActionView(CANCELLED, INCIDENT, LATER),
     "action_groups": ActionView(ACTION, INCIDENT, NOW, approvers=("U0APPROVER",), groups=("oncall", "S0NIGHT")),
+}
+RAN = (
+    Running("payments", "production", "v43", SHA, OPENED),
+    Running("payments", "staging", "v44"),
+    Running("checkout", "production", trouble="its deployer did not answer within 5 s"),
+)
+PASTS = (
+    Past(NOW, action=CANCELLED),
+    Past(NOW, action=replace(DONE, stages=GOING.stages), link="https://example.slack.com/archives/C0PAYMENTS/p1767362940000100"),
+    Past(CHANGE.at, change=replace(CHANGE, url="https://github.com/demo/shop/actions/runs/6", title="raise <!channel>")),
+)
+VIEWS = {
+    **VIEWS,
+    "status": StatusView(
+        "",
+        RAN,
+        ("payments (production): locked by U0ONCALL until 2026-03-02 16:00 UTC: moving the ledger",),
+        ((GOING, "https://example.slack.com/archives/C0PAYMENTS/p1767362940000100"),),
+        (INCIDENT,),
+        NOW,
+        ("U0ONCALL",),
+        4,
+    ),
+    "status_quiet": StatusView("payments", RAN[:1], (), (), (), NOW),
+    "history": HistoryView("Deployments of payments production, 7 days", PASTS, 11, 40, NOW, "older", "newer", True),
+    "history_none": HistoryView("Deployments of all services, 1 day", (), 1, 0, NOW),
 }

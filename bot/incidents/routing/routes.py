@@ -44,6 +44,11 @@ class Routing:
         self._rotas = {name: entry.rota() for name, entry in self._file.rotas.items()}
 
     @property
+    def zone(self) -> tzinfo:
+        """Where hours and days are read."""
+        return self._zone
+
+    @property
     def default(self) -> Route:
         """The route of everything that no rule matches."""
         entry = self._file.default

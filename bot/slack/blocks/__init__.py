@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import assert_never
 
+from bot.domain.deployments import HistoryView, StatusView
 from bot.domain.view import (
     ActionView,
     AnswerView,
@@ -13,6 +14,7 @@ from bot.domain.view import (
     DigestView,
     DraftView,
     EvidenceView,
+    FiguresView,
     IncidentView,
     ListView,
     NoteView,
@@ -28,7 +30,9 @@ from bot.slack.blocks.answer import render_answer
 from bot.slack.blocks.card import render_card
 from bot.slack.blocks.care import render_care, render_draft
 from bot.slack.blocks.charts import render_charts
+from bot.slack.blocks.deployments import render_history, render_status
 from bot.slack.blocks.evidence import render_evidence
+from bot.slack.blocks.figures import render_figures
 from bot.slack.blocks.home import render_home
 from bot.slack.blocks.kit import Block, Message
 from bot.slack.blocks.lists import render_catchup, render_digest, render_list, render_timeline
@@ -68,6 +72,8 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_evidence(view, hosts)
         case ChartsView():
             return render_charts(view)
+        case FiguresView():
+            return render_figures(view)
         case ThoughtView():
             return render_thought(view, hosts)
         case UnmatchedView():
@@ -76,5 +82,9 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_care(view, hosts)
         case DraftView():
             return render_draft(view, hosts)
+        case StatusView():
+            return render_status(view)
+        case HistoryView():
+            return render_history(view, hosts)
         case _:
             assert_never(view)

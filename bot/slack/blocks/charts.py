@@ -2,6 +2,7 @@
 
 import re
 
+from bot.domain.chart import Drawn
 from bot.domain.view import ChartsView
 from bot.slack.blocks.kit import FALLBACK, Block, Message
 from bot.slack.text import JOINER, escape, plain
@@ -14,13 +15,12 @@ _TOKEN = re.compile(r"<(?=[!@#])")  # plain text rings nobody; whoever copies it
 def render_charts(view: ChartsView) -> Message:
     """One image a picture; the plain words of the message are what the pictures say."""
     shown = view.charts[:MOST]
-    blocks: list[Block] = [
-        {
-            "type": "image",
-            "slack_file": {"id": drawn.id},
-            "alt_text": plain(_TOKEN.sub("<" + JOINER, f"{drawn.title}. {drawn.alt}"), LONGEST_ALT),
-        }
-        for drawn in shown
-    ]
+    blocks = [picture(drawn) for drawn in shown]
     said = [f"{escape(drawn.title, LONGEST_TITLE)}: {escape(drawn.alt, FALLBACK // MOST)}" for drawn in shown]
     return Message("\n".join([f"Pictures of {escape(view.about)}", *said])[:FALLBACK], tuple(blocks))
+
+
+def picture(drawn: Drawn) -> Block:
+    """One picture, with words for those who cannot see it."""
+    alt = plain(_TOKEN.sub("<" + JOINER, f"{drawn.title}. {drawn.alt}"), LONGEST_ALT)
+    return {"type": "image", "slack_file": {"id": drawn.id}, "alt_text": alt}
