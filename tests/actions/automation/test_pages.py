@@ -1,5 +1,6 @@
 """Typed steps in the front matter of trusted pages; whatever else a page, an alert or a model says becomes no step."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -59,14 +60,18 @@ def test_what_is_left_out_is_the_careful_choice() -> None:
         ("actions:\n  - {name: x, kind: rollback, service: '{{ alert.service }}'}\n", 5, "nothing is filled in"),
         ("actions:\n  - {name: x, kind: rollback, service: 'payments; rm -rf /'}\n", 5, "nothing is filled in"),
         ("actions:\n  - {name: x, kind: rollback, service: payments, command: kubectl}\n", 5, "command is not a known key"),
-        ("actions:\n  - {name: x, kind: rollback, service: payments, target: '$VERSION'}\n", 5, "such as \"v2.*\""),
-        ("actions:\n  - {name: x, kind: rollback, service: payments, target: '*'}\n", 5, "such as \"v2.*\""),
+        ("actions:\n  - {name: x, kind: rollback, service: payments, target: '$VERSION'}\n", 5, 'such as "v2.*"'),
+        ("actions:\n  - {name: x, kind: rollback, service: payments, target: '*'}\n", 5, 'such as "v2.*"'),
         ("actions:\n  - {name: x, kind: deploy, service: payments}\n", 5, "a deploy needs `target`"),
         ("actions:\n  - {name: X Y, kind: rollback, service: payments}\n", 5, "small letters, digits and dashes"),
         ("actions:\n  - {name: x, kind: rollback}\n", 5, "service is missing"),
         ("actions:\n  - {name: x, kind: rollback, service: payments, when: {verdict: undetermined}}\n", 5, "verdict"),
         ("actions:\n  - {name: x, kind: rollback, service: payments, when: {says: the model}}\n", 5, "not a known key"),
-        ("actions:\n  - {name: x, kind: rollback, service: the convicted service, when: {verdict: operational}}\n", 5, "convicted"),
+        (
+            "actions:\n  - {name: x, kind: rollback, service: the convicted service, when: {verdict: operational}}\n",
+            5,
+            "convicted",
+        ),
         (STEP + "  - {name: roll-back, kind: rollback, service: payments}\n", 6, "two actions are called roll-back"),
         ("alerts: []\n" + STEP, 4, "is given twice"),
         ("actions: [unclosed\n", 5, "is no YAML"),
@@ -110,7 +115,8 @@ def test_free_text_of_a_page_never_becomes_a_step(body: str) -> None:
 
 
 def test_aliases_that_grow_are_refused_before_anything_is_built() -> None:
-    bomb = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [{', '.join(['*' + p] * 9)}]\n" for p, c in zip("abcdefgh", "bcdefghi", strict=True))
+    pairs = zip("abcdefgh", "bcdefghi", strict=True)
+    bomb = "a: &a [x, x]\n" + "".join(f"{c}: &{c} [{', '.join(['*' + p] * 9)}]\n" for p, c in pairs)
     assert "is no YAML" in faults(bomb + STEP)[0]
 
 
@@ -128,8 +134,6 @@ def test_aliases_that_grow_are_refused_before_anything_is_built() -> None:
     ],
 )
 def test_only_pages_of_named_folders_and_sources_may_carry_actions(fields: dict[str, Any], why: str) -> None:
-    from dataclasses import replace
-
     assert trusted(replace(page(), **fields), Automation(sources=("ops",))) == why
 
 

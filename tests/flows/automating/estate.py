@@ -115,10 +115,10 @@ async def offered(desk: Desk, id: str = "0193-incident") -> tuple[Offer, ...]:
     return await desk.db.read(go)
 
 
-async def confirmed_before(desk: Desk, times: int, *, step: str = "", **fields: Any) -> None:
+async def confirmed_before(desk: Desk, times: int, *, first: int = 1, step: str = "", **fields: Any) -> None:
     """Incidents of the days before in which people approved the step, it helped, and somebody confirmed the cause."""
     diagnosis = convicted()
-    for number in range(1, times + 1):
+    for number in range(first, first + times):
         at = NOON - timedelta(days=number)
         incident = an_incident(
             id=f"past-{number}",

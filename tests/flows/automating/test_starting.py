@@ -9,19 +9,20 @@ import pytest
 
 from bot.domain.action import Action, ActionKind, ActionStatus, Authority, Decision
 from bot.domain.automation import Condition, Degree
-from bot.domain.evidence import Confidence, Diagnosis, Verdict
+from bot.domain.evidence import Confidence, Diagnosis, Remedy, Verdict
 from bot.domain.incident import Status
 from bot.domain.lock import Lock
 from bot.domain.request import Deed
+from bot.domain.suggestion import reference
 from bot.domain.view import NoteView
 from bot.flows.acting import executing
 from bot.flows.automating.standing import digest_lines, on_home
 from bot.flows.automating.starting import automate
-from bot.flows.automating.weighing import offers
+from bot.flows.automating.weighing import confirmations, offers
 from bot.flows.desk import Desk
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
-from tests.actions.estate import AMIR, OLIVIA, SAM, FakeDeployer, clear, deeds, newest, press, run_for, the
+from tests.actions.estate import AMIR, OLIVIA, SAM, FakeDeployer, clear, deeds, newest, press, the
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork
 from tests.flows.automating.estate import (
     AUTOMATIC,
@@ -39,7 +40,6 @@ from tests.flows.automating.estate import (
     rules,
     the_step,
 )
-from bot.domain.suggestion import reference
 
 REF = reference(the_step().id)
 
@@ -108,43 +108,55 @@ async def test_two_replicas_start_one_automatic_action(database: SqlDatabase, cl
     assert vendor.runs == [action.id]
 
 
-@pytest.mark.parametrize(
-    ("times", "fields", "condition"),
-    [
-        (2, {}, Condition.CONFIRMED),
-        (3, {"action": {"decisions": ()}}, Condition.CONFIRMED),
-        (3, {"action": {"decisions": (Decision(LABEL, True, NOON, "", Authority.STEP),)}}, Condition.CONFIRMED),
-        (3, {"action": {"status": ActionStatus.FAILED}}, Condition.CONFIRMED),
-        (3, {"action": {"status": ActionStatus.FAILED}}, Condition.LAST_RUN),
-        (3, {"action": {"incident_id": "past-1"}}, Condition.CONFIRMED),
-        (3, {"incident": {"confirmed_by": "", "confirmed_cause": ""}}, Condition.CONFIRMED),
-        (3, {"incident": {"confirmed_cause": "a full disk"}}, Condition.CONFIRMED),
-        (3, {"incident": {"waiting_since": NOON}}, Condition.CONFIRMED),
-        (3, {"incident": {"merged_into": "INC-9"}}, Condition.CONFIRMED),
-        (3, {"incident": {"status": Status.OPEN}}, Condition.CONFIRMED),
-    ],
+NOT_CONFIRMED: tuple[dict[str, Any], ...] = (
+    {"action": {"decisions": ()}},
+    {"action": {"decisions": (Decision(LABEL, True, NOON, "", Authority.STEP),)}},
+    {"action": {"status": ActionStatus.FAILED}},
+    {"action": {"incident_id": "past-1"}},
+    {"incident": {"confirmed_by": "", "confirmed_cause": ""}},
+    {"incident": {"confirmed_cause": "a full disk"}},
+    {"incident": {"waiting_since": NOON}},
+    {"incident": {"merged_into": "INC-9"}},
+    {"incident": {"status": Status.OPEN}},
 )
-async def test_what_was_not_confirmed_by_people_counts_for_nothing(
-    database: SqlDatabase,
-    clock: FakeClock,
-    vendor: FakeDeployer,
-    times: int,
-    fields: dict[str, Any],
-    condition: Condition,
+
+
+async def test_what_people_did_not_confirm_counts_for_nothing(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
 ) -> None:
     desk = await a_desk(database, clock, vendor)
-    await confirmed_before(desk, times, **fields)
+    await confirmed_before(desk, 2)
+    for number, fields in enumerate(NOT_CONFIRMED, 3):
+        await confirmed_before(desk, 1, first=number, **fields)
+
+    def counted(tx: Transaction) -> tuple[str, ...]:
+        return confirmations(tx, desk.actions.of_step(tx, the_step().id, "payments", "production"), desk)
+
+    assert await desk.db.read(counted) == ("INC-1", "INC-2")
     await open_incident(desk)
-    assert condition in await missing(desk)
+    assert await missing(desk) == {Condition.CONFIRMED}
     await worked(desk, clock, 5)
     assert await actions_of(desk) == ()
     assert vendor.runs == []
 
 
+async def test_a_last_run_that_did_no_good_takes_it_back_to_people(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    desk = await a_desk(database, clock, vendor)
+    await confirmed_before(desk, 3, first=2)
+    failed = {"status": ActionStatus.FAILED, "created_at": NOON - timedelta(hours=2)}
+    await confirmed_before(desk, 1, action=failed)
+    await open_incident(desk)
+    assert await missing(desk) == {Condition.LAST_RUN}
+
+
 async def test_whoever_rewords_a_step_begins_to_confirm_it_anew(
     database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
 ) -> None:
-    desk = await a_desk(database, clock, vendor, documents=(page(PAGE.replace("kind: rollback", "kind: rollback\n    target: v4*")),))
+    desk = await a_desk(
+        database, clock, vendor, documents=(page(PAGE.replace("kind: rollback", "kind: rollback\n    target: v4*")),)
+    )
     await confirmed_before(desk, 3)
     await open_incident(desk)
     assert Condition.CONFIRMED in await missing(desk)
@@ -259,23 +271,21 @@ async def test_nothing_starts_beside_another_automatic_action_of_the_neighbourho
     assert await missing(desk) == {Condition.NEIGHBOURS}
 
 
-@pytest.mark.parametrize(
-    "diagnosis",
-    [
-        Diagnosis(Verdict.UNDETERMINED, Confidence.WEAK, "nothing explains it", NOON),
-        convicted(confidence=Confidence.LIKELY),
-        replace(convicted(), remedy=replace(convicted()).remedy.CONFIG_REVERT),
-    ],
-)
 async def test_a_step_whose_conditions_do_not_hold_is_not_even_suggested(
-    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer, diagnosis: Diagnosis
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
 ) -> None:
     desk = await a_desk(database, clock, vendor)
     await confirmed_before(desk, 3)
-    await open_incident(desk, diagnosis)
-    assert await offered(desk) == ()
-    await worked(desk, clock, 5)
-    assert await actions_of(desk) == ()
+    told = (
+        Diagnosis(Verdict.UNDETERMINED, Confidence.WEAK, "nothing explains it", NOON),
+        convicted(confidence=Confidence.LIKELY),
+        replace(convicted(), remedy=Remedy.CONFIG_REVERT),
+    )
+    for number, diagnosis in enumerate(told, 50):
+        await open_incident(desk, diagnosis, id=f"0193-{number}", number=number)
+        assert await offered(desk, f"0193-{number}") == ()
+    await worked(desk, clock, 1)
+    assert vendor.asked == []
 
 
 async def test_a_verdict_that_falls_between_approval_and_start_stops_it(
