@@ -22,6 +22,7 @@ from bot.domain.action import (
 )
 from bot.domain.alert import Severity
 from bot.domain.attribution import ServiceMapping, Unmatched
+from bot.domain.automation import Condition, Degree, Missing, Offer, Ruled, TypedStep, When
 from bot.domain.care import Draft, DraftState
 from bot.domain.change import Change, ChangeKind, ChangeStatus, Commit
 from bot.domain.chart import Drawn
@@ -344,8 +345,35 @@ RUNBOOK = Document(
 )
 FOUND = Found(RUNBOOK, "Step 2", "step-2", "Lower the retries, or roll the change back.", Tier.SEARCH, 0.81)
 
+STEP = TypedStep(
+    document="runbook:runbooks/payments/errors.md",
+    path="runbooks/payments/errors.md",
+    title="Payments answers with errors <!channel> *now*",
+    link="https://runbooks.example.com/payments/errors",
+    name="roll-back",
+    kind=ActionKind.ROLLBACK,
+    service="the convicted service",
+    target="previous",
+    environment="",
+    when=When(("HighErrorRate",)),
+    line=6,
+    stamp="0123456789",
+)
+NOT_YET = (
+    Missing(Condition.CONFIRMED, Degree.AUTOMATIC, "confirmed by 1 of 3 incidents on payments"),
+    Missing(Condition.TIER_1, Degree.AUTOMATIC, "2 of tier 1 would feel it: more than 0"),
+)
+NO_PRESS = Missing(Condition.ONE_PRESS, Degree.ONE_CLICK, 'rule "production" has neither one_click nor self_approval')
+SUGGESTED = Offer(STEP, "payments", "production", "same alert name", Ruled(Degree.SUGGEST, Degree.SUGGEST))
+FALLEN = replace(SUGGESTED, ruled=Ruled(Degree.AUTOMATIC, Degree.SUGGEST, (*NOT_YET, NO_PRESS), "by itself"))
+ONE_CLICK = replace(SUGGESTED, ruled=Ruled(Degree.AUTOMATIC, Degree.ONE_CLICK, NOT_YET, "by itself"), plan="a-1", target="v42")
+BY_ITSELF = replace(SUGGESTED, ruled=Ruled(Degree.AUTOMATIC, Degree.AUTOMATIC, (), "by itself"))
+
 VIEWS: Mapping[str, Shown] = {
     "card": CARD,
+    "card_steps": replace(CARD, steps=(FALLEN, SUGGESTED, BY_ITSELF)),
+    "card_one_click": replace(CARD, steps=(ONE_CLICK,)),
+    "card_automatic": replace(CARD, steps=(BY_ITSELF,)),
     "card_storm": replace(
         CARD,
         incident=replace(
@@ -476,7 +504,8 @@ VIEWS = {
     ),
     "unmatched_none": UnmatchedView((), (), ("cart",), NOW),
 }
-HOME = HomeView((ACKED,), (ACKED, INCIDENT), (ACTION,), (RUNNING,), NOW)
+ON = "Automation is on: 1 by itself in the last 24 hours. `/incident automation off` stops it."
+HOME = HomeView((ACKED,), (ACKED, INCIDENT), (ACTION,), (RUNNING,), NOW, automation=ON)
 DRAFT = Draft(
     "d-1",
     INCIDENT.id,
