@@ -65,6 +65,7 @@ async def test_every_question_is_answered_by_the_deployer_itself(database: SqlDa
     assert database.read_now(lambda tx: STORE.get(tx, "ask:q1")) is None  # nobody waits for it any more
 
 
+@pytest.mark.slow
 async def test_a_deployer_without_a_dry_run_or_checks_has_none(database: SqlDatabase) -> None:
     here = remote(database)
     async with an_executor(mailbox(database), bench(FakeDeployer())):
@@ -82,6 +83,7 @@ async def test_a_start_runs_once_however_often_it_is_asked_for(database: SqlData
     assert "abcdefgh12345678" not in str(again)
 
 
+@pytest.mark.slow
 async def test_many_starts_and_two_executors_are_one_run_each(database: SqlDatabase) -> None:
     vendor, here = FakeDeployer(running={f"s{n}": "v43" for n in range(12)}), remote(database)
     for n in range(12):
@@ -120,6 +122,7 @@ async def test_while_the_executor_is_away_a_start_waits_and_then_never_begins(da
     assert vendor.asked == []
 
 
+@pytest.mark.slow
 async def test_a_warrant_that_runs_out_in_an_executors_hands_is_not_begun(database: SqlDatabase) -> None:
     clock, vendor = FakeClock(), FakeDeployer()
     clock.now = now()
@@ -135,6 +138,7 @@ async def test_a_warrant_that_runs_out_in_an_executors_hands_is_not_begun(databa
     assert vendor.runs == []
 
 
+@pytest.mark.slow
 async def test_what_no_executor_has_begun_is_cancelled_here_and_what_runs_there(database: SqlDatabase) -> None:
     vendor, here = FakeDeployer(outcome=RunState.RUNNING), remote(database, HASTY)
     with pytest.raises(Unavailable):
@@ -152,6 +156,7 @@ async def test_what_no_executor_has_begun_is_cancelled_here_and_what_runs_there(
         assert (await patient.status(other)).id == "run-1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fences", "error", "said"),
     [
@@ -204,6 +209,7 @@ async def test_an_errand_that_is_put_back_in_its_place_starts_nothing_again(data
     assert vendor.runs == ["a1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("idempotent", [True, False])
 async def test_of_a_start_whose_answer_was_lost_the_vendor_is_asked(database: SqlDatabase, idempotent: bool) -> None:
     vendor, here = FakeDeployer(idempotent=idempotent, lose_answer=True), remote(database)
@@ -212,6 +218,7 @@ async def test_of_a_start_whose_answer_was_lost_the_vendor_is_asked(database: Sq
     assert vendor.runs == ["a1"]
 
 
+@pytest.mark.slow
 async def test_a_start_that_never_arrived_is_told_again_to_a_vendor_that_starts_a_key_once(database: SqlDatabase) -> None:
     vendor, here = FakeDeployer(idempotent=True, refuse_start=True), remote(database)
     async with an_executor(mailbox(database), bench(vendor)):
@@ -219,6 +226,7 @@ async def test_a_start_that_never_arrived_is_told_again_to_a_vendor_that_starts_
     assert vendor.runs == ["a1"]
 
 
+@pytest.mark.slow
 async def test_what_is_no_name_reaches_no_deployer(database: SqlDatabase) -> None:
     vendor, here = FakeDeployer(), remote(database)
     async with an_executor(mailbox(database), bench(vendor)):
@@ -243,6 +251,7 @@ class Broken(FakeDeployer):
         raise RuntimeError("a bug")
 
 
+@pytest.mark.slow
 async def test_a_bug_of_a_deployer_is_told_and_ends_nothing(database: SqlDatabase) -> None:
     here = remote(database)
     async with an_executor(mailbox(database), bench(Broken())):
@@ -253,12 +262,14 @@ async def test_a_bug_of_a_deployer_is_told_and_ends_nothing(database: SqlDatabas
         assert (await here.current("payments", "production")).version == "v43"
 
 
+@pytest.mark.slow
 async def test_an_action_that_does_not_start_gets_no_warrant(database: SqlDatabase) -> None:
     here = remote(database)
     with pytest.raises(IllegalMove, match="no longer kept"):
         await here.start(replace(ORDER, key="never"))
 
 
+@pytest.mark.slow
 async def test_the_bot_knows_a_deployer_for_every_name_of_the_catalogue_and_when_an_executor_was_there(
     database: SqlDatabase,
 ) -> None:

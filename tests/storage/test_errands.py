@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-import pytest
-
 from bot.domain.errand import LEASE, Errand, ErrandKind, ErrandState, Presence
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
@@ -38,24 +36,25 @@ def test_of_two_that_take_it_one_has_it(database: SqlDatabase) -> None:
     assert [m.taken_by if m else None for m in moved] == ["a", None]
 
 
-@pytest.mark.parametrize(
-    ("errand", "after", "is_free"),
-    [
+def test_what_may_be_taken(database: SqlDatabase) -> None:
+    taken, begun = START.taken("a", NOON), START.taken("a", NOON).begun(NOON)
+    late = timedelta(minutes=2)
+    cases = [
         (START, timedelta(), True),
-        (START, timedelta(minutes=2), False),  # nobody took it in time: it is never begun
-        (START.taken("a", NOON), LEASE - SECOND, False),
-        (START.taken("a", NOON), LEASE, True),
-        (replace(START.taken("a", NOON), taken_until=NOON), timedelta(minutes=2), False),
-        (START.taken("a", NOON).begun(NOON), LEASE - SECOND, False),
-        (START.taken("a", NOON).begun(NOON), LEASE, True),
-        (START.taken("a", NOON).begun(NOON), timedelta(days=2), True),  # what was begun has to be settled
-        (START.taken("a", NOON).begun(NOON).with_answer("{}"), LEASE, False),
-    ],
-)
-def test_what_may_be_taken(database: SqlDatabase, errand: Errand, after: timedelta, is_free: bool) -> None:
-    database.write_now(lambda tx: STORE.post(tx, errand))
-    assert errand.free(NOON + after) is is_free
-    assert (free(database, NOON + after) == errand.id) is is_free
+        (START, late, False),  # nobody took it in time: it is never begun
+        (taken, LEASE - SECOND, False),
+        (taken, LEASE, True),
+        (replace(taken, taken_until=NOON), late, False),
+        (begun, LEASE - SECOND, False),
+        (begun, LEASE, True),
+        (begun, timedelta(days=2), True),  # what was begun has to be settled
+        (begun.with_answer("{}"), LEASE, False),
+    ]
+    for errand, after, is_free in cases:
+        database.write_now(partial(STORE.post, errand=errand))
+        assert errand.free(NOON + after) is is_free
+        assert (free(database, NOON + after) == errand.id) is is_free
+        assert database.write_now(lambda tx: STORE.forget(tx, NOON + SECOND)) == 1
 
 
 def test_the_oldest_is_taken_first(database: SqlDatabase) -> None:
