@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.actions.planning.around import Surroundings, look_around, reached
-from bot.actions.planning.asking import Patience, ask_around, ask_versions, told_checks
+from bot.actions.planning.asking import Patience, ask_around, ask_versions, told_checks, with_commit
 from bot.actions.planning.choosing import ANY_TARGET, before_guilty, choose_target, known_service
 from bot.actions.planning.judging import Found, judge_risk, warn
 from bot.actions.planning.matter import plan_hash, plan_matter
@@ -60,6 +60,7 @@ async def make_plan(
     service = known_service(action.service, catalogue)
     current, history = await ask_versions(service.name, action.environment, deployer, wanted.patience.deployer)
     target = choose_target(action, current, history, changes)
+    target = await with_commit(target, service.name, deployer, wanted.patience.forge)
     base, head = (current, target) if action.kind is ActionKind.DEPLOY else (target, current)
     answers = await ask_around(
         Order(service.name, action.environment, target.version, action.id, target.commit),

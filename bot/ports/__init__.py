@@ -20,7 +20,7 @@ from bot.ports.chat import (
     Telling,
     UserGroup,
 )
-from bot.ports.deployers import CommitChecks, Deployer, Order, Rehearsal, Run, RunState
+from bot.ports.deployers import CommitChecks, Deployer, Order, Rehearsal, Run, RunState, VersionCommits
 from bot.ports.errands import (
     ErrandStore,
     Mailbox,
@@ -207,6 +207,7 @@ __all__ = [
     "Tracker",
     "Transaction",
     "UserGroup",
+    "VersionCommits",
     "WatchStore",
     "Watcher",
     "Webhook",

@@ -101,3 +101,11 @@ class CommitChecks(Protocol):
 
     async def checks(self, service: str, commit: str) -> Mapping[str, bool]:
         """The checks that have ended, by name: True where one passed. Raises as the deployer's questions do."""
+
+
+@runtime_checkable
+class VersionCommits(Protocol):
+    """A deployer that can also say which commit a version is, also of one that never ran."""
+
+    async def commit_of(self, service: str, version: str) -> str:
+        """The commit, "" where it is not known. Raises as the deployer's questions do."""

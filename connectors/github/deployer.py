@@ -126,6 +126,11 @@ class GitHubActions:
         ended = [one for one in found["check_runs"].optional_items() if one["status"].text() == "completed"]
         return {line(c["name"].text(), 100): c["conclusion"].text() in ("success", "neutral", "skipped") for c in ended}
 
+    async def commit_of(self, service: str, version: str) -> str:
+        """The commit of the version's tag, or the version itself where it is one."""
+        checked(service=service, version=version)
+        return self._with_commit(Version(version), await self._tags(service)).commit
+
     def how_to_ask(self, order: Order) -> str:
         """The place where a person sees the runs."""
         where = f"the runs of {self._workflow(order.service)} in {self._repository(order.service)} on GitHub"

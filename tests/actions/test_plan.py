@@ -52,6 +52,14 @@ async def test_a_rollback_names_what_it_takes_out_again() -> None:
     assert made.made_at == NOON
 
 
+async def test_a_version_that_ran_is_no_risk_because_its_vendor_cannot_tell_how_well() -> None:
+    silent = FakeDeployer(healthy={"v43": None, "v42": None})
+    back = await plan(wish(), vendor=silent)
+    assert (back.risk, back.reasons) == (Risk.LOW, ("v42 ran here before",))
+    again = await plan(wish(ActionKind.DEPLOY), vendor=silent)
+    assert again.reasons == ("payments is a tier 1 service",), "it has run here, so nobody says that it has not"
+
+
 async def test_nothing_secret_in_the_words_or_files_of_a_commit_and_no_diff_is_in_a_plan() -> None:
     token = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
     leaky = Commit("3f2c1a9", "oli\u202evia", NOON, f"use {token}", (f"services/payments/{token}.pem",), f"+{token}")
@@ -72,6 +80,16 @@ async def test_a_new_version_of_an_important_service_is_no_trifle() -> None:
     assert made.target_commit == "44" * 20  # a change event told it
     assert made.risk is Risk.MEDIUM
     assert made.reasons == ("v44 has not run here yet", "payments is a tier 1 service")
+
+
+async def test_a_vendor_that_knows_tags_tells_the_commit_of_a_version_that_never_ran() -> None:
+    class Tagged(FakeDeployer):
+        async def commit_of(self, service: str, version: str) -> str:
+            return f"{service}-{version}-sha"
+
+    made = await plan(wish(ActionKind.DEPLOY, "v45"), vendor=Tagged())
+    assert made.target_commit == "payments-v45-sha"
+    assert (await plan(wish(ActionKind.DEPLOY, "v45"))).target_commit == ""
 
 
 async def test_what_else_goes_on_is_said() -> None:

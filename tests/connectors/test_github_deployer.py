@@ -9,7 +9,7 @@ import yaml
 from bot.domain.change import Version
 from bot.errors import BadPayload, BadSettings, NotStarted
 from bot.orders import title_of
-from bot.ports import CommitChecks, Deployer, Order, RunState
+from bot.ports import CommitChecks, Deployer, Order, RunState, VersionCommits
 from connectors.github import CONNECTOR
 from connectors.github.deployer import GitHubActions
 from connectors.github.deployments import GitHubDeployments
@@ -87,6 +87,13 @@ async def test_what_runs_is_looked_for_behind_a_hundred_runs_of_others(theatre: 
         theatre.remember(replace(ORDER, service="checkout", key=f"k{number}"), RunState.SUCCEEDED)
     assert (await deployer.current("payments", "production")).version == "v43"
     assert [v.version for v in await deployer.versions("payments", "production")] == ["v43", "v42"]
+
+
+async def test_the_commit_of_a_version_that_never_ran_is_that_of_its_tag(deployer: GitHubActions) -> None:
+    assert isinstance(deployer, VersionCommits)
+    assert await deployer.commit_of("payments", "v42") == "4" * 40
+    assert await deployer.commit_of("payments", "a1b2c3d4") == "a1b2c3d4"
+    assert await deployer.commit_of("payments", "v99") == ""
 
 
 async def test_a_failed_run_names_the_steps_that_failed(theatre: GitHubTheatre, deployer: GitHubActions) -> None:

@@ -116,6 +116,7 @@ async def test_whoever_follows_the_guide_deploys_and_rolls_back_once_each(tmp_pa
         await reader.command(ON_CALL, "/deploy", "payments v43")
         plan = await newest(reader, "awaiting approval", "Approve")
         assert "v42" in plan.text
+        assert "1 green" in plan.text, "the checks of a commit that only a tag names"
         await reader.press(ON_CALL, plan, "Approve")
         await reader.whisper(ON_CALL, "approve")
         assert github.started == []

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.domain.change import Change, Commit, Version
 from bot.errors import BotError, NotFound, Unavailable
-from bot.ports import ChangeSource, CommitChecks, Deployer, Order, Rehearsal
+from bot.ports import ChangeSource, CommitChecks, Deployer, Order, Rehearsal, VersionCommits
 from bot.redact import clean, redact
 
 T = TypeVar("T")
@@ -52,6 +52,14 @@ async def ask_versions(service: str, environment: str, deployer: Deployer, secon
     except TimeoutError:
         late = f"The deployer of {service} did not say within {seconds:g} s what runs in {environment}; try again."
         raise Unavailable(late) from None
+
+
+async def with_commit(target: Version, service: str, deployer: Deployer, seconds: float) -> Version:
+    """The version with its commit, where the deployer can tell it although the version never ran here."""
+    if target.commit or not isinstance(deployer, VersionCommits):
+        return target
+    answer = await _in_time(deployer.commit_of(service, target.version), seconds)
+    return target if isinstance(answer, _Silence) else replace(target, commit=answer)
 
 
 async def ask_around(

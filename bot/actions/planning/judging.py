@@ -45,7 +45,8 @@ def judge_risk(found: Found) -> tuple[Risk, tuple[str, ...]]:
         many = f" and {len(found.unasked) - 1} more" if found.unasked[1:] else ""
         reasons.append((Risk.MEDIUM, f"not everything could be asked ({found.unasked[0].partition(':')[0]}{many})"))
     if not reasons:
-        known = f"{found.target.version} ran here before and was healthy" if found.target.healthy else "nothing speaks against it"
+        ran, well = found.target.deployed_at is not None, " and was healthy" if found.target.healthy else ""
+        known = f"{found.target.version} ran here before{well}" if ran or well else "nothing speaks against it"
         return Risk.LOW, (known,)
     reasons.sort(key=lambda one: -ORDER.index(one[0]))
     return reasons[0][0], tuple(reason for _, reason in reasons)
@@ -59,7 +60,7 @@ def _of_the_change(found: Found) -> list[tuple[Risk, str]]:
         reasons.append((Risk.HIGH, f"a database migration lies between the versions ({found.migrations[0]})"))
     if len(found.commits) > MANY_COMMITS:
         reasons.append((Risk.HIGH, f"{len(found.commits)} commits at once"))
-    if target.healthy is None:
+    if target.healthy is None and target.deployed_at is None:  # most vendors know that it ran, and not whether it was well
         seen = "was never seen healthy here" if action.kind is ActionKind.ROLLBACK else "has not run here yet"
         reasons.append((Risk.MEDIUM, f"{target.version} {seen}"))
     return reasons
