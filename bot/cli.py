@@ -9,6 +9,7 @@ from pathlib import Path
 from bot import __version__
 from bot.commands import (
     audit,
+    automation,
     backtest,
     change,
     db,
@@ -51,6 +52,7 @@ GROUPS = (
     inbox,
     route,
     policy,
+    automation,
     plan,
     noise,
     journal,

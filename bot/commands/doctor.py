@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.commands import Commands, deployers, journal_care, runs, sources, topology
+from bot.commands import Commands, automation, deployers, journal_care, runs, sources, topology
 from bot.commands import examination as judge
 from bot.commands.examination import Finding
 from bot.domain.telemetry import Window
@@ -16,6 +16,7 @@ from bot.errors import BotError
 from bot.redact import clean
 
 if TYPE_CHECKING:
+    from bot.actions.policy import Policies
     from bot.domain.service import Catalogue
     from bot.ports import EvidenceSource, Transaction
     from bot.settings import Settings
@@ -68,7 +69,7 @@ async def examine(folder: Path) -> AsyncIterator[Finding]:
     for finding in _records(settings, catalogue.current, able):
         yield finding
     yield Finding("record", *await asyncio.to_thread(journal_care.record, folder))
-    async for finding in _knowledge(settings):
+    async for finding in _knowledge(settings, policies.current):
         yield finding
     async for finding in _slack(settings, routing.current.channels):
         yield finding
@@ -159,7 +160,7 @@ def _kept(
     yield from judge.of_work(work.counts(tx), work.overdue(tx))
 
 
-async def _knowledge(settings: "Settings") -> AsyncIterator[Finding]:
+async def _knowledge(settings: "Settings", policies: "Policies") -> AsyncIterator[Finding]:
     from bot.knowledge.embedder import NONE  # slow, as above
     from bot.wiring import library_beside
 
@@ -168,6 +169,8 @@ async def _knowledge(settings: "Settings") -> AsyncIterator[Finding]:
             yield finding
         await library.sync()
     yield Finding("knowledge", bool(library.documents), library.state)
+    for finding in automation.findings(library.documents, policies):
+        yield finding
     if settings.knowledge.embedder == NONE:
         yield Finding("vectors", True, 'no embedder ([knowledge] embedder = "none"): runbooks are searched by words')
         return

@@ -1,6 +1,7 @@
 """Care of the runbooks: what of them was tried and how it went, what is wrong with which, and what nobody has written yet."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -156,4 +157,5 @@ class Known:
     rules: frozenset[str] | None = None  # normal names of the alerts that rules are there for
     fired: frozenset[str] = frozenset()  # normal names of the alerts that fired of late
     paths: frozenset[str] = frozenset()  # of all runbooks
+    faults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by document: what is wrong with its typed actions
     today: date = field(default_factory=lambda: date.min)

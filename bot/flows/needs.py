@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from bot.actions.automation import read_page
 from bot.domain.care import Ailing, CareLimits, Check, DraftState, Health, Known, Missing, Tried
 from bot.domain.document import Audience, Document, DocumentKind, Tier
 from bot.domain.incident import Incident
@@ -106,6 +107,7 @@ def _report(
         rules=rules,
         fired=frozenset(normal(f.name) for f in fired),
         paths=frozenset(b.path for b in books),
+        faults={b.id: tuple(str(f) for f in read_page(b).faults) for b in books if b.actions and not b.source},
         today=now.date(),
     )
     since = of.checks.since(tx)

@@ -96,6 +96,7 @@ def _reasons(document: Document, checks: Sequence[Check], known: Known, limits: 
         if check.health.fault:
             yield FAULT, told(check)
     yield from _gone(document, known)
+    yield from ((FAULT, f"its actions count for nothing: {fault}") for fault in known.faults.get(document.id, ()))
     age = (known.today - document.reviewed).days if document.reviewed else None
     if age is None:
         yield NEVER, "never reviewed"

@@ -50,9 +50,11 @@ def fit(step: TypedStep, tier: str, incident: Incident, diagnosis: Diagnosis, ca
     if step.environment not in ("", incident.environment):
         return Fit(why_not=f"it is for {step.environment}, and {incident.key} is in {incident.environment}")
     name = _service(step, incident, diagnosis)
+    if not name:
+        return Fit(why_not=f"it is about {step.service}, which {incident.key} does not concern")
     service = catalogue.resolve(name)
     if service is None or service.external or not service.deployer:
-        return Fit(why_not=f"{name or 'no service'} is nothing that services.yaml has a deployer for")
+        return Fit(why_not=f"{name} is nothing that services.yaml has a deployer for")
     if incident.environment not in service.environments:
         return Fit(why_not=f"{service.name} has no {incident.environment}")
     return Fit(service.name, tier)

@@ -4,22 +4,22 @@ Nothing here is counted up: what people confirmed, what ran and what is under wa
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from bot.actions.automation import Facts, fit, limits_of, page_tier, read_page, rule_degree, trusted, wanted_by
-from bot.actions.policy import BOT, Moment, decide
+from bot.actions.policy import BOT, Moment, Policies, World, decide
 from bot.domain.action import BUSY, Action, ActionStatus, Authority
 from bot.domain.automation import Degree, Offer, Ruled, TypedStep
 from bot.domain.document import Document
 from bot.domain.evidence import Diagnosis, Verdict, named_cause
 from bot.domain.incident import Incident
-from bot.domain.service import Service
+from bot.domain.service import Catalogue, Service
 from bot.domain.suggestion import reference
 from bot.flows.desk import Desk
-from bot.flows.locking.guarding import world_of
 from bot.flows.locking.telling import supposed
-from bot.ports import Transaction
+from bot.ports import ActionStore, Clock, DiagnosisStore, IncidentStore, LockStore, SwitchStore, Transaction
 from bot.topology.impact import HOPS, reach
 
 SWITCH, OFF, ON = "automation", "off", "on"
@@ -28,48 +28,96 @@ NEVER_RAN = (ActionStatus.REFUSED, ActionStatus.EXPIRED)
 _PERSON = re.compile(r"[UW][A-Z0-9]{2,}")
 
 
-def pages(desk: Desk) -> Iterator[tuple[Document, TypedStep]]:
+class Books(Protocol):
+    """Something that has all documents."""
+
+    @property
+    def documents(self) -> Sequence[Document]:
+        """All of them."""
+
+
+class Records(Protocol):
+    """What a step is weighed by; a desk has all of it, and a command needs no more."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+
+    @property
+    def policies(self) -> Callable[[], Policies]:
+        """The rules in force."""
+
+    @property
+    def catalogue(self) -> Callable[[], Catalogue]:
+        """The services and who depends on whom."""
+
+    @property
+    def library(self) -> Books:
+        """The pages."""
+
+    @property
+    def incidents(self) -> IncidentStore:
+        """Incidents."""
+
+    @property
+    def diagnoses(self) -> DiagnosisStore:
+        """What was found."""
+
+    @property
+    def actions(self) -> ActionStore:
+        """What was done."""
+
+    @property
+    def locks(self) -> LockStore:
+        """What people keep from being changed."""
+
+    @property
+    def switches(self) -> SwitchStore:
+        """The master switch."""
+
+
+def pages(of: Records) -> Iterator[tuple[Document, TypedStep]]:
     """Every step of every page that policies.yaml trusts with actions."""
-    rules = desk.policies().file.automation
-    for page in desk.library.documents:
+    rules = of.policies().file.automation
+    for page in of.library.documents:
         if page.actions and not trusted(page, rules):
             yield from ((page, step) for step in read_page(page).steps)
 
 
-def offers(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, desk: Desk) -> tuple[Offer, ...]:
+def offers(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, of: Records) -> tuple[Offer, ...]:
     """The steps that fit this incident now, the furthest degree first; none while something of it is under way."""
     if diagnosis is None or not incident.live:
         return ()
-    fitting = list(_fitting(incident, diagnosis, desk))
+    fitting = list(_fitting(incident, diagnosis, of))
     if not fitting:
         return ()
-    mine = desk.actions.of_incident(tx, incident.id)
+    mine = of.actions.of_incident(tx, incident.id)
     found = []
     for step, service, tier in fitting:
         plan = planned(step, service.name, mine)
         if _taken_up(plan, mine) or _helped(step, service.name, mine):
             continue
-        ruled = weigh(tx, step, service, incident, diagnosis, plan, desk)
+        ruled = weigh(tx, step, service, incident, diagnosis, plan, of)
         made = (plan.id, plan.target) if plan else ("", "")
         found.append(Offer(step, service.name, incident.environment, tier, ruled, *made))
     return tuple(sorted(found, key=lambda o: (-list(Degree).index(o.ruled.degree), o.step.label)))
 
 
-def _fitting(incident: Incident, diagnosis: Diagnosis, desk: Desk) -> Iterator[tuple[TypedStep, Service, str]]:
-    catalogue = desk.catalogue()
-    for page, step in pages(desk):
+def _fitting(incident: Incident, diagnosis: Diagnosis, of: Records) -> Iterator[tuple[TypedStep, Service, str]]:
+    catalogue = of.catalogue()
+    for page, step in pages(of):
         fits = fit(step, page_tier(page, incident, diagnosis), incident, diagnosis, catalogue)
         if not fits.why_not:
             yield step, catalogue.get(fits.service), fits.tier
 
 
-def offer_of(tx: Transaction, incident_id: str, ref: str, desk: Desk) -> tuple[Incident, Diagnosis, Offer] | None:
+def offer_of(tx: Transaction, incident_id: str, ref: str, of: Records) -> tuple[Incident, Diagnosis, Offer] | None:
     """One step of an incident by the reference that a button or a piece of work carries; None if it fits no longer."""
-    incident = desk.incidents.get(tx, incident_id)
-    diagnosis = desk.diagnoses.latest(tx, incident.id) if incident else None
+    incident = of.incidents.get(tx, incident_id)
+    diagnosis = of.diagnoses.latest(tx, incident.id) if incident else None
     if incident is None or diagnosis is None:
         return None
-    found = next((o for o in offers(tx, incident, diagnosis, desk) if reference(o.step.id) == ref), None)
+    found = next((o for o in offers(tx, incident, diagnosis, of) if reference(o.step.id) == ref), None)
     return (incident, diagnosis, found) if found else None
 
 
@@ -95,14 +143,14 @@ def weigh(
     incident: Incident,
     diagnosis: Diagnosis,
     plan: Action | None,
-    desk: Desk,
+    of: Records,
 ) -> Ruled:
     """How far the bot may go with this step on this service now."""
-    policies = desk.policies()
+    policies = of.policies()
     own = wanted_by(step, service, incident.environment, policies)
     if own is None or own.degree is Degree.SUGGEST:
         return Ruled(Degree.SUGGEST, Degree.SUGGEST, (), own.name if own else "")
-    facts = gathered(tx, step, service, incident, diagnosis, plan, desk)
+    facts = gathered(tx, step, service, incident, diagnosis, plan, of)
     return rule_degree(own, facts, limits_of(policies.file.automation, own))
 
 
@@ -113,32 +161,32 @@ def gathered(
     incident: Incident,
     diagnosis: Diagnosis,
     plan: Action | None,
-    desk: Desk,
+    of: Records,
 ) -> Facts:
     """All that a ruling looks at, as it is now; `plan` itself counts for nothing in it."""
-    now, own = desk.clock(), plan.id if plan else ""
-    rule = desk.policies().rule_for(step.kind, service, incident.environment)
-    history = [a for a in desk.actions.of_step(tx, step.id, service.name, incident.environment) if a.id != own]
-    alone = [a for a in desk.actions.stepped(tx, now - DAY) if a.id != own and ran_alone(a)]
-    unfinished = [a for a in desk.actions.unfinished(tx) if a.id != own]
-    world = world_of(tx, service, {}, desk)
+    now, own = of.clock(), plan.id if plan else ""
+    rule = of.policies().rule_for(step.kind, service, incident.environment)
+    history = [a for a in of.actions.of_step(tx, step.id, service.name, incident.environment) if a.id != own]
+    alone = [a for a in of.actions.stepped(tx, now - DAY) if a.id != own and ran_alone(a)]
+    unfinished = [a for a in of.actions.unfinished(tx) if a.id != own]
+    world = World(of.policies(), service, now, of.incidents.live(tx), of.locks.held(tx, now))
     wish = plan or supposed(step.kind, service.name, incident.environment, BOT, now)
     ruling = decide(wish, BOT, Moment.REQUEST, world)
     cause = diagnosis.cause if diagnosis.verdict is Verdict.CONVICTED else None
-    convicted = cause is not None and desk.catalogue().get(cause.service).name == service.name
+    convicted = cause is not None and of.catalogue().get(cause.service).name == service.name
     return Facts(
         service=service,
         verdict=diagnosis.verdict,
         rule=rule,
         standing="" if ruling.allowed or rule is None else ruling.reason,
-        reach=reach(desk.catalogue(), [service.name], HOPS),
+        reach=reach(of.catalogue(), [service.name], HOPS),
         guilty=cause.version if cause and convicted else "",
-        switched_off=desk.switches.get(tx, SWITCH) == OFF,
-        confirmed=confirmations(tx, history, desk),
+        switched_off=of.switches.get(tx, SWITCH) == OFF,
+        confirmed=confirmations(tx, history, of),
         last=next((a for a in history if a.run or a.status not in (*NEVER_RAN, ActionStatus.AWAITING)), None),
         today=sum(1 for a in alone if _same(a, step) and a.service == service.name),
         this_hour=sum(1 for a in alone if a.created_at >= now - HOUR),
-        near=tuple(dict.fromkeys(a.service for a in unfinished if ran_alone(a) and _near(a.service, service.name, desk))),
+        near=tuple(dict.fromkeys(a.service for a in unfinished if ran_alone(a) and _near(a.service, service.name, of))),
         busy=_busy(unfinished, service.name, incident.environment),
         plan=plan,
     )
@@ -155,8 +203,8 @@ def _same(action: Action, step: TypedStep) -> bool:
     return action.step.rpartition("@")[0] == step.label
 
 
-def _near(one: str, other: str, desk: Desk) -> bool:
-    hops = desk.catalogue().whole.distance(one, other)
+def _near(one: str, other: str, of: Records) -> bool:
+    hops = of.catalogue().whole.distance(one, other)
     return hops is not None and hops <= HOPS
 
 
@@ -165,14 +213,14 @@ def _busy(unfinished: Iterable[Action], service: str, environment: str) -> str:
     return f"a {other.kind.value} of {service} to {other.target} is {other.status.value}" if other else ""
 
 
-def confirmations(tx: Transaction, history: Iterable[Action], desk: Desk) -> tuple[str, ...]:
+def confirmations(tx: Transaction, history: Iterable[Action], of: Records) -> tuple[str, ...]:
     """The incidents, by their keys, in which people approved it, it helped, and a person agreed that this was it."""
     found: dict[str, None] = {}
     for action in history:
-        incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
+        incident = of.incidents.get(tx, action.incident_id) if action.incident_id else None
         if incident is None or action.status is not ActionStatus.SUCCEEDED or not action.approvers:
             continue
-        if _over_for_good(incident, action) and _agreed(tx, incident, desk):
+        if _over_for_good(incident, action) and _agreed(tx, incident, of):
             found[incident.key] = None
     return tuple(found)
 
@@ -183,10 +231,10 @@ def _over_for_good(incident: Incident, action: Action) -> bool:
     return not incident.live and not incident.merged_into and not again
 
 
-def _agreed(tx: Transaction, incident: Incident, desk: Desk) -> bool:
+def _agreed(tx: Transaction, incident: Incident, of: Records) -> bool:
     """A person confirmed the cause that was named, or resolved it and named no other."""
     if incident.confirmed_by:
-        return incident.confirmed_cause == named_cause(desk.diagnoses.latest(tx, incident.id))
+        return incident.confirmed_cause == named_cause(of.diagnoses.latest(tx, incident.id))
     return _PERSON.fullmatch(incident.resolved_by) is not None
 
 
@@ -205,13 +253,13 @@ def automatic_now(tx: Transaction, action: Action, desk: Desk) -> frozenset[str]
     return frozenset()
 
 
-def _why_no_more(tx: Transaction, action: Action, desk: Desk) -> str:
-    incident = desk.incidents.get(tx, action.incident_id)
-    diagnosis = desk.diagnoses.latest(tx, action.incident_id)
+def _why_no_more(tx: Transaction, action: Action, of: Records) -> str:
+    incident = of.incidents.get(tx, action.incident_id)
+    diagnosis = of.diagnoses.latest(tx, action.incident_id)
     if incident is None or diagnosis is None:
         return "its incident is no longer kept"
-    for step, service, _ in _fitting(incident, diagnosis, desk):
+    for step, service, _ in _fitting(incident, diagnosis, of):
         if step.id == action.step and service.name == action.service and incident.environment == action.environment:
-            ruled = weigh(tx, step, service, incident, diagnosis, action, desk)
+            ruled = weigh(tx, step, service, incident, diagnosis, action, of)
             return "" if ruled.degree is Degree.AUTOMATIC else "; ".join(ruled.why_not(Degree.AUTOMATIC)) or "it is not automatic"
     return "the step does not fit any more"
