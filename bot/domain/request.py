@@ -29,6 +29,9 @@ class Deed(StrEnum):
     STEP_PROPOSE = "step_propose"
     STEP_RUN = "step_run"
     ACTION_CANCEL = "action_cancel"
+    BATCH_APPROVE = "batch_approve"
+    BATCH_REJECT = "batch_reject"
+    BATCH_STOP = "batch_stop"
     HISTORY_OLDER = "history_older"
     HISTORY_NEWER = "history_newer"
     CAUSE_CONFIRM = "cause_confirm"
@@ -171,3 +174,17 @@ class Pin:
     place: Place
     asked: bool
     id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralRequest:
+    """Deploys or rollbacks of several services that a person asks for together: (service, version or "" for the one before)."""
+
+    person: Person
+    channel: str
+    kind: ActionKind
+    parts: tuple[tuple[str, str], ...]
+    environment: str
+    reason: str
+    id: str
+    claim: Claim = Claim.NONE

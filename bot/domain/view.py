@@ -66,6 +66,24 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchView:
+    """The one message of several actions that were asked for together, in the order in which they run.
+
+    `note` says what the order rests on where the graph does not tell it, `standing` what stands now. `approvers` may still
+    approve one of them at least; `cancels`: the run that is under way can be stopped.
+    """
+
+    batch: str
+    parts: tuple[Action, ...]
+    incident: Incident | None
+    as_of: datetime
+    note: str = ""
+    standing: str = ""
+    approvers: tuple[str, ...] = ()
+    cancels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """Something worth asking: the words of its button, and the question."""
 
@@ -278,6 +296,7 @@ Shown = (
     IncidentView
     | PointerView
     | ActionView
+    | BatchView
     | AnswerView
     | ListView
     | TimelineView

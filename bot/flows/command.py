@@ -16,7 +16,7 @@ from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows import care, noise_command, regrouping, ticketing
-from bot.flows.acting import verbs
+from bot.flows.acting import sequencing, verbs
 from bot.flows.acting.ordering import from_command, on_order
 from bot.flows.announce import announce
 from bot.flows.attribution import list_unmatched
@@ -204,6 +204,9 @@ def parse_span(text: str) -> timedelta:
 async def _order(request: CommandRequest, desk: Desk) -> Shown:
     if verbs.is_verb(request, desk):
         return await verbs.on_words(request, parse_span, desk)
+    if sequencing.several(request.words):
+        together = sequencing.from_words(request, ActionKind(request.command), desk)
+        return await sequencing.on_several(together, desk) if together else NoteView(sequencing.usage(request.command))
     asked = from_command(request, ActionKind(request.command), desk)
     return await on_order(asked, desk) if asked else verbs.unclear(request, USAGE[request.command], desk)
 

@@ -24,6 +24,9 @@ APPROVAL = frozenset(
         Deed.STEP_RUN,
         Deed.ACTION_ASK,
         Deed.ACTION_CANCEL,
+        Deed.BATCH_APPROVE,
+        Deed.BATCH_REJECT,
+        Deed.BATCH_STOP,
         Deed.HISTORY_OLDER,
         Deed.HISTORY_NEWER,
     }

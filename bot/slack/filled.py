@@ -1,21 +1,26 @@
 """Forms as people filled them in, messages as people point at them: requests of ours, pure and total."""
 
-from bot.domain.action import ActionKind
+from bot.domain.action import ActionKind, Claim
 from bot.domain.alert import Severity
 from bot.domain.request import ChangeRequest, Opening, Pin
 from bot.domain.view import Place
 from bot.redact import redact
 from bot.slack.forms import LONGEST_TITLE
-from bot.slack.parse import carried, filled, person_of, readable
+from bot.slack.orderform import about, belongs_to
+from bot.slack.parse import carried, filled, person_of, readable, ticked
 from bot.slack.payload import Record, record, records, text
 from bot.slack.text import plain
 from bot.slack.vocabulary import (
+    CLAIM_BLOCK,
+    DRY_BLOCK,
     ENVIRONMENT_BLOCK,
+    FORM_SERVICE,
     PREVIOUS,
     REASON_BLOCK,
     SERVICE_BLOCK,
     SEVERITY_BLOCK,
     TITLE_BLOCK,
+    TYPED_BLOCK,
     VERSION_BLOCK,
 )
 
@@ -23,33 +28,49 @@ LONGEST = 1000
 
 
 def change_request(body: Record) -> ChangeRequest | None:
-    """What the form for a deploy or rollback holds, sent or not yet; None if it is none of ours."""
+    """What the form for a deploy or rollback holds, sent or not yet; None if it is none of ours.
+
+    A version that was typed goes before one that was chosen.
+    """
     view = record(body, "view")
     origin = carried(view)
     if text(origin, "kind") not in list(ActionKind):
         return None
-    version = filled(view, version_block(view))
+    version = filled(view, block_of(view, TYPED_BLOCK)) or filled(view, block_of(view, VERSION_BLOCK))
+    claim = filled(view, CLAIM_BLOCK)
     return ChangeRequest(
         person=person_of(body),
         channel=text(origin, "channel"),
         kind=ActionKind(text(origin, "kind")),
         service=filled(view, SERVICE_BLOCK) or _chosen(body),
         version="" if version == PREVIOUS else version,
-        environment=filled(view, ENVIRONMENT_BLOCK),
+        environment=filled(view, block_of(view, ENVIRONMENT_BLOCK)),
         reason=filled(view, REASON_BLOCK),
         id=f"view:{text(view, 'id')}",
+        claim=Claim(claim) if claim in list(Claim) else Claim.NONE,
+        dry=ticked(view, DRY_BLOCK),
     )
 
 
 def _chosen(body: Record) -> str:
     action = next(iter(records(body, "actions")), {})
-    return text(action, "selected_option", "value")
+    return text(action, "selected_option", "value") if text(action, "action_id") == FORM_SERVICE else ""
 
 
-def version_block(view: Record) -> str:
-    """The id of the block that holds the version: it names the service it belongs to."""
+def block_of(view: Record, field: str) -> str:
+    """The id of the block that holds this field: it may name what it belongs to, "version:payments:production"."""
     blocks = (text(b, "block_id") for b in records(view, "blocks"))
-    return next((b for b in blocks if b.startswith(f"{VERSION_BLOCK}:")), VERSION_BLOCK)
+    return next((b for b in blocks if b == field or b.startswith(f"{field}:")), field)
+
+
+def other_list(view: Record) -> str:
+    """What to say of versions that were listed for another service or environment than is chosen now; "" if they fit."""
+    block = block_of(view, VERSION_BLOCK)
+    service, environment = belongs_to(block)
+    now = filled(view, SERVICE_BLOCK), filled(view, block_of(view, ENVIRONMENT_BLOCK))
+    if not service or block == about(VERSION_BLOCK, *now):
+        return ""
+    return f"The versions below are those of {service} in {environment}. Wait a moment until they change, or choose again."
 
 
 def opening(body: Record) -> Opening:

@@ -9,13 +9,15 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from bot.domain.action import ActionKind
+from bot.domain.deployments import Offer, OrderForm
 from bot.domain.request import ChangeRequest, CommandRequest, Opening, Person, Pin, Press, Question, Regroup
-from bot.domain.view import HomeView, NoteView, OrderForm, Place, RegroupForm, Shown, Suggestion
+from bot.domain.view import HomeView, NoteView, Place, RegroupForm, Shown, Suggestion
 from bot.errors import BotError, NotFound
 from bot.flows.desk import Desk
 from bot.ports import Delivery
 from bot.slack.blocks import Block, render
 from bot.slack.client import TIMEOUT, is_loopback
+from bot.slack.payload import text
 from bot.slack.refusals import call, send
 
 log = logging.getLogger(__name__)
@@ -34,8 +36,9 @@ class Stories:
     home: Callable[[Person, Desk], Awaitable[HomeView]]
     suggestions: Callable[[Desk], Awaitable[tuple[Suggestion, ...]]]
     services: Callable[[Desk], tuple[str, ...]]
-    order_form: Callable[[ActionKind, str, str, Desk], Awaitable[OrderForm]]
-    check_order: Callable[[ChangeRequest, Desk], Mapping[str, str]]
+    order_form: Callable[[ActionKind, str, str, Person, Desk], Awaitable[OrderForm]]
+    versions_like: Callable[[ActionKind, str, str, str, Desk], Awaitable[tuple[Offer, ...]]]
+    check_order: Callable[[ChangeRequest, Desk], Awaitable[Mapping[str, str]]]
     on_order: Callable[[ChangeRequest, Desk], Awaitable[Shown]]
     on_opening: Callable[[Opening, Desk], Awaitable[Shown]]
     on_mapping: Callable[[Press, Desk], Awaitable[Shown | None]]
@@ -111,9 +114,11 @@ class Front:
         """Show a modal to the person behind the trigger, which lives for three seconds."""
         await call("views.open", "a modal", self.client.views_open(trigger_id=trigger_id, view=view))
 
-    async def update_modal(self, view_id: str, hash: str, view: Block) -> None:
-        """Put another view in place of an open modal; one that was closed or changed meanwhile is left alone."""
+    async def update_modal(self, view_id: str, hash: str, view: Block) -> str:
+        """Put another view in place of an open modal, and say its new hash; "" if it was closed or changed meanwhile."""
         try:
-            await call("views.update", "a modal", self.client.views_update(view_id=view_id, hash=hash, view=view))
+            done = await call("views.update", "a modal", self.client.views_update(view_id=view_id, hash=hash, view=view))
         except NotFound as gone:
             log.info("a modal was not updated why=%s", gone)
+            return ""
+        return text(done, "view", "hash")

@@ -125,6 +125,12 @@ def filled(view: Record, block: str) -> str:
     return (text(element, "value") or text(element, "selected_option", "value")).strip()[:LONGEST]
 
 
+def ticked(view: Record, block: str) -> bool:
+    """A person ticked a box of this block of a modal."""
+    element = next((v for v in record(view, "state", "values", block).values() if isinstance(v, Mapping)), {})
+    return bool(element.get("selected_options"))
+
+
 def readable(said: str, bot_user: str = "") -> str:
     """Text as the person saw it: no entities, no <...> references, without the mention of the bot."""
     if bot_user:

@@ -17,6 +17,9 @@ LABELS: Mapping[Deed, str] = {
     Deed.ACTION_DID_NOT_RUN: "It did not run",
     Deed.ACTION_BACK: "Take it back…",
     Deed.ACTION_CANCEL: "Cancel…",
+    Deed.BATCH_APPROVE: "Approve all",
+    Deed.BATCH_REJECT: "Reject all",
+    Deed.BATCH_STOP: "Stop the rest…",
     Deed.HISTORY_OLDER: "Older",
     Deed.HISTORY_NEWER: "Newer",
     Deed.STEP_PROPOSE: "Prepare this step…",
@@ -64,13 +67,18 @@ SPAN_BLOCK = "span"
 SERVICE_BLOCK = "service"
 ENVIRONMENT_BLOCK = "environment"
 VERSION_BLOCK = "version"
+TYPED_BLOCK = "typed"  # a version that is on no list
 REASON_BLOCK = "reason"
+CLAIM_BLOCK = "claim"
+DRY_BLOCK = "dry"
 SEVERITY_BLOCK = "severity"
 TITLE_BLOCK = "title"
 DEED_BLOCK = "deed"
 OTHER_BLOCK = "other"
 PROBLEM_BLOCK = "problem"
 FORM_SERVICE = "form_service"  # the service of a deploy or rollback: choosing one fills the other fields
+FORM_ENVIRONMENT = "form_environment"  # ... and so does its environment
+FORM_VERSION = "form_version_"  # then deploy or rollback: its versions, asked for while a person types
 OPEN_SERVICE = "open_service"
 LINK_DOCUMENT = "link_document"
 DOCUMENT_BLOCK = "document"

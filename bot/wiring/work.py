@@ -39,7 +39,7 @@ from bot.flows import (
     ticketing,
     tickets,
 )
-from bot.flows.acting import cancelling, executing, forming, ordering, pressing, taking_back, telling, verifying
+from bot.flows.acting import batches, cancelling, executing, forming, ordering, pressing, taking_back, telling, verifying
 from bot.flows.alerts import on_tidied, release, tidy
 from bot.flows.automating.starting import automate
 from bot.flows.automating.telling import tell_automatic, tell_switched
@@ -175,6 +175,7 @@ def handlers(desk: Desk, work: DurableWork, settings: Settings) -> Mapping[str, 
         "release": _for(release, desk),
         "execute": _for(executing.execute, desk),
         "verify_action": _for(verifying.verify, desk),
+        "batch_turn": _for(batches.batch_turn, desk),
         "take_back": _for(taking_back.take_back, desk),
         "cancel_run": _for(cancelling.cancel_run, desk),
         "expire_action": _for(telling.expire, desk),

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from bot.domain.action import ActionKind
+from bot.domain.action import ActionKind, Claim
+from bot.domain.deployments import Offer, OrderForm
 from bot.domain.request import ChangeRequest, CommandRequest, Deed, More, Opening, Person, Pin, Press, Question, Regroup
 from bot.domain.suggestion import reference
-from bot.domain.view import HomeView, NoteView, OrderForm, Place, RegroupForm, Shown, Suggestion
+from bot.domain.view import HomeView, NoteView, Place, RegroupForm, Shown, Suggestion
 from bot.errors import NotAllowed
 from bot.flows.desk import Desk
 from bot.ports import Delivery
@@ -41,6 +42,8 @@ class Remembering:
 
     asked: list[Any] = field(default_factory=list)
     known: tuple[str, ...] = ("payments", "checkout")
+    many: int = 3  # versions that ran
+    slow: dict[str, asyncio.Event] = field(default_factory=dict)  # services whose versions are told once this happens
     fails: Exception | None = None
     waits: asyncio.Event | None = None
     answer: Shown = field(default_factory=lambda: NoteView("done <!channel>"))
@@ -79,13 +82,23 @@ class Remembering:
     def services(self, desk: Desk) -> tuple[str, ...]:
         return self.known
 
-    async def order_form(self, kind: ActionKind, service: str, environment: str, desk: Desk) -> OrderForm:
+    async def order_form(self, kind: ActionKind, service: str, environment: str, person: Person, desk: Desk) -> OrderForm:
         self.asked.append(("form", (kind, service, environment)))
+        places, claims = ("production", "staging"), (Claim.NONE, Claim.FIX)
+        if service in self.slow:
+            await self.slow[service].wait()
         if not service:
-            return OrderForm(kind, self.known, ("production", "staging"), "production")
-        return OrderForm(kind, self.known, ("production",), "production", service, ("v43", "v42", "v41"), "v43")
+            return OrderForm(
+                kind, self.known, places, "production", claims=claims, trouble="" if self.known else "There is nothing to deploy."
+            )
+        ran = tuple(Offer(f"v{n}", None, n != 42) for n in range(43, 43 - self.many, -1))
+        return OrderForm(kind, self.known, places, environment or "production", service, ran, "v43", claims)
 
-    def check_order(self, asked: ChangeRequest, desk: Desk) -> Mapping[str, str]:
+    async def versions_like(self, kind: ActionKind, service: str, environment: str, typed: str, desk: Desk) -> tuple[Offer, ...]:
+        self.asked.append(("versions", (kind, service, environment, typed)))
+        return (Offer("v142"),)
+
+    async def check_order(self, asked: ChangeRequest, desk: Desk) -> Mapping[str, str]:
         return {"version": "There is no such version."} if asked.version == "wrong" else {}
 
     async def on_order(self, asked: ChangeRequest, desk: Desk) -> Shown:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.action import ActionKind
+from bot.domain.action import ActionKind, Claim
 from bot.domain.alert import Severity
 from bot.domain.request import ChangeRequest, Opening, Pin
 from bot.domain.view import Place
+from bot.slack.choices import KEPT, Choices
 from bot.slack.orders import fill_form
 from bot.slack.vocabulary import SHORTCUT_OPEN, SHORTCUT_PIN
 from tests.slack.test_app import Scene, opened_modal, scene, submit
@@ -59,12 +60,114 @@ async def test_a_deploy_that_makes_no_sense_is_told_under_its_field_and_the_form
     async with scene() as it:
         await order(it, "/deploy")
         filled = await choose(it, await opened_modal(it), "payments")
-        sent = await submit(it, filled, version="wrong")
-        assert sent["errors"] == {"version:payments": "There is no such version."}
+        sent = await submit(it, filled, typed="wrong")
+        assert sent["errors"] == {"version:payments:production": "There is no such version."}
         assert await opened_modal(it)
-        await submit(it, filled, version="v44")
+        await submit(it, filled, version="v42", typed="v44")
         name, asked = (await it.asked(3))[-1]
-        assert (name, asked.version, asked.kind) == ("order", "v44", ActionKind.DEPLOY)
+        assert (name, asked.version, asked.kind) == ("order", "v44", ActionKind.DEPLOY), "what was typed goes first"
+        assert (asked.claim, asked.dry) == (Claim.NONE, False)
+
+
+async def test_a_claim_and_a_dry_run_are_asked_for_in_the_form_too() -> None:
+    async with scene() as it:
+        await order(it, "/deploy")
+        filled = await choose(it, await opened_modal(it), "payments")
+        await submit(it, filled, version="v42", claim="fix", dry="dry", reason="it mends INC-42")
+        _, asked = (await it.asked(3))[-1]
+        assert (asked.version, asked.claim, asked.dry, asked.reason) == ("v42", Claim.FIX, True, "it mends INC-42")
+
+
+async def test_versions_tell_what_runs_and_what_was_not_healthy() -> None:
+    async with scene() as it:
+        await order(it, "/deploy")
+        filled = await choose(it, await opened_modal(it), "payments")
+        [options] = [b["element"]["options"] for b in filled["blocks"] if b["block_id"].startswith("version:")]
+        assert [o["text"]["text"] for o in options] == ["v43 · runs now", "v42 · ⚠️ not healthy", "v41 · healthy"]
+
+
+async def test_choosing_another_environment_asks_for_its_versions_and_keeps_what_was_written() -> None:
+    async with scene() as it:
+        await order(it, "/rollback")
+        await choose(it, await opened_modal(it), "payments")
+        view = await opened_modal(it)
+        where = {"view_id": view["id"], "action_id": "form_environment"}
+        await it.workspace.do("actions", **ASKS, **where, value="staging")
+        filled = await opened_modal(it, words="version:payments:staging")
+        assert it.flows.asked[-1] == ("form", (ActionKind.ROLLBACK, "payments", "staging"))
+        await submit(it, filled, version="v41", reason="slow")
+        _, asked = (await it.asked(4))[-1]
+        assert (asked.service, asked.environment, asked.version, asked.reason) == ("payments", "staging", "v41", "slow")
+
+
+async def test_an_older_answer_never_overwrites_a_newer_choice() -> None:
+    async with scene() as it:
+        held = it.flows.slow["payments"] = asyncio.Event()
+        await order(it, "/rollback")
+        view = await opened_modal(it)
+        where = {"view_id": view["id"], "action_id": "form_service"}
+        await it.workspace.do("actions", **ASKS, **where, value="payments")
+        newer = await choose(it, view, "checkout")
+        held.set()
+        await asyncio.sleep(0.3)
+        after = await opened_modal(it)
+        assert after["hash"] == newer["hash"], "the older answer changed nothing"
+        assert "version:checkout:production" in str(after)
+
+
+async def test_a_newer_choice_is_shown_although_the_answer_to_an_older_one_came_first() -> None:
+    async with scene() as it:
+        await order(it, "/rollback")
+        view = await opened_modal(it)
+
+        def chosen(service: str, at: float) -> dict[str, Any]:
+            """A press on the form as the person saw it first, with the hash of then."""
+            held = {"service": {"form_service": {"selected_option": {"value": service}}}}
+            action = {"action_id": "form_service", "action_ts": f"{at:.6f}"}
+            return {"view": {**view, "state": {"values": held}}, "user": {"id": "U0ONCALL"}, "actions": [action]}
+
+        choices = Choices()
+        await fill_form(chosen("payments", 100.0), it.front, choices)
+        assert "version:payments:production" in str(await opened_modal(it))
+        await fill_form(chosen("checkout", 101.0), it.front, choices)
+        assert "version:checkout:production" in str(await opened_modal(it))
+        await fill_form(chosen("payments", 100.5), it.front, choices)  # delivered late
+        assert "version:checkout:production" in str(await opened_modal(it))
+
+
+def test_only_so_many_forms_are_remembered() -> None:
+    choices = Choices()
+    for n in range(KEPT + 10):
+        choices.updated(f"V{n}", "h")
+    assert choices.hash("V0", "told") == "told"
+    assert choices.hash(f"V{KEPT}", "told") == "h"
+
+
+async def test_versions_of_another_service_than_is_chosen_are_not_ordered() -> None:
+    async with scene() as it:
+        await order(it, "/rollback")
+        filled = await choose(it, await opened_modal(it), "payments")
+        it.flows.slow["checkout"] = asyncio.Event()
+        await it.workspace.do("actions", **ASKS, view_id=filled["id"], action_id="form_service", value="checkout")
+        sent = await submit(it, filled, version="v41")
+        assert "those of payments in production" in sent["errors"]["service"]
+        assert [name for name, _ in it.flows.asked] == ["form", "form", "form"]
+        it.flows.slow["checkout"].set()
+
+
+async def test_of_many_versions_those_that_fit_are_asked_for_while_typing() -> None:
+    async with scene() as it:
+        it.flows.many = 150
+        await order(it, "/deploy")
+        filled = await choose(it, await opened_modal(it), "payments")
+        [block] = [b for b in filled["blocks"] if b["block_id"].startswith("version:")]
+        assert block["element"]["type"] == "external_select"
+        typing = {"view_id": filled["id"], "action_id": "form_version_deploy", "value": "142-rc"}
+        found = await it.workspace.do("options", **ASKS, **typing)
+        assert [o["text"]["text"] for o in found["options"]] == ["142-rc (as typed)", "v142"]
+        assert it.flows.asked[-1] == ("versions", (ActionKind.DEPLOY, "payments", "production", "142-rc"))
+        await submit(it, filled, version="v142")
+        assert (await it.asked(4))[-1][1].version == "v142"
 
 
 async def test_a_deploy_with_words_needs_no_form() -> None:
@@ -79,7 +182,7 @@ async def test_without_a_service_to_deploy_there_is_a_sentence_in_place_of_a_for
         it.flows.known = ()
         await order(it, "/deploy")
         [told] = await it.workspace.until(lambda: it.told())
-        assert "No service of services.yaml has a deployer" in told
+        assert "There is nothing to deploy." in told
 
 
 async def test_of_many_services_those_that_fit_are_suggested() -> None:
@@ -102,7 +205,7 @@ async def test_a_form_that_was_closed_meanwhile_is_left_alone(caplog: pytest.Log
         await it.workspace.do("actions", **ASKS, view_id=view["id"], action_id="form_service", value="payments")
         assert "Slack is busy" in (await it.workspace.until(lambda: it.told()))[0]
         gone = {"view": {"id": "V404", "hash": "", "private_metadata": view["private_metadata"]}}
-        await fill_form({**gone, "user": {"id": "U0ONCALL"}}, it.front)  # raises nothing
+        await fill_form({**gone, "user": {"id": "U0ONCALL"}}, it.front, Choices())  # raises nothing
         assert "a modal was not updated" in caplog.text
 
 

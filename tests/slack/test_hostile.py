@@ -12,14 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.action import ActionKind
-from bot.domain.view import HomeView, OrderForm, PointerView
+from bot.domain.action import ActionKind, Claim
+from bot.domain.deployments import Offer, OrderForm
+from bot.domain.view import HomeView, PointerView
 from bot.slack.blocks import Block, Message, render, render_home
 from bot.slack.filled import pointed_at
-from bot.slack.forms import opening_modal, order_modal
+from bot.slack.forms import opening_modal
 from bot.slack.modals import modal_for
+from bot.slack.orderform import order_modal
 from bot.slack.parse import press
-from tests.slack.samples import HOME, HOSTS, VIEWS
+from tests.slack.samples import HOME, HOSTS, NOW, VIEWS
 from tests.slack.sizes import problems, sequences, view_problems
 
 SCHEMA = Path(__file__).parents[3] / "shared" / "contracts" / "blockkit.schema.json"
@@ -123,12 +125,17 @@ def _behind(deed: str) -> Block:
     return modal
 
 
+STATES = tuple(itertools.product((None, False, True), (False, True)))
+
+
 def _forms() -> Iterator[Block]:
     many = tuple(f"service-{n}" for n in range(200))
-    for kind, services, versions in itertools.product(ActionKind, (("payments",), many), ((), ("v2", "v1"), many)):
+    offers = tuple(Offer(text, NOW, healthy, ran) for text, (healthy, ran) in zip(many, itertools.cycle(STATES), strict=False))
+    nasty = tuple(Offer(text[:128] or "x", NOW) for text in NASTY)
+    for kind, services, versions in itertools.product(ActionKind, (("payments",), many), ((), offers[:5], offers, nasty)):
         chosen = services[0]
-        yield order_modal(OrderForm(kind, services, ("production",), "production"), "C1")
-        yield order_modal(OrderForm(kind, services, many, "production", chosen, versions, "v2"), "C1")
+        yield order_modal(OrderForm(kind, services, ("production",), "production", claims=tuple(Claim)), "C1")
+        yield order_modal(OrderForm(kind, services, many, "production", chosen, versions, "service-2", tuple(Claim)), "C1")
     for text in NASTY:
         begun = pointed_at({"message": {"text": text * 40, "user": "U1"}, "channel": {"id": "C1"}, "message_ts": "1.1"})
         yield opening_modal(begun, many)

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 
+from bot.actions.naming import meant, named_environment, named_service
 from bot.domain.action import Action, ActionKind
 from bot.domain.change import Change, Version
 from bot.domain.service import Catalogue, Service
@@ -15,12 +15,7 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
 
 def known_service(name: str, catalogue: Catalogue) -> Service:
     """The service of this name or alias that we can deploy. Raises NotFound naming the closest ones."""
-    service = catalogue.resolve(name)
-    if service is None:
-        every = sorted({*catalogue.services, *(a for s in catalogue.services.values() for a in s.aliases)})
-        close = get_close_matches(name, every, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(close)}?" if close else f"known are: {', '.join(every[:15]) or 'none'}."
-        raise NotFound(f"There is no service {name[:80]!r}; {hint}")
+    service = named_service(name, catalogue)
     if service.external:
         raise NotFound(f"{service.name} is not ours; there is nothing of it that can be deployed or rolled back.")
     if not service.deployer:
@@ -30,8 +25,7 @@ def known_service(name: str, catalogue: Catalogue) -> Service:
 
 def checked_wish(service: Service, target: str, environment: str) -> None:
     """Raises NotFound where the service has no such environment, or where this can be no version of anything."""
-    if environment not in service.environments:
-        raise NotFound(f"{service.name} has no environment {environment[:80]!r}; known are: {', '.join(service.environments)}.")
+    named_environment(environment, service)
     if target and not VERSION.fullmatch(target):
         raise NotFound(f"{target[:80]!r} cannot be a version: letters, digits and . _ + / - only.")
 
@@ -50,8 +44,10 @@ def choose_target(action: Action, current: Version, history: Sequence[Version], 
         raise IllegalMove(f"{action.service} {current.version} runs in {action.environment} already; there is nothing to do.")
     target = next((v for v in history if v.version == action.target), None)
     if action.kind is ActionKind.ROLLBACK and target is None:
-        ran = ", ".join(v.version for v in history[:8]) or "none"
-        raise NotFound(f"{action.service} {action.target} never ran in {action.environment}; those that did: {ran}.")
+        ran = meant(action.target, (v.version for v in history), most=8)
+        raise NotFound(
+            f"{action.service} {action.target} never ran in {action.environment}; {ran.replace('known are', 'those that did')}"
+        )
     if action.kind is ActionKind.ROLLBACK and target is not None and target.healthy is False:
         raise IllegalMove(
             f"{action.service} {action.target} was never seen healthy in {action.environment}; name another version."

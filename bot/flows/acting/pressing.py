@@ -10,7 +10,7 @@ from bot.domain.incident import Incident
 from bot.domain.request import Deed, Press
 from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
-from bot.flows.acting import cancelling, history
+from bot.flows.acting import batches, cancelling, history
 from bot.flows.acting.deciding import decide
 from bot.flows.acting.gathering import deployer_of
 from bot.flows.acting.proposing import ask_for_approval, propose
@@ -33,6 +33,9 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
         Deed.ACTION_RAN: settle_by_hand,
         Deed.ACTION_DID_NOT_RUN: settle_by_hand,
         Deed.ACTION_BACK: _take_back,
+        Deed.BATCH_APPROVE: batches.on_press,
+        Deed.BATCH_REJECT: batches.on_press,
+        Deed.BATCH_STOP: batches.stop,
         Deed.STEP_PROPOSE: on_step,
         Deed.STEP_RUN: on_step,
         Deed.ACTION_CANCEL: cancelling.on_press,

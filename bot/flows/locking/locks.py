@@ -20,7 +20,7 @@ from bot.flows.locking.telling import explain
 from bot.ports import Scalar, Transaction
 from bot.redact import clean, redact
 
-VERBS = ("lock", "unlock", "freeze", "unfreeze", "status", "explain")
+VERBS = ("lock", "unlock", "freeze", "unfreeze", "explain")
 USUAL = timedelta(hours=2)
 USAGE = (
     '/deploy lock <service> "reason" [2h] [environment] | unlock <service> ["reason"] [environment] '
@@ -43,16 +43,9 @@ class Wish:
     span: timedelta
 
 
-def is_verb(words: Sequence[str], desk: Desk) -> bool:
-    """The words are about locks; a service of that name goes first."""
-    return bool(words) and words[0] in VERBS and desk.catalogue().resolve(words[0]) is None
-
-
 async def on_words(request: CommandRequest, span: Spans, desk: Desk) -> NoteView:
-    """`/deploy lock | unlock | freeze | unfreeze | status | explain ...`. Raises NotFound or IllegalMove; a refusal is a note."""
+    """`/deploy lock | unlock | freeze | unfreeze | explain ...`. Raises NotFound or IllegalMove; a refusal is a note."""
     verb, *rest = request.words
-    if verb == "status":
-        return await status(rest[0] if rest else "", desk)
     if verb == "explain":
         return await explain(request.person, request.channel, rest, desk)
     wish = _wish(request.person, verb, rest, span, desk)
@@ -152,27 +145,17 @@ async def end_lock(args: Mapping[str, Scalar], desk: Desk) -> None:
     await desk.db.write(go)
 
 
-async def status(name: str, desk: Desk) -> NoteView:
-    """What is locked, frozen and under way; of one service, or of all."""
-    service = known_service(name, desk.catalogue()) if name else None
-
-    def go(tx: Transaction) -> tuple[list[str], tuple[str, ...]]:
-        now = desk.clock()
-        held = [k for k in desk.locks.held(tx, now) if service is None or k.freezes or k.service == service.name]
-        lines = [_line(lock) for lock in held]
-        for freeze in desk.policies().freezes:
-            until = freeze.until(now)
-            if until is not None:
-                why = f": {freeze.reason}" if freeze.reason else ""
-                lines.append(f"Freeze {freeze.name} ({', '.join(freeze.environments)}) until {until:%Y-%m-%d %H:%M %Z}{why}")
-        busy = [a for a in desk.actions.unfinished(tx) if service is None or a.service == service.name]
-        lines += [f"{a.kind.value.capitalize()} of {a.service} to {a.target} ({a.environment}): {a.status.value}" for a in busy]
-        open_ = [i for i in desk.incidents.live(tx) if service is None or service.name in i.services]
-        lines += [f"{i.key} is open on {', '.join(i.services[:5])}" for i in open_]
-        return lines, tuple(dict.fromkeys(k.owner for k in held))
-
-    lines, owners = await desk.db.read(go)
-    return NoteView("\n".join(lines) or "Nothing is locked, frozen or under way.", (), owners)
+def held_lines(tx: Transaction, service: Service | None, desk: Desk) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is locked and frozen now, of one service or of all, in words; and the owners that the words name."""
+    now = desk.clock()
+    held = [k for k in desk.locks.held(tx, now) if service is None or k.freezes or k.service == service.name]
+    lines = [_line(lock) for lock in held]
+    for freeze in desk.policies().freezes:
+        until = freeze.until(now)
+        if until is not None:
+            why = f": {freeze.reason}" if freeze.reason else ""
+            lines.append(f"Freeze {freeze.name} ({', '.join(freeze.environments)}) until {until:%Y-%m-%d %H:%M %Z}{why}")
+    return tuple(lines), tuple(dict.fromkeys(k.owner for k in held))
 
 
 def _line(lock: Lock) -> str:

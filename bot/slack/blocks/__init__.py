@@ -7,6 +7,7 @@ from bot.domain.deployments import HistoryView, StatusView
 from bot.domain.view import (
     ActionView,
     AnswerView,
+    BatchView,
     CareView,
     CatchupView,
     ChartsView,
@@ -27,6 +28,7 @@ from bot.domain.view import (
 )
 from bot.slack.blocks.action import render_action
 from bot.slack.blocks.answer import render_answer
+from bot.slack.blocks.batch import render_batch
 from bot.slack.blocks.card import render_card
 from bot.slack.blocks.care import render_care, render_draft
 from bot.slack.blocks.charts import render_charts
@@ -52,6 +54,8 @@ def render(view: Shown, hosts: Collection[str] = ()) -> Message:  # noqa: C901  
             return render_pointer(view)
         case ActionView():
             return render_action(view, hosts)
+        case BatchView():
+            return render_batch(view)
         case AnswerView():
             return render_answer(view, hosts)
         case ListView():

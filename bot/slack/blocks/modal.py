@@ -67,6 +67,11 @@ def search(action: str, prompt: str, least: int = 0) -> Block:
     return {"action_id": action, "placeholder": _text(prompt), "type": "external_select", "min_query_length": least}
 
 
+def tick(action: str, value: str, text: str) -> Block:
+    """A box to tick; `value` is what it says when it is."""
+    return {"action_id": action, "type": "checkboxes", "options": [option(value, text)]}
+
+
 def option(value: str, text: str) -> Block:
     """One entry of a menu."""
     return {"text": _text(plain(text, OPTION) or "…"), "value": value[:150]}

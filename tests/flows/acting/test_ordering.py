@@ -1,19 +1,17 @@
-"""A deploy or rollback by form: what can be wrong is said under its field; the form knows what ran."""
-
-import asyncio
+"""A deploy or rollback by words or by form: the same wish, planned once; what is mistyped is answered with what is close."""
 
 import pytest
 
 from bot.domain.action import ActionKind, ActionStatus
-from bot.domain.change import Version
 from bot.domain.request import ChangeRequest, CommandRequest, Person
-from bot.domain.view import NoteView
-from bot.flows.acting import ordering
-from bot.flows.acting.ordering import check_order, from_command, on_order, order_form, services
+from bot.domain.view import NoteView, Shown
+from bot.errors import NotFound
+from bot.flows.acting.ordering import from_command, on_order, services
+from bot.flows.command import on_command
 from bot.flows.desk import Desk
 from bot.storage.database import SqlDatabase
-from tests.actions.estate import OLIVIA, SAM, FakeDeployer, a_desk
-from tests.fakes import FakeClock
+from tests.actions.estate import OLIVIA, FakeDeployer, a_desk
+from tests.fakes import FakeClock, a_change
 
 
 @pytest.fixture
@@ -40,29 +38,6 @@ def wish(**fields: object) -> ChangeRequest:
     return ChangeRequest(**{**given, **fields})  # type: ignore[arg-type]  # a test's shorthand
 
 
-@pytest.mark.parametrize(
-    ("fields", "field", "words"),
-    [
-        ({"service": "nobody"}, "service", "no service 'nobody'"),
-        ({"service": "printer"}, "service", "no deployer"),
-        ({"environment": "moon"}, "environment", "it has production, staging"),
-        ({"version": "v1; rm -rf /"}, "version", "Letters, digits"),
-        ({"version": ""}, "version", "Which version?"),
-        ({"person": Person(SAM)}, "service", "Only on-call and approvers may ask for production deploys"),
-    ],
-)
-def test_what_is_wrong_is_said_under_its_field(desk: Desk, fields: dict[str, object], field: str, words: str) -> None:
-    wrong = check_order(wish(**fields), desk)
-    assert list(wrong) == [field]
-    assert words in wrong[field]
-
-
-def test_a_good_wish_has_nothing_wrong_and_a_rollback_needs_no_version(desk: Desk, vendor: FakeDeployer) -> None:
-    assert check_order(wish(), desk) == {}
-    assert check_order(wish(kind=ActionKind.ROLLBACK, version=""), desk) == {}
-    assert vendor.asked == []
-
-
 async def test_the_same_form_sent_twice_is_one_action_with_its_reason(desk: Desk) -> None:
     said = await on_order(wish(), desk)
     assert await on_order(wish(), desk) == said
@@ -72,36 +47,6 @@ async def test_the_same_form_sent_twice_is_one_action_with_its_reason(desk: Desk
     assert (action.status, action.requested_by) == (ActionStatus.AWAITING, OLIVIA)
     assert "abcdefgh" not in action.reason
     assert action.reason.endswith("is out")
-
-
-async def test_an_empty_form_opens_without_asking_anybody(desk: Desk, vendor: FakeDeployer) -> None:
-    form = await order_form(ActionKind.ROLLBACK, "", "", desk)
-    assert (form.services, form.environments) == (("payments", "checkout"), ("production", "staging"))
-    assert (form.environment, form.service, form.versions) == ("production", "", ())
-    assert vendor.asked == []
-
-
-async def test_a_chosen_service_brings_its_environments_and_versions(desk: Desk) -> None:
-    form = await order_form(ActionKind.ROLLBACK, "checkout", "staging", desk)
-    assert (form.environments, form.environment, form.current) == (("production",), "production", "v18")
-    assert form.versions == ("v43", "v42", "v41")
-
-
-async def test_a_deployer_that_is_down_or_slow_leaves_the_version_to_be_typed(
-    desk: Desk, vendor: FakeDeployer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vendor.down = True
-    assert (await order_form(ActionKind.ROLLBACK, "payments", "", desk)).versions == ()
-    vendor.down = False
-
-    async def slow(service: str, environment: str) -> tuple[Version, ...]:
-        await asyncio.sleep(10)
-        return ()
-
-    monkeypatch.setattr(vendor, "versions", slow)
-    monkeypatch.setattr(ordering, "ASKING", 0.05)
-    form = await order_form(ActionKind.ROLLBACK, "payments", "", desk)
-    assert (form.service, form.versions) == ("payments", ())
 
 
 @pytest.mark.parametrize(
@@ -130,3 +75,51 @@ def test_too_few_or_too_many_words_are_no_wish(desk: Desk, command: str, words: 
 
 def test_every_service_of_the_catalogue_can_have_an_incident(desk: Desk) -> None:
     assert services(desk) == ("payments", "checkout", "acmepay", "printer")
+
+
+async def typed(desk: Desk, command: str, words: str, who: str = OLIVIA) -> Shown:
+    return await on_command(CommandRequest(Person(who), "C-OPS", command, tuple(words.split()), words, "t1", "c1"), desk)
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        ("deploy", "paymnts v44", "There is no service 'paymnts'; did you mean payments"),
+        ("deploy", "Payments-ap v44", "did you mean payments-api"),
+        ("deploy", "payments v44 productoin", "payments has no environment 'productoin'; did you mean production?"),
+        ("deploy", "payments v44 moon", "payments has no environment 'moon'; known are: production, staging."),
+        ("rollback", "payments v421", "v421 never ran in production; did you mean v42 or v41 or v43?"),
+        ("rollback", "payments nonsense", "nonsense never ran in production; those that did: v43, v42, v41."),
+        ("rollback", "zzz", "There is no service 'zzz'; known are: acmepay, checkout, payments, payments-api, printer."),
+    ],
+)
+async def test_what_is_mistyped_is_answered_with_what_is_close_to_it(desk: Desk, command: str, words: str, said: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        await typed(desk, command, words)
+    assert said in caught.value.for_people
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "said"),
+    [
+        ("deploy", "payments", "Usage: /deploy <service> <version>"),
+        ("deploy", "statsu", "Did you mean `/deploy status`?\nUsage: /deploy"),
+        ("deploy", "hsitory payments v1 production extra", "Did you mean `/deploy history`?"),
+        ("rollback", "payments v1 production extra", "Usage: /rollback <service> [version]"),
+    ],
+)
+async def test_words_that_mean_nothing_are_answered_with_how_it_is_used(desk: Desk, command: str, words: str, said: str) -> None:
+    shown = await typed(desk, command, words)
+    assert isinstance(shown, NoteView)
+    assert said in shown.text
+
+
+async def test_a_version_that_nobody_told_of_is_planned_and_the_close_one_is_named(desk: Desk) -> None:
+    told = a_change(version="v45", commit="c45", services=("payments",))
+    await desk.db.write(lambda tx: desk.changes.save(tx, [told]))
+    shown = await typed(desk, "deploy", "payments v54")
+    assert isinstance(shown, NoteView)
+    assert "Nobody has told of v54 yet; did you mean v45" in shown.text
+    known = await on_order(wish(version="v45", id="other"), desk)
+    assert isinstance(known, NoteView)
+    assert "did you mean" not in known.text

@@ -1,0 +1,51 @@
+"""What `/deploy` does beside deploying: status, history, cancel, locks, freezes; and what is said of words that mean nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from bot.actions.naming import named_service, near
+from bot.domain.request import CommandRequest
+from bot.domain.view import NoteView, Shown
+from bot.flows.acting import cancelling, history
+from bot.flows.acting.status import status
+from bot.flows.desk import Desk
+from bot.flows.locking import locks
+
+USAGE = (
+    "/deploy status [service] | " + history.USAGE.removeprefix("/deploy ") + " | cancel <service> [environment]\n" + locks.USAGE
+)
+OWN = ("status", "history", "cancel")
+VERBS = (*OWN, *locks.VERBS)
+
+
+def is_verb(request: CommandRequest, desk: Desk) -> bool:
+    """The words are about deployments as they are; a service of that name goes first."""
+    words = request.words
+    return request.command == "deploy" and bool(words) and words[0] in VERBS and desk.catalogue().resolve(words[0]) is None
+
+
+async def on_words(request: CommandRequest, span: Callable[[str], timedelta], desk: Desk) -> Shown:
+    """`/deploy <verb> ...`. Raises NotFound or IllegalMove with what to do; a refusal is a note."""
+    verb, *rest = request.words
+    if verb == "status":
+        return await status(rest[0] if rest else "", desk)
+    if verb == "history":
+        return await history.on_words(rest, desk)
+    if verb == "cancel":
+        return await cancelling.on_words(request, desk)
+    return await locks.on_words(request, span, desk)
+
+
+def unclear(request: CommandRequest, usage: str, desk: Desk) -> NoteView:
+    """What is said of words that are no wish: which word is not known and what is close to it, then how it is used.
+
+    Raises NotFound where the first word is neither a service nor near a verb.
+    """
+    first = request.words[0] if request.words else ""
+    verbs = near(first, VERBS) if request.command == "deploy" and first else ()
+    if not first or desk.catalogue().resolve(first) is not None:
+        return NoteView(f"Usage: {usage}")
+    if verbs and not near(first, desk.catalogue().services):
+        return NoteView(f"I do not know `/deploy {first[:40]}`. Did you mean `/deploy {verbs[0]}`?\nUsage: {usage}")
+    named_service(first, desk.catalogue())
+    return NoteView(f"Usage: {usage}")
