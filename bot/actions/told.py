@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from bot.actions.effect import said
-from bot.domain.action import UNDECIDED, Action, Plan
+from bot.domain.action import UNDECIDED, Action, Authority, Plan
 from bot.domain.audit import AuditLine
 from bot.domain.change import Commit
 
@@ -19,7 +19,8 @@ APPROVED, REJECTED, STARTED = "approved", "rejected", "executing"
 def detail(action: Action, deed: str) -> dict[str, str]:
     """What a line of the audit tells of an action beside who and when; while nobody has decided, the whole plan too."""
     plan = action.plan
-    note = action.decisions[-1].note if action.decisions and deed in (APPROVED, REJECTED) else ""
+    decided = action.decisions[-1] if action.decisions and deed in (APPROVED, REJECTED) else None
+    stands_in = decided is not None and decided.authority is not Authority.PERSON
     told = {
         "kind": action.kind.value,
         "service": action.service,
@@ -30,7 +31,8 @@ def detail(action: Action, deed: str) -> dict[str, str]:
         "reason": action.reason,
         "incident": action.incident_id,
         "rule": action.policy,
-        "note": note,
+        "note": decided.note if decided else "",
+        "authority": f"{decided.authority.value} {decided.by}" if decided and stands_in else "",
         "run": action.run,
         "link": action.link,
         "outcome": action.outcome,
@@ -39,6 +41,7 @@ def detail(action: Action, deed: str) -> dict[str, str]:
         "claim_reason": action.claim_reason,
         "undoes": action.undoes,
         "batch": action.batch,
+        "on_behalf_of": action.on_behalf_of,
         "step": action.step,
     }
     return {name: text for name, text in told.items() if text}
@@ -100,6 +103,7 @@ class ActionStory:
     ended_as: str
     ended_at: datetime
     outcome: str
+    effect: str  # what the alerts and metrics that motivated it did afterwards
     steps: tuple[str, ...]  # "2026-11-22T12:00:00+00:00 U1 approved"
     first: int
     last: int
@@ -141,7 +145,9 @@ def story(lines: Sequence[AuditLine]) -> ActionStory | None:
         risk=str(plan.get("risk", "")),
         plan=latest("plan"),
         shown=latest("shown"),
-        approved_by=tuple(_who(line) for line in lines if line.deed == APPROVED),
+        approved_by=tuple(
+            one.get("authority") or _who(line) for line, one in zip(lines, told, strict=True) if line.deed == APPROVED
+        ),
         rejected_by=tuple(_who(line) for line in lines if line.deed == REJECTED),
         started_at=ran[0].at if ran else None,
         run=latest("run"),
@@ -149,6 +155,7 @@ def story(lines: Sequence[AuditLine]) -> ActionStory | None:
         ended_as=lines[-1].deed,
         ended_at=lines[-1].at,
         outcome=told[-1].get("outcome", ""),
+        effect=latest("effect"),
         steps=tuple(f"{line.at.isoformat(timespec='seconds')} {_who(line)} {line.deed}" for line in lines),
         first=lines[0].seq,
         last=lines[-1].seq,

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from bot.actions.told import LONGEST, MOST_ITEMS, detail, is_action, shown, story
-from bot.domain.action import Action, ActionKind, ActionStatus, Decision, Plan, Risk
+from bot.domain.action import Action, ActionKind, ActionStatus, Authority, Decision, Plan, Risk
 from bot.domain.audit import AuditLine
 from bot.domain.change import Commit
 from tests.fakes import NOON
@@ -45,6 +45,13 @@ def test_what_somebody_said_is_told_with_the_decision_alone() -> None:
     decided = replace(ACTION, decisions=(Decision("U2", True, NOON, "go"),))
     assert detail(decided, "approved")["note"] == "go"
     assert "note" not in detail(decided, "executing")
+
+
+def test_a_rule_that_stands_in_for_people_is_named_as_such() -> None:
+    decided = replace(ACTION, decisions=(Decision("way back", True, NOON, authority=Authority.RULE),))
+    told = story([a_line(1, "approved", json.dumps(detail(decided, "approved")), "tocsin")])
+    assert told is not None
+    assert told.approved_by == ("rule way back",)
 
 
 def test_long_lists_and_texts_are_cut_and_say_so() -> None:
