@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from bot.domain.errand import LEASE, Errand, ErrandState
@@ -22,10 +21,10 @@ GRACE = 25.0  # seconds that errands get at the end
 
 
 class Executor:
-    """Takes errands from a mailbox. `begun` is called, in tests, between the record that a start is attempted and the attempt."""
+    """Takes errands from a mailbox and carries them out at a bench."""
 
-    def __init__(self, mailbox: Mailbox, bench: Bench, *, begun: Callable[[], Awaitable[None]] | None = None) -> None:
-        self._mailbox, self._bench, self._begun = mailbox, bench, begun
+    def __init__(self, mailbox: Mailbox, bench: Bench) -> None:
+        self._mailbox, self._bench = mailbox, bench
         self._running: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._away = False
@@ -74,7 +73,7 @@ class Executor:
             log.error("an errand failed in a way that nobody foresaw", exc_info=error)
 
     async def _one(self, errand: Errand) -> None:
-        job = _Job(errand, self._mailbox, self._begun)
+        job = _Job(errand, self._mailbox)
         keeping = asyncio.create_task(job.keep())
         try:
             answer = await self._answer(errand, job)
@@ -129,9 +128,9 @@ class Executor:
 class _Job:
     """An errand in our hands: its lease is renewed while it is carried out; one change of it at a time."""
 
-    def __init__(self, errand: Errand, mailbox: Mailbox, begun: Callable[[], Awaitable[None]] | None) -> None:
+    def __init__(self, errand: Errand, mailbox: Mailbox) -> None:
         self.errand = errand
-        self._mailbox, self._begun = mailbox, begun
+        self._mailbox = mailbox
         self._one = asyncio.Lock()
         self._lost = False
 
@@ -158,8 +157,6 @@ class _Job:
             if begun is None or self._lost:
                 return False
             self.errand = begun
-        if self._begun is not None:
-            await self._begun()
         return True
 
     async def answer(self, text: str) -> None:

@@ -78,10 +78,10 @@ def mailbox(database: SqlDatabase, name: str = "exe-1", clock: Callable[[], date
 
 
 @contextlib.asynccontextmanager
-async def an_executor(box: Mailbox, work: Bench, **more: Any) -> AsyncIterator[None]:
+async def an_executor(box: Mailbox, work: Bench) -> AsyncIterator[None]:
     """It runs while this is entered."""
     stop = asyncio.Event()
-    running = asyncio.create_task(Executor(box, work, **more).run(stop))
+    running = asyncio.create_task(Executor(box, work).run(stop))
     try:
         yield
     finally:
