@@ -60,7 +60,7 @@ async def make_plan(
     service = known_service(action.service, catalogue)
     current, history = await ask_versions(service.name, action.environment, deployer, wanted.patience.deployer)
     target = choose_target(action, current, history, changes)
-    target = await with_commit(target, service.name, deployer, wanted.patience.forge)
+    target, unheard = await with_commit(target, service.name, deployer, wanted.patience.forge)
     base, head = (current, target) if action.kind is ActionKind.DEPLOY else (target, current)
     answers = await ask_around(
         Order(service.name, action.environment, target.version, action.id, target.commit),
@@ -81,7 +81,7 @@ async def make_plan(
         commits=mine,
         files=tuple(dict.fromkeys(f for c in mine for f in c.files)),
         checks=_checks(answers.checks or {}, wanted.required),
-        unasked=answers.unasked,
+        unasked=(*unheard, *answers.unasked),
         vicinity=look_around(action, service, catalogue, changes, around, now),
         knobs=wanted.same_knobs(shipped, service) if wanted.same_knobs and action.kind is ActionKind.DEPLOY else (),
     )
@@ -101,7 +101,7 @@ async def make_plan(
         checks=found.checks,
         nearby=found.vicinity.nearby,
         running=found.vicinity.running,
-        unasked=answers.unasked,
+        unasked=found.unasked,
         rehearsal=answers.rehearsal,
         impact=reached(service, catalogue),
         named=found.vicinity.named,

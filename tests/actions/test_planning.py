@@ -178,6 +178,21 @@ async def test_a_forge_that_never_heard_of_the_commit_is_no_failure_and_errors_a
     assert len(said) < 400
 
 
+async def test_a_vendor_that_does_not_tell_the_commit_of_a_new_version_is_named() -> None:
+    class Tagged(FakeDeployer):
+        error: BotError = Unavailable("GitHub did not answer.")
+
+        async def commit_of(self, service: str, version: str) -> str:
+            raise self.error
+
+    vendor = Tagged()
+    made = await plan(vendor, changes=())
+    assert made.unasked == ("the commit of v44: GitHub did not answer.",)
+    assert made.warnings == ("Nobody knows the commit of v44, so neither commits nor checks can be told.",)
+    vendor.error = NotFound("no such tag")
+    assert (await plan(vendor, changes=())).unasked == ()
+
+
 async def test_only_the_versions_are_indispensable() -> None:
     vendor = Knowing(down=True)
     with pytest.raises(Unavailable, match="does not answer"):

@@ -54,12 +54,14 @@ async def ask_versions(service: str, environment: str, deployer: Deployer, secon
         raise Unavailable(late) from None
 
 
-async def with_commit(target: Version, service: str, deployer: Deployer, seconds: float) -> Version:
-    """The version with its commit, where the deployer can tell it although the version never ran here."""
+async def with_commit(target: Version, service: str, deployer: Deployer, seconds: float) -> tuple[Version, tuple[str, ...]]:
+    """The version with its commit, where the deployer can tell it although the version never ran here, and who was not heard."""
     if target.commit or not isinstance(deployer, VersionCommits):
-        return target
+        return target, ()
     answer = await _in_time(deployer.commit_of(service, target.version), seconds)
-    return target if isinstance(answer, _Silence) else replace(target, commit=answer)
+    if not isinstance(answer, _Silence):
+        return replace(target, commit=answer), ()
+    return target, () if answer.unknown else (redact(clean(f"the commit of {target.version}: {answer.why}")),)
 
 
 async def ask_around(

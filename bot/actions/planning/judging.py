@@ -102,6 +102,8 @@ def warn(found: Found, between: Sequence[Commit], around: Surroundings, now: dat
         told.append(f"Also under way here: {', '.join(f'{a.service} to {a.target}' for a in busy[:3])}.")
     if target.deployed_at is not None and now - target.deployed_at > LONG_AGO:
         told.append(f"{target.version} last started {(now - target.deployed_at).days} days ago.")
+    if not target.commit and found.service.repository and action.kind is ActionKind.DEPLOY:
+        told.append(f"Nobody knows the commit of {target.version}, so neither commits nor checks can be told.")
     if not between and target.commit:
         told.append("No repository could tell the commits between the two versions.")
     return (*told, *found.vicinity.warnings)
