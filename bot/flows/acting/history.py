@@ -119,14 +119,14 @@ def _ours(change: Change, action: Action) -> bool:
 
 def _named(wanted: Wanted) -> str:
     """The value of a button; names of services and environments hold no line breaks."""
-    at = str(int(wanted.until.timestamp()))
+    at = f"{wanted.until.timestamp():.6f}"
     return "\n".join((wanted.service, wanted.environment, str(wanted.days), at, str(wanted.page)))
 
 
 def _wanted(value: str) -> Wanted:
     try:
         service, environment, days, at, page = value.split("\n")
-        until = datetime.fromtimestamp(int(at), UTC)
+        until = datetime.fromtimestamp(float(at), UTC)
         return Wanted(service, environment, min(max(int(days), 1), MOST_DAYS), until, max(int(page), 0))
     except (ValueError, OverflowError, OSError):
         raise NotFound(f"That page is not known any more; ask again: {USAGE}") from None
