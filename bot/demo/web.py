@@ -76,6 +76,7 @@ class _Control:
         return [
             web.post("/control/deploy", self._guarded(self.deploy)),
             web.get("/control/status", self._guarded(self.status)),
+            web.get("/runs/{run}", self.run),
             web.get("/control/current", self._guarded(self.current)),
             web.get("/control/versions", self._guarded(self.versions)),
             web.post("/control/story", self._guarded(self.story)),
@@ -94,11 +95,26 @@ class _Control:
             )
         except CannotDeploy as error:
             return web.json_response({"error": str(error)}, status=422)
-        return web.json_response(_run(run))
+        return web.json_response(_run(run, request))
 
     async def status(self, request: web.Request) -> web.Response:
         run = self._grounds.deploys.find(request.query.get("run", ""), request.query.get("idempotency_key", ""))
-        return web.json_response(_run(run) if run else {"run": None, "status": "unknown"})
+        return web.json_response(_run(run, request) if run else {"run": None, "status": "unknown"})
+
+    async def run(self, request: web.Request) -> web.Response:
+        """One deployment, for whoever follows the link on its message; nothing of it is secret."""
+        run = self._grounds.deploys.find(request.match_info["run"])
+        if run is None:
+            raise web.HTTPNotFound(text="there is no such run\n")
+        ended = f"{run.ended:%H:%M:%S} UTC" if run.ended else "not yet"
+        lines = [
+            f"{run.id}: {run.release.service} {run.release.version} to {run.environment}",
+            f"status: {run.status} {run.error}".rstrip(),
+            f"by:     {run.creator.name}",
+            f"began:  {run.began:%H:%M:%S} UTC",
+            f"ended:  {ended}",
+        ]
+        return web.Response(text="\n".join(lines) + "\n")
 
     async def current(self, request: web.Request) -> web.Response:
         release = self._grounds.deploys.current(request.query.get("service", ""))
@@ -217,12 +233,13 @@ def _story(asked: dict[str, Any]) -> Story:
     return break_it(asked["kind"], asked["service"])
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run, request: web.Request) -> dict[str, Any]:
     shown = {
         "run": run.id,
         "status": run.status,
         "service": run.release.service,
         "version": run.release.version,
+        "link": f"{request.url.origin()}/runs/{run.id}",
     }
     return {**shown, "error": run.error} if run.error else shown
 

@@ -76,6 +76,8 @@ async def test_deployctl_deploys_once_per_key_and_answers_in_json(estate: Estate
     assert estate.grounds.deploys.vendor_runs == 1
     _, status, _ = await ctl(estate, "status", "--idempotency-key", "k1")
     assert status["status"] == "succeeded"
+    async with aiohttp.ClientSession(trust_env=False) as session, session.get(status["link"]) as page:
+        assert (await page.text()).startswith(f"{run['run']}: payments v41 to production\nstatus: succeeded\n")
     _, unknown, _ = await ctl(estate, "status", "--idempotency-key", "never seen")
     assert unknown == {"run": None, "status": "unknown"}
     _, versions, _ = await ctl(estate, "versions", "--service", "payments")

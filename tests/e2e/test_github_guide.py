@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from bot.commands.staging import free_port
+from bot.demo.reading import Seen
 from bot.ports import Order, RunState
 from tests.connectors.served import served
 from tests.connectors.stage_github import REPOSITORY, GitHubTheatre
 from tests.connectors.stages import SECRET
-from tests.e2e.house import APPROVER, ON_CALL, PAYMENTS, House, Seen
+from tests.e2e.house import APPROVER, ON_CALL, PAYMENTS, House
 from tests.e2e.house import REPOSITORY as OURS
 from tests.workspace.conftest import running
 
