@@ -30,7 +30,7 @@ async def _executor(deployers: Mapping[str, "Deployer"]) -> tuple[Finding, ...]:
     if not isinstance(deployers, RemoteDeployers):
         return ()
     trouble = await deployers.dispatch.trouble()
-    seen = await deployers.dispatch.presences()
+    seen = await deployers.dispatch.here()
     if trouble or not seen:
         return (Finding("executor", False, trouble),)
     unknown = sorted(set(deployers) - {name for one in seen for name in one.deployers})

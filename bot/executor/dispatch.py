@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.errand import QUESTION, START, Errand, ErrandKind, Presence
-from bot.errors import IllegalMove, NotStarted, Unavailable
+from bot.errors import IllegalMove, NotFound, NotStarted, Unavailable
 from bot.executor.keys import Signer
 from bot.executor.letters import Answer, Letter, Question, error_of, failure_of, read_answer, sealed, told
 from bot.executor.warrant import warrant_of
@@ -43,6 +43,7 @@ class Dispatch:
 
     async def ask(self, id: str, asked: Question) -> Answer:
         """The answer to a question. Raises Unavailable if none comes in time, else whatever was answered."""
+        await self._known(asked.deployer)
         wait = self.patience.question
         now = self._clock()
         letter = Letter(
@@ -120,10 +121,21 @@ class Dispatch:
         known = await self.presences()
         return f"it was last heard of {ago(self._clock() - known[0].seen_at)}" if known else "none was ever heard of"
 
+    async def here(self) -> tuple[Presence, ...]:
+        """Executors that were heard of just now."""
+        return tuple(p for p in await self.presences() if self._clock() - p.seen_at < self.patience.away)
+
+    async def _known(self, deployer: str) -> None:
+        """Raises NotFound where executors are there and none has it; while none is there it may be one that comes."""
+        there = {name for presence in await self.here() for name in presence.deployers}
+        if there and deployer not in there:
+            raise NotFound(
+                f"No executor has a deployer {deployer[:80]!r}; those that are there have: {', '.join(sorted(there))}."
+            )
+
     async def trouble(self) -> str:
         """Why nothing can be deployed at the moment; "" while an executor is there."""
-        known = await self.presences()
-        there = known and self._clock() - known[0].seen_at < self.patience.away
+        there = await self.here()
         return "" if there else f"no executor takes errands: {await self.seen()}; start `tocsin executor`"
 
     async def _withdrawn(self, errand: Errand, answer: Answer) -> Errand | None:

@@ -41,7 +41,7 @@ class HttpsMailbox:
 
     async def take(self, wait: float) -> Errand | None:
         """The next errand."""
-        return _errand(await self._send("next", {"executor": self._name, "wait": wait}))
+        return _errand(await self._send("next", {"executor": self._name, "wait": wait, "deployers": self._deployers}))
 
     async def begin(self, errand: Errand) -> Errand | None:
         """It is begun, if it is still ours and in time."""

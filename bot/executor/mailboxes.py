@@ -27,7 +27,7 @@ class DatabaseMailbox:
         end = asyncio.get_running_loop().time() + wait
         pause = SHORTEST
         while True:
-            if await self._db.read(lambda tx: self._store.free(tx, self._clock())) is not None:
+            if await self._db.read(lambda tx: self._store.free(tx, self._clock(), self._deployers)) is not None:
                 taken = await self._db.write(self._take)
                 if taken is not None:
                     return taken
@@ -38,7 +38,7 @@ class DatabaseMailbox:
 
     def _take(self, tx: Transaction) -> Errand | None:
         now = self._clock()
-        found = self._store.free(tx, now)
+        found = self._store.free(tx, now, self._deployers)
         return self._store.move(tx, found, found.taken(self._name, now)) if found is not None else None
 
     async def begin(self, errand: Errand) -> Errand | None:

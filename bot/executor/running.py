@@ -5,7 +5,7 @@ import contextlib
 import logging
 from datetime import timedelta
 
-from bot.domain.errand import LEASE, Errand, ErrandState
+from bot.domain.errand import LEASE, Errand, ErrandKind, ErrandState
 from bot.errors import BotError, IllegalMove, Unavailable
 from bot.executor.letters import Answer, failure_of, told
 from bot.executor.mailboxes import HELLO
@@ -97,7 +97,8 @@ class Executor:
             begun = job.errand.state is ErrandState.BEGUN
             return Answer(failure_of(Unavailable(said) if begun else IllegalMove(said)))
         what = answer.run.state.value if answer.run is not None else "answered"
-        log.info("errand %s (%s of %s): %s", errand.id, errand.kind.value, errand.deployer, what)
+        level = logging.INFO if errand.kind in (ErrandKind.START, ErrandKind.CANCEL) else logging.DEBUG
+        log.log(level, "errand %s (%s of %s): %s", errand.id, errand.kind.value, errand.deployer, what)
         return answer
 
     async def _greet(self) -> None:
@@ -145,8 +146,10 @@ class _Job:
 
     async def begin(self) -> bool:
         """A reply that was lost is asked for again; while nobody knows, nothing is begun."""
+        loop = asyncio.get_running_loop()
         async with self._one:
             for pause in (0.2, 1.0, 2.0):
+                asked_at = loop.time()
                 try:
                     begun = await self._mailbox.begin(self.errand)
                     break
@@ -157,7 +160,7 @@ class _Job:
             if begun is None or self._lost:
                 return False
             self.errand = begun
-        return True
+        return loop.time() - asked_at < LEASE.total_seconds()  # who stood still meanwhile has lost it
 
     async def answer(self, text: str) -> None:
         """It is said until somebody takes it."""

@@ -1,5 +1,6 @@
 """How the bot and an executor of its own hand each other errands."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
@@ -16,8 +17,8 @@ class ErrandStore(Protocol):
     def get(self, tx: Transaction, id: str) -> Errand | None:
         """One errand."""
 
-    def free(self, tx: Transaction, now: datetime) -> Errand | None:
-        """The oldest that an executor may take."""
+    def free(self, tx: Transaction, now: datetime, deployers: Collection[str]) -> Errand | None:
+        """The oldest for one of these deployers that an executor may take."""
 
     def move(self, tx: Transaction, before: Errand, after: Errand) -> Errand | None:
         """`after` in place of `before`; None if somebody was faster."""

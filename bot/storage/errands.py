@@ -1,5 +1,6 @@
 """Errands between the bot and its executors: one row each, changed by compare-and-set on the version."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import (
@@ -26,6 +27,7 @@ from bot.storage.codec import dump, load
 from bot.storage.database import UtcDateTime, metadata, sql
 from bot.storage.upsert import upsert
 
+MOST_SEEN = 50
 errands = Table(
     "errands",
     metadata,
@@ -72,9 +74,9 @@ class SqlErrandStore:
         row = sql(tx).execute(select(errands).where(errands.c.id == id)).mappings().first()
         return None if row is None else _errand(row)
 
-    def free(self, tx: Transaction, now: datetime) -> Errand | None:
-        """The oldest that an executor may take."""
-        query = select(errands).where(_free(now)).order_by(errands.c.created_at).limit(1)
+    def free(self, tx: Transaction, now: datetime, deployers: Collection[str]) -> Errand | None:
+        """The oldest for one of these deployers that an executor may take."""
+        query = select(errands).where(_free(now), errands.c.deployer.in_(deployers)).order_by(errands.c.created_at).limit(1)
         row = sql(tx).execute(query).mappings().first()
         return None if row is None else _errand(row)
 
@@ -93,8 +95,8 @@ class SqlErrandStore:
         upsert(tx, executors, [{"name": presence.name, "seen_at": presence.seen_at, "deployers": dump(presence.deployers)}])
 
     def presences(self, tx: Transaction) -> tuple[Presence, ...]:
-        """Executors, the one heard of last first."""
-        rows = sql(tx).execute(select(executors).order_by(executors.c.seen_at.desc())).mappings()
+        """The executors that were heard of last, the latest first."""
+        rows = sql(tx).execute(select(executors).order_by(executors.c.seen_at.desc()).limit(MOST_SEEN)).mappings()
         return tuple(Presence(r["name"], r["seen_at"], load(tuple[str, ...], r["deployers"])) for r in rows)
 
     def forget(self, tx: Transaction, before: datetime) -> int:

@@ -1,6 +1,7 @@
 """A deployer that is elsewhere answers like one that is here, and starts once, in time, and only what was approved."""
 
 import asyncio
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from bot.errors import BadSettings, BadSignature, IllegalMove, NotAllowed, NotFo
 from bot.executor.fences import Fences
 from bot.executor.keys import Signer, new_pair
 from bot.executor.letters import Letter, sealed
+from bot.executor.mailboxes import DatabaseMailbox
 from bot.executor.remote import RemoteDeployer, RemoteDeployers
 from bot.executor.warrant import warrant_of
 from bot.ports import Order, Run, RunState
@@ -227,6 +229,19 @@ async def test_a_start_that_never_arrived_is_told_again_to_a_vendor_that_starts_
 
 
 @pytest.mark.slow
+async def test_each_executor_takes_what_it_has_the_deployer_for(database: SqlDatabase) -> None:
+    here, there = FakeDeployer(running={"payments": "v1"}), FakeDeployer(running={"payments": "v2"})
+    one = DatabaseMailbox(database, STORE, now, "here", ("shop",))
+    two = DatabaseMailbox(database, STORE, now, "there", ("jobs",))
+    async with an_executor(one, bench(here)), an_executor(two, replace(bench(there), deployers={"jobs": there})):
+        await asyncio.sleep(0.1)
+        numbers = itertools.count()
+        names = [RemoteDeployer(name, dispatch(database), lambda: f"n{next(numbers)}") for name in ("shop", "jobs") * 3]
+        versions = [(await name.current("payments", "production")).version for name in names]
+    assert versions == ["v1", "v2"] * 3
+
+
+@pytest.mark.slow
 async def test_what_is_no_name_reaches_no_deployer(database: SqlDatabase) -> None:
     vendor, here = FakeDeployer(), remote(database)
     async with an_executor(mailbox(database), bench(vendor)):
@@ -234,7 +249,7 @@ async def test_what_is_no_name_reaches_no_deployer(database: SqlDatabase) -> Non
             await here.current("payments; rm -rf", "production")
         with pytest.raises(BadSettings, match="cannot be handed to a deployer"):
             await here.status(replace(ORDER, version="--help"))
-        with pytest.raises(NotFound, match=r"The executor has no deployer 'jobs'; its tocsin\.toml has: shop"):
+        with pytest.raises(NotFound, match="No executor has a deployer 'jobs'; those that are there have: shop"):
             await RemoteDeployer("jobs", dispatch(database), lambda: "q-jobs").current("payments", "production")
     assert vendor.asked == []
 

@@ -16,7 +16,7 @@ START = Errand("start:a1", ErrandKind.START, "shop", '{"a":1}', "proof", NOON, N
 
 
 def free(database: SqlDatabase, at: datetime) -> str:
-    found = database.read_now(lambda tx: STORE.free(tx, at))
+    found = database.read_now(lambda tx: STORE.free(tx, at, ("shop",)))
     assert found is None or found.free(at)
     return found.id if found else ""
 
@@ -28,6 +28,13 @@ def test_an_errand_is_there_once_whatever_is_posted_under_its_name(database: Sql
     assert database.write_now(lambda tx: STORE.post(tx, replace(START, body="{}"))) == taken
     assert database.read_now(lambda tx: STORE.get(tx, "start:a1")) == taken
     assert database.read_now(lambda tx: STORE.get(tx, "start:a2")) is None
+
+
+def test_who_has_another_deployer_leaves_it(database: SqlDatabase) -> None:
+    database.write_now(lambda tx: STORE.post(tx, START))
+    assert database.read_now(lambda tx: STORE.free(tx, NOON, ())) is None
+    assert database.read_now(lambda tx: STORE.free(tx, NOON, ("jobs",))) is None
+    assert database.read_now(lambda tx: STORE.free(tx, NOON, ("jobs", "shop"))) == START
 
 
 def test_of_two_that_take_it_one_has_it(database: SqlDatabase) -> None:
