@@ -8,20 +8,24 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import httpx
 
 from bot.commands.staging import clean_environment
 from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
+from bot.executor.keys import new_pair
 from bot.storage.database import SqlDatabase
 from bot.wiring import Stores, utc_now
 from bot.workspace.config import ChannelSpec
 from tests.fakes import an_incident
+from tests.once import nursery, vendor
+from tests.once.living import EXECUTOR
 from tests.once.plan import Lane
 from tests.once.vendor import Script
 from tests.postgres import Postgres
@@ -29,6 +33,7 @@ from tests.workspace.conftest import Running, running
 
 REPOSITORY = Path(__file__).parents[2]
 TOOL = Path(__file__).with_name("tool.py")
+INCIDENTS = ("", "quiet", "firing")
 INCIDENT = an_incident().id
 SERVICES = """\
 services:
@@ -62,7 +67,6 @@ gather_seconds = 1
 first_card_seconds = 0.1
 [slack]
 charts = false
-[deployers.shop]
 {deployer}
 """
 DEPLOYERS = {
@@ -83,10 +87,63 @@ class Life:
 
 
 @dataclass
+class Helper:
+    """A process of ours beside the trials, with a pipe to it and one from it; it ends when nobody writes to it any more."""
+
+    pid: int
+    heard: asyncio.StreamReader
+    to: int
+
+    def say(self, line: str) -> None:
+        """It reads this line."""
+        os.write(self.to, f"{line}\n".encode())
+
+    async def end(self) -> None:
+        """It is gone."""
+        os.close(self.to)
+        await asyncio.to_thread(os.waitpid, self.pid, 0)
+
+
+async def helper(module: ModuleType, fork: bool) -> Helper:
+    """`module.main` in a process of its own: a fresh one, or a fork of this one, which has imported everything already."""
+    (ours_in, theirs_out), (theirs_in, ours_out) = os.pipe(), os.pipe()
+    if fork:
+        pid = os.fork()
+        if pid == 0:
+            _become(module, theirs_in, theirs_out, (ours_in, ours_out))
+    else:
+        environment = {**clean_environment(), "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+        pid = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-m", module.__name__],
+            environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, theirs_in, 0), (os.POSIX_SPAWN_DUP2, theirs_out, 1)],
+        )
+    os.close(theirs_in)
+    os.close(theirs_out)
+    reader = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(ours_in, "rb", 0))
+    return Helper(pid, reader, ours_out)
+
+
+def _become(module: ModuleType, stdin: int, stdout: int, ours: tuple[int, ...]) -> None:
+    try:
+        for number in ours:
+            os.close(number)
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
+        sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
+        module.main()
+    finally:
+        os._exit(0)
+
+
+@dataclass
 class Nursery:
     """The process that forks bots."""
 
-    process: asyncio.subprocess.Process
+    process: Helper
     lives: dict[int, Life] = field(default_factory=dict)
     cpu: list[float] = field(default_factory=list)  # seconds of each child that is gone
     _births: dict[str, asyncio.Future[Life]] = field(default_factory=dict)
@@ -96,15 +153,13 @@ class Nursery:
         """A new process; it is not up yet."""
         name = str(next(self._names))
         born = self._births[name] = asyncio.get_running_loop().create_future()
-        assert self.process.stdin is not None
-        self.process.stdin.write((json.dumps({"fork": {**wanted, "name": name}}) + "\n").encode())
+        self.process.say(json.dumps({"fork": {**wanted, "name": name}}))
         return await born
 
     async def listen(self) -> None:
         """Hear what becomes of the children."""
-        assert self.process.stdout is not None
         loop = asyncio.get_running_loop()
-        async for line in self.process.stdout:
+        async for line in self.process.heard:
             said = json.loads(line)
             if "born" in said:
                 life = self.lives[said["born"]] = Life(said["born"], loop.create_future(), loop.create_future())
@@ -134,6 +189,7 @@ class House:
     http: httpx.AsyncClient
     postgres: Postgres | None
     templates: Mapping[str, Path] = field(default_factory=dict)
+    keys: tuple[str, str] = field(default_factory=new_pair)
 
     def channel(self, number: int) -> str:
         """The channel of a trial."""
@@ -167,15 +223,21 @@ class House:
             }
             lines = ['kind = "command"', *(f"{k} = {json.dumps(v)}" for k, v in words.items()), "timeout_seconds = 1"]
             deployer = "\n".join([*lines, f"idempotent = {json.dumps(lane.nature == 'promising')}"])
+        deployer = f"[deployers.shop]\n{deployer}\n"
         texts = {
             "services.yaml": SERVICES,
             "routing.yaml": ROUTING.format(channel=self.channel(number)),
             "policies.yaml": POLICIES.format(approvals=approvals),
-            "tocsin.toml": TOML.format(deployer=deployer),
+            "tocsin.toml": TOML.format(deployer="" if lane.apart else deployer),
+            "executor/tocsin.toml": deployer,
+            "keys/private": self.keys[0],
+            "keys/public": self.keys[1],
         }
-        (folder / "runbooks").mkdir(parents=True)
+        for name in ("runbooks", "executor", "keys"):
+            (folder / name).mkdir(parents=True)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
+            (folder / name).chmod(0o600)
 
     @asynccontextmanager
     async def database(self, folder: Path, lane: Lane, incident: str) -> AsyncIterator[str]:
@@ -194,16 +256,19 @@ class House:
         finally:
             await asyncio.to_thread(fresh.__exit__, None, None, None)
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """What a bot of a trial is given beside its folder."""
+    def environment(self, folder: Path, url: str, role: str, apart: bool) -> dict[str, str]:
+        """What a process of a trial is given beside its folder."""
+        if role == EXECUTOR:
+            return {"TOCSIN_DATABASE_URL": url, "TOCSIN_EXECUTOR_PUBLIC_KEY_FILE": str(folder / "keys" / "public")}
+        signing = {"TOCSIN_EXECUTOR_MODE": "apart", "TOCSIN_EXECUTOR_SIGNING_KEY_FILE": str(folder / "keys" / "private")}
+        seconds = {"TOCSIN_EXECUTOR_ANSWER_SECONDS": "3", "TOCSIN_EXECUTOR_START_SECONDS": "2"}
         config = self.workspace.config
         return {
-            **clean_environment(),
+            **(signing | seconds | {"TOCSIN_EXECUTOR_WARRANT_SECONDS": "10"} if apart else {}),
+            "TOCSIN_DATABASE_URL": url,
             "SLACK_BOT_TOKEN": config.bot_token,
             "SLACK_SIGNING_SECRET": config.signing_secret,
             "TOCSIN_SLACK_API_URL": f"{config.base_url}/api/",
-            "OPENBLAS_NUM_THREADS": "1",
         }
 
 
@@ -229,44 +294,39 @@ def seed(url: str, incident: str, *, migrate: bool = True) -> None:
         database.close()
 
 
+def _templates(folder: Path, incidents: Sequence[str]) -> dict[str, Path]:
+    """A folder with a SQLite database for each; the schema is made once."""
+    made = {incident: folder / f"template-{incident}" for incident in incidents}
+    bare = folder / "template"
+    bare.mkdir(parents=True)
+    seed(f"sqlite:///{bare}/tocsin.db", "")
+    for incident, data in made.items():
+        shutil.copytree(bare, data)
+        seed(f"sqlite:///{data}/tocsin.db", incident, migrate=False)
+    return made
+
+
 @asynccontextmanager
-async def a_house(folder: Path, trials: int, postgres: Postgres | None) -> AsyncIterator[House]:
-    """Everything that trials share, for trials of the numbers -1 to `trials`."""
-    environment = {**clean_environment(), "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
+async def a_house(
+    folder: Path, trials: int, postgres: Postgres | None, *, fork: bool = False, incidents: Sequence[str] = INCIDENTS
+) -> AsyncIterator[House]:
+    """Everything that trials share, for trials of the numbers -1 to `trials`. `fork`: quicker, from a process that is ready."""
     channels = tuple(ChannelSpec(f"C0T{n:05}", f"trial-{n}") for n in range(trials + 2))
     async with contextlib.AsyncExitStack() as end:
-        pipes = {"stdin": asyncio.subprocess.PIPE, "stdout": asyncio.subprocess.PIPE, "cwd": REPOSITORY, "env": environment}
-        start = asyncio.create_subprocess_exec
-        children = [await start(sys.executable, "-m", f"tests.once.{name}", **pipes) for name in ("nursery", "vendor")]  # type: ignore[arg-type]  # mypy cannot split the keywords
-        for child in children:
-            end.push_async_callback(_ended, child)
+        forks = await helper(nursery, fork)
+        end.push_async_callback(forks.end)
+        vendors = await helper(vendor, fork)
+        end.push_async_callback(vendors.end)
         workspace = await end.enter_async_context(running(channels=channels))
         http = await end.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
-        templates = {}
-        for incident in ("", "quiet", "firing"):
-            data = templates[incident] = folder / f"template-{incident}"
-            data.mkdir(parents=True)
-            await asyncio.to_thread(seed, f"sqlite:///{data}/tocsin.db", incident)
+        templates = await asyncio.to_thread(_templates, folder, incidents)
         if postgres is not None:
             with postgres.a_database():  # its template is made, before many want a copy at once
                 pass
-        forks, vendor = children
-        assert forks.stdout is not None
-        assert vendor.stdout is not None
-        port = (await vendor.stdout.readline()).decode().strip()
-        assert json.loads(await forks.stdout.readline()) == {"ready": True}
-        nursery = Nursery(forks)
-        hearing = asyncio.create_task(nursery.listen())
+        port = (await vendors.heard.readline()).decode().strip()
+        assert json.loads(await forks.heard.readline()) == {"ready": True}
+        children = Nursery(forks)
+        hearing = asyncio.create_task(children.listen())
         end.callback(hearing.cancel)
-        end.callback(nursery.kill_all)
-        yield House(folder, nursery, workspace, f"http://127.0.0.1:{port}", http, postgres, templates)
-
-
-async def _ended(child: asyncio.subprocess.Process) -> None:
-    assert child.stdin is not None
-    child.stdin.close()
-    try:
-        await asyncio.wait_for(child.wait(), 5)
-    except TimeoutError:
-        child.kill()
-        await child.wait()
+        end.callback(children.kill_all)
+        yield House(folder, children, workspace, f"http://127.0.0.1:{port}", http, postgres, templates)

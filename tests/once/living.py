@@ -1,8 +1,9 @@
-"""The bot in a process that is there to be killed: everything that wiring builds, its durable work, Slack's door.
+"""The bot in a process that is there to be killed: everything that wiring builds, its durable work, Slack's door. Or an executor.
 
 Time is short here: what waits for seconds or minutes in a life waits for fractions of them. What is waited for is the same.
 """
 
+import argparse
 import asyncio
 import contextlib
 import functools
@@ -24,10 +25,13 @@ import bot.durable.worker
 import bot.rest
 import bot.wiring
 from bot.actions import execute, verify
+from bot.commands import executor
 from bot.commands.serve import _hear, collect_rarely
+from bot.domain import errand
 from bot.door.server import Server
 from bot.durable.lease import Lease
 from bot.durable.worker import Worker
+from bot.executor import running, work
 from bot.settings import load_settings
 from bot.slack.app import http_route
 from bot.slack.channel import SlackChannel
@@ -36,13 +40,18 @@ from bot.storage import database
 from bot.wiring.work import queues
 from tests.once.steps import Steps
 
-LEASE, BEAT = 2.5, 0.4  # seconds
+LEASE, BEAT = 2.0, 0.5  # seconds
 SHORT = timedelta(seconds=0.3)
 PATIENCE = 6
+BOT, EXECUTOR = "bot", "executor"
 SETTLED = timedelta(seconds=2)
 
 LATER = (  # what the bot imports when it needs it
     "anyio.streams.tls",
+    "bot.executor.deployers",
+    "bot.executor.https",
+    "bot.executor.keys",
+    "bot.executor.mailboxes",
     "bot.storage.listener",
     "bot.storage.migrations",
     "encodings.idna",
@@ -67,6 +76,8 @@ def hurry() -> None:
     execute.FIRST_WAIT, execute.SLOWEST_WAIT, execute.PATIENCE = 0.05, 0.4, PATIENCE
     execute.UNCERTAIN_WAIT, execute.SETTLED = SHORT, SETTLED
     database._PRAGMAS = tuple("synchronous=OFF" if p.startswith("synchronous") else p for p in database._PRAGMAS)
+    errand.LEASE = running.LEASE = timedelta(seconds=LEASE)
+    work.PAUSES = (0.0, 0.1, 0.3, 0.6)
     verify.FIRST_WAIT, verify.SLOWEST_WAIT = 0.1, 0.3
     bot.durable.worker.Lease = functools.partial(Lease, lease=LEASE, beat=BEAT)  # type: ignore[misc,assignment]  # with a short life
 
@@ -77,7 +88,7 @@ def hurry() -> None:
 
 
 def live(wanted: dict[str, Any], say: Say) -> int:
-    """The bot of this folder, until it is told to stop or killed."""
+    """The bot, or the executor, of this folder, until it is told to stop or killed."""
     os.environ.update(wanted["environment"])
     hurry()
     collect_rarely()
@@ -85,14 +96,19 @@ def live(wanted: dict[str, Any], say: Say) -> int:
     logging.basicConfig(level="INFO", format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("alembic", "httpx", "slack_bolt", "slack_sdk"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    uvloop.run(_live(wanted, steps, say))
+    steps.install()
+    uvloop.run(_carry_out(wanted, say) if wanted["role"] == EXECUTOR else _live(wanted, say))
     return 0
 
 
-async def _live(wanted: dict[str, Any], steps: Steps, say: Say) -> None:
+async def _carry_out(wanted: dict[str, Any], say: Say) -> None:
+    say(up=os.getpid(), port=0)
+    await executor._run(argparse.Namespace(config=Path(wanted["folder"]), until_stdin_closes=False))
+
+
+async def _live(wanted: dict[str, Any], say: Say) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    steps.install()
     settings = load_settings(Path(wanted["folder"]))
     slack = settings.slack
     assert slack.bot_token is not None

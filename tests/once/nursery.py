@@ -18,10 +18,12 @@ from typing import Any
 
 from tests.once import living
 
+out = 1
+
 
 def say(**words: Any) -> None:
     """One line, whole, whoever else speaks."""
-    os.write(1, (json.dumps(words) + "\n").encode())
+    os.write(out, (json.dumps(words) + "\n").encode())
 
 
 def fork(wanted: dict[str, Any]) -> None:
@@ -33,9 +35,10 @@ def fork(wanted: dict[str, Any]) -> None:
     status = 70
     try:
         log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(log, 1)
         os.dup2(log, 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        random.seed()  # noqa: S311  else every child would draw the same
+        random.seed()
         status = living.live(wanted, say)
     except BaseException:  # a child must not go on as if it were the nursery
         traceback.print_exc()
@@ -57,6 +60,8 @@ def reap() -> None:
 
 def main() -> None:
     """Until stdin closes; then every child that is left is killed with the process group's end."""
+    global out
+    out = os.dup(1)  # ours; what a child prints goes into its log
     living.prepare()
     gc.collect()
     gc.freeze()  # what is there stays shared with the children

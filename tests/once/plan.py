@@ -16,13 +16,15 @@ TOOLS = ("promising", "plain")
 
 @dataclass(frozen=True)
 class Lane:
-    """A deployer, a database, and who carries actions out."""
+    """A deployer, a database, and who carries actions out: the bot itself, or two executors apart from it."""
 
     nature: str
     postgres: bool
+    apart: bool = False
 
     def __str__(self) -> str:
-        return f"{self.nature} on {'PostgreSQL, two replicas' if self.postgres else 'SQLite'}"
+        where = "PostgreSQL, two replicas" if self.postgres else "SQLite"
+        return f"{self.nature} on {where}{', two executors' if self.apart else ''}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Blow:
     nth: int
     how: str
     again: float
+    wide: bool = False  # every other process is killed at the same moment
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,16 @@ class Plan:
     asks: int  # how often the same wish is delivered
     clicks: tuple[Click, ...]
     approvals: int
+    late: float = 0.0  # seconds after the wish at which executors start
 
     def __str__(self) -> str:
         return f"trial {self.number} ({self.lane}): {asdict(self)}"
 
 
-LANES = tuple(Lane(nature, postgres) for postgres in (False, True) for nature in NATURES)
+LANES = (
+    *(Lane(nature, postgres) for postgres in (False, True) for nature in NATURES),
+    *(Lane(nature, postgres, apart=True) for postgres in (False, True) for nature in NATURES[:2]),
+)
 
 
 def calm(lane: Lane) -> Plan:
@@ -100,15 +107,17 @@ def plan(number: int, steps: Mapping[Lane, Sequence[tuple[str, int]]]) -> Plan:
         chance.choice((1, 2, 2, 3)),
         _clicks(lane, chance),
         chance.choice((1, 1, 2)),
+        chance.choice((0.0, 0.0, 0.0, 0.7, 4.0)) if lane.apart else 0.0,
     )
 
 
 def _blow(step: tuple[str, int], lane: Lane, chance: random.Random) -> Blow:
     name, times = step
-    how = FREEZE if lane.postgres and chance.random() < 0.2 else KILL
-    again = chance.uniform(3, 4.5) if how == FREEZE else chance.choice((0.0, 0.0, 0.1, 0.5, 1.5))
+    how = FREEZE if (lane.postgres or lane.apart) and chance.random() < 0.2 else KILL
+    again = chance.uniform(2.5, 3.5) if how == FREEZE else chance.choice((0.0, 0.0, 0.1, 0.5, 1.5))
     nth = 1 if chance.random() < 0.6 else chance.randint(1, max(1, min(times // (2 if lane.postgres else 1), 5)))
-    return Blow(name, nth, how, round(again, 2))
+    wide = how == KILL and (lane.apart or lane.postgres) and chance.random() < 0.25
+    return Blow(name, nth, how, round(again, 2), wide)
 
 
 def _script(lane: Lane, chance: random.Random) -> Script:
@@ -122,8 +131,8 @@ def _script(lane: Lane, chance: random.Random) -> Script:
         tuple(starts),
         seconds=chance.choice((0.0, 0.2, 0.6)),
         ends=chance.choice(("succeeded", "succeeded", "succeeded", "failed")),
-        down=(begins, begins + chance.choice((0.5, 1.0, 6.0))) if chance.random() < 0.35 else None,
-        late=0.0 if tool or chance.random() < 0.6 else chance.choice((0.3, 1.0, 5.0)),
+        down=(begins, begins + chance.choice((0.5, 1.0, 4.0))) if chance.random() < 0.35 else None,
+        late=0.0 if tool or chance.random() < 0.6 else chance.choice((0.3, 1.0, 4.0)),
         forgets=None if lane.nature == "promising" or chance.random() < 0.85 else chance.choice((0.0, 0.15)),
     )
 

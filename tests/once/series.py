@@ -10,7 +10,7 @@ from tests.once.plan import LANES, Lane, calm, plan
 from tests.once.trial import Report, run
 from tests.postgres import Postgres
 
-AT_ONCE = 6
+AT_ONCE = 6  # most of a trial is waiting
 Steps = Mapping[Lane, Sequence[tuple[str, int]]]
 
 
@@ -62,3 +62,9 @@ def summary(reports: Sequence[Report]) -> str:
         f"wrong: {sum(bool(r.wrong) for r in reports)}",
     ]
     return "\n".join(lines)
+
+
+def missed(reports: Sequence[Report]) -> list[str]:
+    """The steps that calm trials took and at which no process was ever killed or made to stand still."""
+    taken = {step for report in reports if not report.plan.blows for step in report.steps}
+    return sorted(taken - {words.partition(" ")[2] for report in reports for words in report.fatal})

@@ -20,6 +20,7 @@ from bot.storage.codec import load
 from bot.storage.database import SqlDatabase
 from bot.storage.ledger import SqlLedger
 from tests.once.house import INCIDENT, House, Life
+from tests.once.living import BOT, EXECUTOR
 from tests.once.people import command, press, send
 from tests.once.plan import Blow, Plan
 from tests.once.steps import FREEZE
@@ -47,17 +48,20 @@ class Report:
 
     def __str__(self) -> str:
         return (
-            f"{self.plan.number:4} {self.plan.lane!s:42} {self.seconds:5.1f} s  {self.blows} blows  {self.runs} runs  "
+            f"{self.plan.number:4} {self.plan.lane!s:54} {self.seconds:5.1f} s  {self.blows} blows  {self.runs} runs  "
             f"{self.status}{' after uncertain' if self.uncertain else ''}{'  WRONG: ' + '; '.join(self.wrong) if self.wrong else ''}"
         )
 
 
 class Replica:
-    """One bot, which is started anew whenever it was killed."""
+    """One bot, or one executor, which is started anew whenever it was killed. `spread`: a blow befalls all processes."""
 
-    def __init__(self, house: House, folder: Path, number: int, url: str, blows: tuple[Blow, ...]) -> None:
-        self._house, self._folder, self._number, self._url = house, folder, number, url
-        self._blows = blows
+    def __init__(
+        self, house: House, folder: Path, name: str, role: str, url: str, plan: Plan, spread: Callable[[], None]
+    ) -> None:
+        self._house, self._folder, self._name, self._url, self._role = house, folder, name, url, role
+        self._plan, self._spread = plan, spread
+        self._blows = plan.blows
         self._life: Life | None = None
         self._lives = 0
         self._closing = False
@@ -70,23 +74,41 @@ class Replica:
 
     def steps(self) -> list[str]:
         """Every step of all its lives."""
-        files = sorted(self._folder.glob(f"steps-{self._number}-*"))
+        files = sorted(self._folder.glob(f"steps-{self._name}-*"))
         return [line for file in files for line in file.read_text().splitlines()]
 
     async def tend(self) -> None:
         """Life after life, until it is closed."""
+        if self._role == EXECUTOR:
+            await asyncio.sleep(self._plan.late)
         while not self._closing:
             blow = next((b for b in self._blows if not self._mark(b).exists()), None)
             await self._start(blow)
             assert self._life is not None
-            if blow is not None and blow.how == FREEZE:
-                await self._stand_still(blow)
+            standing = asyncio.create_task(self._stand_still(blow)) if blow and blow.how == FREEZE else None
             status = await self._life.ended
+            if standing is not None:
+                standing.cancel()
             if self._closing:
                 return
-            if blow is None or status != -signal.SIGKILL:
-                raise AssertionError(f"a bot ended by itself: {(self._folder / f'bot-{self._number}.log').read_text()[-3000:]}")
-            await asyncio.sleep(blow.again)
+            if status != -signal.SIGKILL:
+                log = (self._folder / f"{self._name}.log").read_text()
+                raise AssertionError(f"{self._name} ended by itself: {log[-3000:]}")
+            mine = blow is not None and self._fell(blow)
+            if blow is not None and mine and blow.wide:
+                self._spread()
+            await asyncio.sleep(blow.again if blow is not None and mine else 0.2)
+
+    def _fell(self, blow: Blow) -> bool:
+        """It was this life that the blow befell."""
+        file = self._folder / f"steps-{self._name}-{self._lives:03}"
+        return file.exists() and file.read_text().endswith(f"! {blow.how} {blow.step}\n")
+
+    def kill(self) -> None:
+        """It is gone at once; its life after that begins soon."""
+        if self._life is not None and not self._life.ended.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._life.pid, signal.SIGKILL)
 
     def _mark(self, blow: Blow) -> Path:
         """The file that is there once the blow fell."""
@@ -94,22 +116,23 @@ class Replica:
 
     async def _start(self, blow: Blow | None) -> None:
         self._lives += 1
-        folder, n = self._folder, self._number
-        more = {"TOCSIN_DATABASE_URL": self._url} if self._url.startswith("postgresql") else {}
-        data = f".tocsin-{n}" if more else ".tocsin"
+        folder, name = self._folder, self._name
+        data = folder / f".{name}" if self._url.startswith("postgresql") or self._role == EXECUTOR else folder / ".tocsin"
+        environment = self._house.environment(folder, self._url, self._role, self._plan.lane.apart)
         self._life = await self._house.nursery.bear(
             {
-                "folder": str(folder),
-                "log": str(folder / f"bot-{n}.log"),
-                "steps": str(folder / f"steps-{n}-{self._lives:03}"),
-                "environment": {**self._house.environment, **more, "TOCSIN_DATA_DIR": str(folder / data)},
+                "role": self._role,
+                "folder": str(folder / "executor" if self._role == EXECUTOR else folder),
+                "log": str(folder / f"{name}.log"),
+                "steps": str(folder / f"steps-{name}-{self._lives:03}"),
+                "environment": {**environment, "TOCSIN_DATA_DIR": str(data)},
                 "fatal": [blow.step, blow.nth, blow.how, str(self._mark(blow))] if blow else None,
             }
         )
 
     async def _stand_still(self, blow: Blow) -> None:
         assert self._life is not None
-        file = self._folder / f"steps-{self._number}-{self._lives:03}"
+        file = self._folder / f"steps-{self._name}-{self._lives:03}"
         while not self._life.ended.done():
             if file.exists() and "\n! " in file.read_text():
                 await asyncio.sleep(blow.again)
@@ -121,11 +144,9 @@ class Replica:
     async def close(self) -> None:
         """It is gone for good."""
         self._closing = True
-        life = self._life
-        if life is not None and not life.ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(life.pid, signal.SIGKILL)
-            await life.ended
+        self.kill()
+        if self._life is not None:
+            await self._life.ended
 
 
 class Books:
@@ -147,6 +168,11 @@ class Books:
     def actions(self) -> list[Action]:
         """All actions, the oldest first."""
         return [load(Action, body) for (body,) in self.rows("SELECT body FROM actions ORDER BY created_at, id")]
+
+    def action(self, id: str) -> Action:
+        """One of them."""
+        [(body,)] = self.rows(f"SELECT body FROM actions WHERE id = '{id}'")
+        return load(Action, body)
 
     def idle(self) -> bool:
         """Nothing waits to be shown or done, but what waits for people's time to run out."""
@@ -201,7 +227,7 @@ class Trial:
             bodies = [self._wish(way, f"ask{self.asked}") for way in self.plan.ways]
             await asyncio.gather(*(self._send(body, n) for body in bodies for n in range(self.plan.asks)))
             with contextlib.suppress(TimeoutError):
-                await self._until(lambda: bool(self.books.actions()), "an action", 2.0)
+                await self._until(lambda: bool(self.books.actions()), "an action", 4.0 if self.plan.lane.apart else 2.0)
                 return self.books.actions()[0]
         raise TimeoutError("no action came of it")
 
@@ -230,7 +256,7 @@ class Trial:
         end = time.monotonic() + PATIENCE
         for again in range(1000):
             with contextlib.suppress(TimeoutError):
-                await self._until(lambda: self._the(id).status not in WAITING, "a decision", 1.5)
+                await self._until(lambda: self._the(id).status not in WAITING, "a decision", 3.0 if self.plan.lane.apart else 1.5)
                 return self._the(id)
             if time.monotonic() > end:
                 break
@@ -249,7 +275,7 @@ class Trial:
                 await self._examine(action)
                 await self.house.heal(self.name)
                 healed = time.monotonic()
-            if healed and time.monotonic() - healed > 5 and action.status is ActionStatus.UNCERTAIN:
+            if healed and time.monotonic() - healed > 4 and action.status is ActionStatus.UNCERTAIN:
                 await self._settle(id)
             await asyncio.sleep(0.1)
         raise TimeoutError(f"it never ended: {self._the(id)}")
@@ -258,7 +284,8 @@ class Trial:
         """Uncertain only where the vendor cannot be asked or does not remember; and it is said how to find out."""
         self.report.uncertain = action.outcome
         counted = await self.house.counted(self.name)
-        known = action.id in counted["knows"] and all(t == "well" for t in counted["told"][:3])
+        away = self.plan.lane.apart and (self.plan.late or self.plan.blows)  # nobody is there to ask the vendor
+        known = action.id in counted["knows"] and all(t == "well" for t in counted["told"][:3]) and not away
         if known:
             self.report.wrong.append(f"uncertain although the vendor could tell: {action.outcome} {counted}")
         if action.id not in action.outcome or "find out" not in action.outcome:
@@ -273,14 +300,14 @@ class Trial:
         await asyncio.sleep(0.5)
 
     def _the(self, id: str) -> Action:
-        return next(a for a in self.books.actions() if a.id == id)
+        return self.books.action(id)
 
     async def _until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
                 raise TimeoutError(f"waited {seconds:g} s for {what}")
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     async def count(self) -> None:
         """Everything is counted."""
@@ -347,20 +374,28 @@ def wrong_runs(plan: Plan, actions: list[Action], counted: dict[str, Any]) -> It
 @asynccontextmanager
 async def _stage(plan: Plan, house: House, folder: Path, report: Report) -> AsyncIterator[Trial]:
     async with house.database(folder, plan.lane, plan.incident) as url:
-        replicas = [Replica(house, folder, n, url, plan.blows) for n in range(2 if plan.lane.postgres else 1)]
-        tending = [asyncio.create_task(r.tend()) for r in replicas]
+        names = [(f"bot-{n}", BOT) for n in range(2 if plan.lane.postgres else 1)]
+        names += [(f"executor-{n}", EXECUTOR) for n in range(2 if plan.lane.apart else 0)]
+        everybody: list[Replica] = []
+
+        def spread() -> None:
+            for one in everybody:
+                one.kill()
+
+        everybody += [Replica(house, folder, name, role, url, plan, spread) for name, role in names]
+        replicas = [one for one, (_, role) in zip(everybody, names, strict=True) if role == BOT]
+        tending = [asyncio.create_task(r.tend()) for r in everybody]
         books = Books(url)
         try:
             yield Trial(plan, house, folder, url, books, replicas, report)
         finally:
-            for replica in replicas:
-                await replica.close()
-            for task in tending:
+            for task, one in zip(tending, everybody, strict=True):
+                await one.close()
                 task.cancel()
             ends = await asyncio.gather(*tending, return_exceptions=True)
             report.wrong += [str(e) for e in ends if isinstance(e, AssertionError)]
-            report.steps = [s for r in replicas for s in r.steps() if not s.startswith("! ")]
-            report.fatal = [s[2:] for r in replicas for s in r.steps() if s.startswith("! ")]
+            report.steps = [s for r in everybody for s in r.steps() if not s.startswith("! ")]
+            report.fatal = [s[2:] for r in everybody for s in r.steps() if s.startswith("! ")]
             report.blows = len(report.fatal)
             books.close()
 

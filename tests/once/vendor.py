@@ -119,7 +119,11 @@ class Vendor:
         self.troubles: list[str] = []
         self.told: list[str] = []
         self.lost: set[str] = set()
-        for hours, version, state in ((9, "v42", RunState.SUCCEEDED), (6, "v43", RunState.SUCCEEDED), (3, "v44", RunState.FAILED)):
+        for hours, version, state in (
+            (9, "v42", RunState.SUCCEEDED),
+            (6, "v43", RunState.SUCCEEDED),
+            (3, "v44", RunState.FAILED),
+        ):
             past = Order("payments", "production", version, f"past-{version}")
             self.theatre.remember(past, state, timedelta(hours=hours))
 
@@ -255,8 +259,12 @@ def written(answer: httpx.Response) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + answer.content
 
 
-async def main() -> None:
+def main() -> None:
     """Says its port, and serves until stdin closes."""
+    asyncio.run(_serve())
+
+
+async def _serve() -> None:
     door = Door()
     server = await asyncio.start_server(door.served, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -265,4 +273,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
