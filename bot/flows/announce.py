@@ -1,16 +1,16 @@
 """What people see is kept current: one message per thing, posted once, edited in place.
 
 A message of ours has a key: `card:<incident>`, `evidence:<incident>`, `thought:<incident>`, `pointer:<incident>:<channel>`,
-`charts:<incident>`, `confirm:<incident>`, `action:<action>`. `want` asks for it to be brought up to date; `refresh` is the
-durable work that does so. At most one refresh per key is outstanding; it reads the latest state when it runs, and ends if
-that is what people see already.
+`charts:<incident>`, `confirm:<incident>`, `action:<action>`, `batch:<several actions>`. `want` asks for it to be brought up to
+date; `refresh` is the durable work that does so. At most one refresh per key is outstanding; it reads the latest state when it
+runs, and ends if that is what people see already.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.action import Action
+from bot.domain.action import Action, ActionStatus, way_back
 from bot.domain.incident import Incident
 from bot.domain.view import ActionView, EvidenceView, IncidentView, Place, PointerView, Shown
 from bot.errors import NotAllowed, NotFound, Unavailable
@@ -58,15 +58,22 @@ def announce_all(tx: Transaction, incidents: Sequence[Incident], desk: Desk) -> 
 
 def show_action(tx: Transaction, action: Action, desk: Desk, place: Place | None = None) -> None:
     """The one message of this action is brought up to date; `place` is where it first appears without an incident."""
-    key = f"action:{action.id}"
+    key = message_key(action)
     if place is not None and not action.incident_id and desk.cards.hold(tx, key) is None:
         desk.cards.put(tx, Card(key=key, place=Place(place.channel, "", place.thread)))
     want(tx, key, desk)
+    if action.batch and (action.status is ActionStatus.UNCERTAIN or way_back(action)):  # there people have more to press
+        want(tx, f"action:{action.id}", desk)
+
+
+def message_key(action: Action) -> str:
+    """The key of the message that tells of this action: its own, or that of its batch."""
+    return f"batch:{action.batch}" if action.batch else f"action:{action.id}"
 
 
 def show_progress(tx: Transaction, action: Action, desk: Desk) -> None:
     """The message of an action that goes on shows how far it is, edited every few seconds at most."""
-    want(tx, f"action:{action.id}", desk, PROGRESS)
+    want(tx, message_key(action), desk, PROGRESS)
 
 
 def want(tx: Transaction, key: str, desk: Desk, wait: timedelta = AT_ONCE) -> None:
@@ -244,4 +251,4 @@ def _companions(tx: Transaction, view: Shown, desk: Desk) -> None:
     for channel in pointer_channels(incident, view.diagnosis, desk):
         want(tx, f"pointer:{incident.id}:{channel}", desk)
     if view.action is not None:
-        want(tx, f"action:{view.action.id}", desk)
+        want(tx, message_key(view.action), desk)

@@ -5,12 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bot.actions.cancel import AT_THE_VENDOR, HEARD
+from bot.actions.sequence import in_order, ordered, standing
 from bot.domain.action import BUSY, UNDECIDED, Action, ActionStatus
 from bot.domain.alert import Severity
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Incident, Status
 from bot.domain.view import (
     ActionView,
+    BatchView,
     ChartsView,
     ConfirmView,
     DraftView,
@@ -63,6 +65,8 @@ def build(tx: Transaction, key: str, desk: Desk) -> tuple[Shown, Place] | None:
     kind, id, *rest = key.split(":", 2)
     if kind == "action":
         return _build_action(tx, id, desk)
+    if kind == "batch":
+        return _build_batch(tx, id, desk)
     if kind == "draft":
         return _build_draft(tx, id, desk)
     incident = desk.incidents.get(tx, id)
@@ -117,15 +121,47 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
         cancels=_cancels(action, desk),
         minutes=int((desk.clock() - began).total_seconds() // 60) if busy else 0,
     )
+    return view, _home(tx, action, incident, f"action:{id}", desk)
+
+
+def _build_batch(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] | None:
+    parts = in_order(desk.actions.of_batch(tx, id))
+    if not parts:
+        return None
+    first = parts[0]
+    incident = desk.incidents.get(tx, first.incident_id) if first.incident_id else None
+    policies, catalogue = desk.policies(), desk.catalogue()
+    able: dict[str, None] = {}
+    for part in (p for p in parts if p.status in UNDECIDED):
+        rule = policies.rule_for(part.kind, catalogue.get(part.service), part.environment)
+        asked = policies.members(rule.approve) if rule else ()
+        able |= dict.fromkeys(p for p in asked if policies.may_approve(p, part, catalogue.get(part.service)).allowed)
+    view = BatchView(
+        id,
+        parts,
+        incident,
+        as_of=max(p.updated_at for p in parts),
+        note=ordered([p.service for p in parts], catalogue.whole, first.kind).said,
+        standing=standing(parts),
+        approvers=tuple(able),
+        cancels=any(p.status is ActionStatus.EXECUTING and _cancels(p, desk) for p in parts),
+    )
+    return view, _home(tx, first, incident, f"batch:{id}", desk)
+
+
+def _home(tx: Transaction, action: Action, incident: Incident | None, key: str, desk: Desk) -> Place:
+    """Where the message of an action appears: in the thread of its incident, else where it was asked for."""
     card = desk.cards.get(tx, f"card:{incident.id}") if incident else None
     if card is not None and card.place.ts:
-        return view, Place(card.place.channel, "", card.place.ts)
-    own = desk.cards.get(tx, f"action:{id}")
+        return Place(card.place.channel, "", card.place.ts)
+    whole = desk.cards.get(tx, f"batch:{action.batch}") if action.batch and key.startswith("action:") else None
+    if whole is not None and whole.place.ts:
+        return Place(whole.place.channel, "", whole.place.thread or whole.place.ts)
+    own = desk.cards.get(tx, key)
     if own is not None and own.place.channel:
-        return view, own.place
+        return own.place
     default = desk.routing().default.channel
-    channel = default if incident is None else route_of(incident, service.name, desk).channel
-    return view, Place(channel)
+    return Place(default if incident is None else route_of(incident, action.service, desk).channel)
 
 
 def _cancels(action: Action, desk: Desk) -> bool:

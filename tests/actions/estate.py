@@ -16,7 +16,7 @@ from bot.domain.request import Deed, Person, Press
 from bot.domain.service import Catalogue, Service
 from bot.domain.view import Place, Shown
 from bot.errors import Unavailable
-from bot.flows.acting import cancelling, executing, pressing, taking_back, telling, verifying
+from bot.flows.acting import batches, cancelling, executing, pressing, taking_back, telling, verifying
 from bot.flows.desk import Desk, Limits
 from bot.incidents.routing import Routing
 from bot.knowledge.library import Library
@@ -181,6 +181,7 @@ def handlers(desk: Desk) -> Mapping[str, Handler]:
 
     return {
         "execute": lambda args: executing.execute(args, desk),
+        "batch_turn": lambda args: batches.batch_turn(args, desk),
         "take_back": lambda args: taking_back.take_back(args, desk),
         "verify_action": lambda args: verifying.verify(args, desk),
         "cancel_run": lambda args: cancelling.cancel_run(args, desk),

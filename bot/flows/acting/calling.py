@@ -4,6 +4,7 @@ from bot.actions.policy import BOT
 from bot.domain.action import Action
 from bot.domain.incident import Incident
 from bot.domain.view import NoteView, Place
+from bot.flows.announce import message_key
 from bot.flows.desk import Desk
 from bot.flows.showing import route_of
 from bot.ports import Transaction
@@ -27,9 +28,8 @@ async def call(action: Action, key: str, text: str, desk: Desk) -> None:
 
 def _stands(tx: Transaction, action: Action, desk: Desk) -> Place:
     """Where the message of this action, or of its batch, stands."""
-    keys = [f"action:{action.id}", *([f"batch:{action.batch}"] if action.batch else [])]
-    cards = (desk.cards.get(tx, key) for key in keys)
-    return next((card.place for card in cards if card is not None and card.place.channel), Place(""))
+    card = desk.cards.get(tx, message_key(action))
+    return card.place if card is not None else Place("")
 
 
 def concerned(action: Action, incident: Incident | None, desk: Desk) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ async def decide(press: Press, desk: Desk) -> None:
         if moved is None:
             raise Outrun("Somebody decided this a moment before you; its message shows how.")
         tell(tx, moved, press.person.id, "approved" if approved else "rejected", desk)
-        if moved.status is ActionStatus.APPROVED:
+        if moved.status is ActionStatus.APPROVED and not moved.batch:
             set_going(tx, moved, desk)
 
     try:

@@ -10,6 +10,7 @@ from bot.actions import execute as executing
 from bot.actions.approvals import NotYours
 from bot.actions.execute import Step
 from bot.actions.policy import Moment, decide
+from bot.actions.sequence import its_turn
 from bot.domain.action import Action, ActionStatus
 from bot.errors import BotError
 from bot.flows.acting.steps import find, partition_of, record
@@ -47,6 +48,8 @@ async def execute(args: Mapping[str, Scalar], desk: Desk) -> None:
 
 
 async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> None:
+    if not await desk.db.read(lambda tx: _its_turn(tx, action, desk)):
+        return
     try:
         moved_on = await executing.still_true(action, deployer)
     except BotError as error:
@@ -62,6 +65,8 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
 
     def claim(tx: Transaction) -> Action | None:
         now = desk.clock()
+        if not _its_turn(tx, action, desk):
+            return None
         alone = automatic_now(tx, action, desk)
         world = world_of(tx, desk.catalogue().get(action.service), groups, desk, automatic=alone)
         ruling = decide(action, BOT, Moment.START, world)
@@ -78,6 +83,11 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
     mine = await desk.db.write(claim)
     if mine is not None:
         await record(mine, await executing.begin(mine, deployer), look, desk)
+
+
+def _its_turn(tx: Transaction, action: Action, desk: Desk) -> bool:
+    """A part of a batch starts after those before it have succeeded; what has no batch may start."""
+    return not action.batch or its_turn(action, desk.actions.of_batch(tx, action.batch))
 
 
 def rescue(tx: Transaction, desk: Desk) -> None:

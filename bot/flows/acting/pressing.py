@@ -14,10 +14,12 @@ from bot.flows.acting import batches, cancelling, history
 from bot.flows.acting.deciding import decide
 from bot.flows.acting.gathering import deployer_of
 from bot.flows.acting.proposing import ask_for_approval, propose
+from bot.flows.acting.sequencing import roll_back_all, still_there
 from bot.flows.acting.uncertain import settle_by_hand
 from bot.flows.automating.pressing import on_step
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import refusal
+from bot.flows.together import together
 from bot.ports import Transaction
 
 PEOPLE_CAN_HELP = (NotAllowed, IllegalMove, NotFound)
@@ -51,18 +53,23 @@ async def on_press(press: Press, desk: Desk) -> Shown | None:
 async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
     """The rollback that the diagnosis of an incident suggests gets its plan and waits for approval."""
 
-    def read(tx: Transaction) -> tuple[Incident, Candidate]:
+    def read(tx: Transaction) -> tuple[Incident, Candidate, tuple[str, ...]]:
         incident = desk.incidents.get(tx, press.value)
         if incident is None:
             raise NotFound("That incident is no longer kept; `/incident list all` shows those there are.")
         diagnosis = desk.diagnoses.latest(tx, incident.id)
         if diagnosis is None or diagnosis.verdict is not Verdict.CONVICTED or diagnosis.cause is None:
             raise IllegalMove(f"No change is named as the cause of {incident.key}, so there is nothing to roll back.")
-        return incident, diagnosis.cause
+        return incident, diagnosis.cause, together(tx, diagnosis.cause, incident, desk)
 
-    incident, cause = await desk.db.read(read)
+    incident, cause, others = await desk.db.read(read)
     service = known_service(cause.service, desk.catalogue())
     history = await deployer_of(service, desk).versions(service.name, incident.environment)
+    why = f"{incident.key}: {cause.service} {cause.version} ({cause.title}) is the likely cause"
+    with_it = await still_there(others, cause.version, incident.environment, desk)
+    if with_it:
+        parts = ((service.name, before_guilty(cause.version, history)), *with_it)
+        return await roll_back_all(incident, parts, why, press.person, press.place.channel, press.id, desk)
     action = await propose(
         incident=incident,
         kind=ActionKind.ROLLBACK,
@@ -71,7 +78,7 @@ async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
         environment=incident.environment,
         person=press.person,
         desk=desk,
-        reason=f"{incident.key}: {cause.service} {cause.version} ({cause.title}) is the likely cause",
+        reason=why,
         key=press.id,
         asked_in=press.place.channel,
     )

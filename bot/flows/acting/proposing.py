@@ -1,8 +1,9 @@
 """A wish becomes an action with its plan, which waits for people; nothing is changed by that."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from uuid import NAMESPACE_URL, uuid5
 
 from bot.actions.approvals import WAITING, NotYours, TooLate, make_way, open_for_approval, stop_at_plan
@@ -23,6 +24,21 @@ from bot.flows.locking import breaking
 from bot.flows.locking.guarding import allow, memberships, remember, whereabouts, with_barriers, world_of
 from bot.ports import Transaction
 from bot.redact import redact
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One of several actions that are asked for together; the words are those of `propose`."""
+
+    kind: ActionKind
+    service: str
+    target: str
+    environment: str
+    reason: str
+    key: str
+    incident: Incident | None = None
+    claim: Claim = Claim.NONE
+    ties: Ties = ALONE
 
 
 async def propose(
@@ -54,6 +70,29 @@ async def propose(
     async with _refusals_kept(draft, person, desk):
         world = await _world(known, person, asked_in, desk)
         return await _planned(draft, known, place, world, Moment.PLAN if dry else Moment.REQUEST, desk)
+
+
+async def propose_all(
+    wishes: Sequence[Wish], person: Person, asked_in: str, place: Place | None, desk: Desk
+) -> tuple[Action, ...]:
+    """All of these with their plans, waiting for approval, or none of them: they are kept at once. Raises as `propose` does."""
+    drafts: list[tuple[Action, Service, Callable[[Transaction], World]]] = []
+    for wish in wishes:
+        draft = _draft(wish.incident, wish.kind, wish.service, wish.target, wish.environment, person, desk, wish.reason, wish.key)
+        draft = tied(replace(draft, claim=wish.claim, claim_reason=draft.reason if wish.claim else ""), wish.ties)
+        known = known_service(wish.service, desk.catalogue())
+        async with _refusals_kept(draft, person, desk):
+            world = await _world(known, person, asked_in, desk)
+            await desk.db.read(lambda tx, d=draft, w=world: _may_begin(tx, d, Moment.REQUEST, w(tx), desk))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        drafts.append((draft, known, world))
+    hurry = all(d.kind is ActionKind.ROLLBACK for d, _, _ in drafts)
+    plans = await asyncio.gather(*(plan_of(d, known, means_of(desk), hurry=hurry) for d, known, _ in drafts))
+
+    def go(tx: Transaction) -> tuple[Action, ...]:
+        made = zip(drafts, plans, strict=True)
+        return tuple(_open(tx, draft, plan, place, world(tx), desk) for (draft, _, world), plan in made)
+
+    return await desk.db.write(go)
 
 
 async def ask_for_approval(press: Press, desk: Desk) -> Shown:

@@ -67,7 +67,10 @@ def look_again(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
 
 
 def set_going(tx: Transaction, action: Action, desk: Desk) -> None:
-    """An approved action is started as soon as its service has its turn; asking again changes nothing."""
+    """An approved action is started as soon as its service has its turn; asking again changes nothing.
+
+    A part of a batch waits for those before it: `batches.turn` does this for it.
+    """
     args: Mapping[str, Scalar] = {"action": action.id, "look": 0}
     desk.work.start(tx, "actions", "execute", f"action:{action.id}", args, partition=partition_of(action))
 

@@ -19,6 +19,10 @@ def tell(tx: Transaction, action: Action, actor: str, deed: str, desk: Desk, pla
     now = desk.clock()
     desk.ledger.append(tx, now, actor, deed, action.id, detail(action, deed))
     show_action(tx, action, desk, place)
+    if action.batch:
+        args: Mapping[str, Scalar] = {"batch": action.batch}
+        turn = f"turn:{action.id}:{action.version}"
+        desk.work.start(tx, "actions", "batch_turn", turn, args, partition=f"batch:{action.batch}")
     incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
     if incident is None:
         return

@@ -5,8 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.actions import verify as verifying
-from bot.actions.effect import Alerts, weigh
+from bot.actions.effect import Alerts, said, weigh
 from bot.actions.execute import Step, finding_out
+from bot.actions.sequence import follows
 from bot.domain.action import Action, ActionStatus
 from bot.domain.change import Version
 from bot.domain.verification import Verification
@@ -43,8 +44,12 @@ def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verif
     begun = verifying.begun_since(incident, since) if incident else verifying.begun_here(action, live, since)
     known = len(incident.members) - len(begun) if incident else 0
     effect = weigh(seen, Alerts(known, len(firing) - len(begun), len(begun)))
-    watch = timedelta() if incident else min(desk.limits.settle, desk.limits.verify)
-    step = verifying.judge(action, current, firing, desk.clock(), watch, desk.limits.verify, begun, effect)
+    more = bool(action.batch) and bool(follows(action, desk.actions.of_batch(tx, action.batch)))
+    watch = timedelta() if incident and not more else min(desk.limits.settle, desk.limits.verify)
+    held = begun if more else firing  # what the parts to come are to mend does not count against this one
+    step = verifying.judge(action, current, held, desk.clock(), watch, desk.limits.verify, begun, effect)
+    if more and step.to is ActionStatus.SUCCEEDED:
+        step = replace(step, text=f"Verified: {action.target} runs and nothing got worse; {said(effect, action)}.")
     deployer = desk.deployers.get(action.deployer)
     if step.to is ActionStatus.UNCERTAIN and deployer is not None:
         step = replace(step, text=f"{step.text} {finding_out(action, deployer)}")
@@ -52,7 +57,7 @@ def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verif
     if ended is None or not ended.ended:
         return
     after_the_end(tx, ended, desk)
-    worked = ended.status is ActionStatus.SUCCEEDED and not firing
+    worked = ended.status is ActionStatus.SUCCEEDED and not firing and not more
     if worked and incident is not None and incident.live and incident.ends_by_itself:
         latest = desk.incidents.get(tx, incident.id) or incident
         resolve(tx, latest, BOT, f"verified after {action.kind.value} to {action.target}", desk)

@@ -16,20 +16,25 @@ MARKS = {Judgement.BETTER: "+", Judgement.WORSE: "!", Judgement.NO_CHANGE: "=", 
 
 def verification_blocks(action: Action) -> list[Block]:
     """Nothing until something is known; while it is watched, what is known so far."""
-    seen = action.verification
-    watching = action.status is ActionStatus.VERIFYING
-    if seen is None or action.status is ActionStatus.UNCERTAIN:
+    seen, head = action.verification, verdict(action)
+    if seen is None or not head:
         return []
     rows = shown(seen.measured)[:ROWS]
-    if watching and not rows:
-        return []
-    head = f"*Did it help?* {SIGNS[seen.judgement]} {seen.judgement.value}{' so far' if watching else ''}"
     alerts = escape(told_of_alerts(seen, action), 200)
     if not rows:
         why = escape(seen.doubt or "too little was measured since", 200)
         return [section(head, f"By its alerts alone ({why}): {alerts}.")]
     doubt = f"⚠️ {escape(seen.doubt, 200)}" if seen.doubt else ""
     return [section(head, code_block(_table(rows, action.service)), f"Alerts: {alerts}.", doubt)]
+
+
+def verdict(action: Action) -> str:
+    """In one line: "*Did it help?* 🟢 better"; "" while nothing is known."""
+    seen = action.verification
+    watching = action.status is ActionStatus.VERIFYING
+    if seen is None or action.status is ActionStatus.UNCERTAIN or (watching and not shown(seen.measured)):
+        return ""
+    return f"*Did it help?* {SIGNS[seen.judgement]} {seen.judgement.value}{' so far' if watching else ''}"
 
 
 def _table(rows: Sequence[Measured], service: str) -> list[str]:

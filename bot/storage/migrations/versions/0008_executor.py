@@ -17,6 +17,7 @@ def upgrade() -> None:
     _errands()
     _action_steps()
     _history()
+    _batches()
 
 
 def _errands() -> None:
@@ -67,3 +68,14 @@ def _history() -> None:
     """Past actions are read by time, of all services or of one."""
     op.create_index("ix_actions_created_at", "actions", ["created_at"])
     op.create_index("ix_actions_service_created_at", "actions", ["service", "created_at"])
+
+
+def _batches() -> None:
+    """Which actions were asked for together."""
+    op.create_table(
+        "action_batches",
+        sa.Column("action_id", sa.String(64), nullable=False),
+        sa.Column("batch", sa.String(64), nullable=False),
+        sa.PrimaryKeyConstraint("action_id", name="pk_action_batches"),
+    )
+    op.create_index("ix_action_batches_batch", "action_batches", ["batch"])
