@@ -76,6 +76,7 @@ class Condition(StrEnum):
     RULE = "rule"
     GUARD = "guard"
     ALONE = "alone"
+    ONCE = "once"
     VERDICT = "verdict"
     ONE_PRESS = "one press"
     APPROVALS = "approvals"
@@ -107,6 +108,11 @@ class Ruled:
     degree: Degree
     missing: tuple[Missing, ...] = ()
     rule: str = ""  # of `automation.degrees`, "" where none speaks about it
+
+    @property
+    def all_why(self) -> tuple[str, ...]:
+        """What denies any degree, each sentence once."""
+        return tuple(dict.fromkeys(m.why for m in self.missing))
 
     def why_not(self, degree: Degree) -> tuple[str, ...]:
         """What denies this degree, each sentence once."""

@@ -127,3 +127,18 @@ async def test_history_is_read_through_its_indexes(database: SqlDatabase) -> Non
     all_of_them, of_one = await database.read(plans)
     assert "ix_actions_created_at" in all_of_them
     assert "ix_actions_service_created_at" in of_one
+
+
+async def test_what_a_step_led_to_is_found_by_step_service_and_time(database: SqlDatabase) -> None:
+    kept = (("payments", "a#b@1"), ("payments", "a#b@1"), ("checkout", "a#b@1"), ("payments", "a#b@2"), ("payments", ""))
+
+    def go(tx: Transaction) -> None:
+        for number, (service, step) in enumerate(kept):
+            at = NOON + timedelta(minutes=number)
+            STORE.add(tx, an_action(id=f"step-{number}", service=service, step=step, created_at=at))
+
+    await database.write(go)
+    found = await database.read(lambda tx: STORE.of_step(tx, "a#b@1", "payments", "production"))
+    assert [a.id for a in found] == ["step-1", "step-0"]
+    late = await database.read(lambda tx: STORE.stepped(tx, NOON + timedelta(minutes=1)))
+    assert [a.id for a in late] == ["step-3", "step-2", "step-1"]

@@ -115,7 +115,8 @@ def read_page(page: Document) -> Read:
     """The steps of a page, or its faults; one wrong step makes all of them void, so that nobody runs half of what is meant."""
     if not page.actions:
         return Read()
-    return _read(page.id, page.path, page.title, page.link, page.actions)
+    path = f"{page.source}:{page.path}" if page.source else page.path  # two places may have a page of one name
+    return _read(page.id, path, page.title, page.link, page.actions)
 
 
 @lru_cache(maxsize=512)

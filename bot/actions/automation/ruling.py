@@ -31,7 +31,7 @@ class Facts:
     """What a ruling looks at, as it is now, from what is stored; counts are of actions and incidents that are kept.
 
     `rule` is the one of policies.yaml that decides about the action, `standing` why it may not happen now ("" if it may).
-    `plan` is the action with its plan, None while nobody made one. `guilty` is the version that the diagnosis convicts on this
+    `plan` is the action that the bot planned for the incident, None while it planned none. `guilty` is the version that the diagnosis convicts on this
     service, "" where it convicts none there.
     """
 
@@ -99,6 +99,8 @@ def _for_both(facts: Facts) -> Iterator[tuple[Condition, str]]:
         yield Condition.GUARD, facts.standing
     if facts.busy:
         yield Condition.ALONE, facts.busy
+    if facts.plan is not None and facts.plan.ended:
+        yield Condition.ONCE, f"it was tried in this incident already: {facts.plan.status.value}"
 
 
 def _for_one_click(facts: Facts) -> Iterator[tuple[Condition, str]]:

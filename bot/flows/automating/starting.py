@@ -108,7 +108,7 @@ def _go_on(tx: Transaction, id: str, incident_id: str, ref: str, desk: Desk) -> 
     if degree is Degree.AUTOMATIC:
         _start(tx, action, desk)
     elif degree is Degree.SUGGEST:
-        why = "; ".join(found[2].ruled.why_not(Degree.ONE_CLICK)) if found else "the step does not fit any more"
+        why = "; ".join(found[2].ruled.all_why) if found else "the step does not fit any more"
         withdraw(tx, action, f"Nothing was started: {why or 'it is only suggested'}.", desk)
 
 

@@ -97,7 +97,7 @@ def offers(tx: Transaction, incident: Incident, diagnosis: Diagnosis | None, of:
         plan = planned(step, service.name, mine)
         if _taken_up(plan, mine) or _helped(step, service.name, mine):
             continue
-        ruled = weigh(tx, step, service, incident, diagnosis, plan, of)
+        ruled = weigh(tx, step, service, incident, diagnosis, plan or _tried(step, service.name, mine), of)
         made = (plan.id, plan.target) if plan else ("", "")
         found.append(Offer(step, service.name, incident.environment, tier, ruled, *made))
     return tuple(sorted(found, key=lambda o: (-list(Degree).index(o.ruled.degree), o.step.label)))
@@ -125,6 +125,11 @@ def planned(step: TypedStep, service: str, actions: Iterable[Action]) -> Action 
     """The plan that the bot made beforehand for this step and that waits for one press."""
     waits = (a for a in actions if a.status is ActionStatus.AWAITING and a.requested_by == BOT)
     return next((a for a in waits if a.step == step.id and a.service == service), None)
+
+
+def _tried(step: TypedStep, service: str, actions: Iterable[Action]) -> Action | None:
+    """What became of the bot's plan for this step, the newest first: it makes one in an incident."""
+    return next((a for a in actions if a.requested_by == BOT and a.step == step.id and a.service == service), None)
 
 
 def _taken_up(plan: Action | None, actions: Iterable[Action]) -> bool:

@@ -137,6 +137,12 @@ def test_only_pages_of_named_folders_and_sources_may_carry_actions(fields: dict[
     assert trusted(replace(page(), **fields), Automation(sources=("ops",))) == why
 
 
+def test_a_page_of_a_source_cannot_take_the_name_of_one_in_the_folder() -> None:
+    [ours] = read_page(page()).steps
+    [theirs] = read_page(replace(page(), source="ops")).steps
+    assert (ours.label, theirs.label) == (f"{PATH}#roll-back", f"ops:{PATH}#roll-back")
+
+
 def test_everything_a_step_says_is_in_its_stamp_and_nothing_else() -> None:
     [before] = read_page(page()).steps
     [same] = read_page(page(body="Other words, other order.")).steps

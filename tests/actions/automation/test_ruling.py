@@ -80,6 +80,8 @@ SELF = RULE.model_copy(update={"one_click": False, "self_approval": True})
         ({"verdict": Verdict.UNDETERMINED}, S, Condition.VERDICT),
         ({"rule": None}, S, Condition.RULE),
         ({"standing": "cart is locked by U1: moving"}, S, Condition.GUARD),
+        ({"plan": an_action(ActionStatus.REFUSED)}, S, Condition.ONCE),
+        ({"plan": an_action(ActionStatus.EXPIRED)}, S, Condition.ONCE),
         ({"busy": "a deploy of cart to v44 is executing"}, S, Condition.ALONE),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.action import Action, ActionKind, ActionStatus, Authority, Decision
 from bot.domain.automation import Condition, Degree
+from bot.domain.change import Commit
 from bot.domain.evidence import Confidence, Diagnosis, Remedy, Verdict
 from bot.domain.incident import Status
 from bot.domain.lock import Lock
@@ -22,7 +23,7 @@ from bot.flows.automating.weighing import confirmations, offers
 from bot.flows.desk import Desk
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
-from tests.actions.estate import AMIR, OLIVIA, SAM, FakeDeployer, clear, deeds, newest, press, the
+from tests.actions.estate import AMIR, OLIVIA, SAM, FakeDeployer, FakeRepository, clear, deeds, newest, press, the
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork
 from tests.flows.automating.estate import (
     AUTOMATIC,
@@ -84,7 +85,7 @@ async def test_a_step_that_three_incidents_confirmed_runs_by_itself_and_a_person
     assert isinstance(told, NoteView)
     assert told.mention == (OLIVIA,)
     assert "rolls back payments to v42 in production by itself" in told.text
-    assert "INC-1, INC-2, INC-3" in told.text or "INC-3" in told.text
+    assert "People approved it before, and it helped, in INC-1, INC-2, INC-3." in told.text
     assert "/deploy payments v43 production --fix" in told.text
     assert await offered(desk, incident.id) == ()  # it is under way
     await clear(desk)
@@ -187,7 +188,7 @@ async def test_a_lock_or_a_freeze_stops_it_before_and_after_its_approval(
     assert ended.status is ActionStatus.REFUSED
     assert vendor.runs == []
     assert ("tocsin", "automation refused") in await deeds(desk, action.id)
-    assert await missing(desk) == {Condition.GUARD}
+    assert await missing(desk) == {Condition.GUARD, Condition.ONCE}
 
 
 async def test_once_a_day_on_one_service_and_again_the_day_after(
@@ -311,6 +312,24 @@ async def test_what_runs_must_be_what_is_convicted(database: SqlDatabase, clock:
     await worked(desk, clock, 5)
     action = await newest(desk)
     assert action.status is ActionStatus.REFUSED  # it was planned, and the plan showed that another version runs
+    assert "v44 runs, not the convicted v43" in action.outcome
+    assert vendor.runs == []
+    [offer] = await offered(desk)
+    assert offer.ruled.degree is Degree.SUGGEST
+    assert {m.condition for m in offer.ruled.missing} == {Condition.ONCE, Condition.STILL_GUILTY, Condition.ONE_PRESS}
+
+
+async def test_a_plan_riskier_than_wanted_is_withdrawn_and_says_so(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    commit = Commit("3f2c1a9", "dana", NOON, "a column more", ("services/payments/migrations/7.sql",))
+    desk = await a_desk(database, clock, vendor, change_sources=(FakeRepository((commit,)),))
+    await confirmed_before(desk, 3)
+    await open_incident(desk)
+    await worked(desk, clock, 5)
+    action = await newest(desk)
+    assert action.status is ActionStatus.REFUSED
+    assert "the plan's risk is high, not low at most" in action.outcome
     assert vendor.runs == []
 
 
