@@ -36,10 +36,10 @@ class Deployment:
 class Failed(StrEnum):
     """Why a deployment counts as a failure; the first that holds counts."""
 
-    CONFIRMED = "a person confirmed it as the cause of an incident"
-    CONVICTED = "the diagnosis named it as the cause of an incident, and nobody said otherwise"
-    ROLLED_BACK = "it was rolled back"
-    SUSPECT = "it did not settle in"
+    CONFIRMED = "confirmed"  # by a person as the cause of an incident
+    CONVICTED = "convicted"  # by the diagnosis of an incident, and nobody said otherwise
+    ROLLED_BACK = "rolled back"
+    SUSPECT = "suspect"  # it did not settle in
 
 
 @dataclass(frozen=True, slots=True)

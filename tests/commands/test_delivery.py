@@ -39,11 +39,11 @@ def test_the_figures_are_said_by_service(folder: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert said.startswith("2026-11-01 to 2026-11-29\nDeployment frequency: 1.5 a week (6 in 28 days)\n")
     assert "payments: 1.5 a week (6 in 28 days)" in said
-    assert "cart: too few: 2 in 28 days" in said
+    assert "cart: 2 in 28 days, too few to say" in said
     assert "Pages: nobody was paged" in said
     assert delivery(folder, "--service", "cart") == 0
     said = capsys.readouterr().out
-    assert "too few: 2 in 28 days" in said
+    assert "2 in 28 days, too few to say" in said
     assert "payments" not in said
 
 

@@ -156,6 +156,8 @@ def _notes(
     blames: Sequence[Blame], unclear: int, changes: Sequence[Change], incidents: Sequence[Incident], asked: Asked
 ) -> Iterator[str]:
     """What the figures leave out, counted."""
+    if changes and changes[0].at > asked.since:
+        yield f"whatever was before {changes[0].at:%Y-%m-%d}, when Tocsin first heard of a change"
     within = [c for c in changes if asked.since <= c.at < asked.until]
     others = [c for c in within if c.shipped and c.kind is not ChangeKind.DEPLOY]
     lost = [c for c in within if c.kind is ChangeKind.DEPLOY and c.status is ChangeStatus.FAILED]

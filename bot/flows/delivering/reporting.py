@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import dropwhile
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.domain.chart import Chart, Column, Drawn, HistoryChart, Row, ServicesChart
@@ -18,7 +19,7 @@ from bot.flows.delivering.committing import commit_times
 from bot.flows.delivering.gathering import Asked, gathered, of_service, slack_people
 from bot.flows.desk import Desk
 from bot.incidents.delivery.figures import figures
-from bot.incidents.delivery.words import delivery_lines, in_words, note_lines, on_call_lines, rate, service_lines
+from bot.incidents.delivery.words import delivery_lines, lasted, note_lines, on_call_lines, service_lines
 from bot.ports import Scalar
 
 SPAN = timedelta(days=28)
@@ -97,8 +98,9 @@ def charts(found: DeliveryFigures) -> tuple[Chart, ...]:
 
 
 def _charts(found: DeliveryFigures) -> Iterator[Chart]:
-    if any(week.fine + week.failed for week in found.weeks):
-        columns = tuple(Column(f"{w.start.day} {w.start:%b}", w.fine, w.failed) for w in found.weeks)
+    weeks = tuple(dropwhile(lambda week: not week.fine + week.failed, found.weeks))  # what was before the first is not known
+    if weeks:
+        columns = tuple(Column(f"{w.start.day} {w.start:%b}", w.fine, w.failed) for w in weeks)
         said = "; ".join(
             f"week of {c.label}: {c.fine + c.failed}" + (f", {c.failed} failed" if c.failed else "") for c in columns
         )
@@ -112,10 +114,13 @@ def _charts(found: DeliveryFigures) -> Iterator[Chart]:
 
 
 def _beside(one: ServiceFigures) -> str:
-    """The other figures in a few words, without their counts: those are in the message."""
-    short = (in_words(s, thing).split(" (")[0] for s, thing in ((one.lead, "commit"), (one.restore, "incident")))
-    lead, restored = short
-    return f"lead {lead} · failed {rate(one).split(' (')[0].split(':')[0]} · restored {restored}"
+    """The other figures in a few words, without their counts, which are in the message; those of too little are left out."""
+    parts = (
+        f"lead {lasted(one.lead.median)}" if one.lead.median is not None else "",
+        f"{100 * one.failure_rate:.0f} % failed" if one.failure_rate is not None else "",
+        f"restored in {lasted(one.restore.median)}" if one.restore.median is not None else "",
+    )
+    return " · ".join(part for part in parts if part) or "too few for more figures"
 
 
 def view_of(found: DeliveryFigures, pictures: tuple[Drawn, ...] = (), lack: str = "", service: str = "") -> FiguresView:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from bot.domain.delivery import LEAST, DeliveryFigures, Failed, OnCallFigures, ServiceFigures, Spread, Watch
 
 MOST_SERVICES = 12
+FEW = "too few to say"
 _FAILED = {
     Failed.CONFIRMED: "confirmed cause of an incident",
     Failed.CONVICTED: "likely cause of an incident",
@@ -31,14 +32,14 @@ def in_words(spread: Spread, one: str, many: str = "") -> str:
     if not spread.count:
         return f"no {one}"
     counted = f"{spread.count} {one if spread.count == 1 else many or one + 's'}"
-    return f"too few: {counted}" if spread.median is None else f"{lasted(spread.median)} (median of {counted})"
+    return f"{FEW} ({counted})" if spread.median is None else f"{lasted(spread.median)} (median of {counted})"
 
 
 def rate(one: ServiceFigures) -> str:
     """The change-failure rate with its counts."""
     counted = f"{one.failures} of {one.deployments} failed"
     if one.failure_rate is None:
-        return f"too few: {counted}" if one.deployments else "no deployment"
+        return f"{FEW} ({counted})" if one.deployments else "no deployment"
     return f"{100 * one.failure_rate:.0f} % ({counted})"
 
 
@@ -46,7 +47,7 @@ def frequency(one: ServiceFigures, span: timedelta) -> str:
     """How often something new came."""
     weeks = span / timedelta(days=7)
     often = f"{one.deployments / weeks:.1f} a week ({one.deployments} in {span.days} days)" if one.deployments >= LEAST else ""
-    return often or (f"too few: {one.deployments} in {span.days} days" if one.deployments else f"none in {span.days} days")
+    return often or (f"{one.deployments} in {span.days} days, {FEW}" if one.deployments else f"none in {span.days} days")
 
 
 def delivery_lines(figures: DeliveryFigures) -> tuple[str, ...]:
@@ -88,8 +89,8 @@ def _service(one: ServiceFigures, span: timedelta) -> str:
         (
             f"{one.service}: {frequency(one, span)}",
             f"lead {in_words(one.lead, 'commit')}",
-            f"failed {rate(one)}",
-            f"restored {in_words(one.restore, 'incident')}",
+            f"failure rate {rate(one)}",
+            f"to restore {in_words(one.restore, 'incident')}",
         )
     )
 

@@ -91,7 +91,10 @@ async def test_what_is_left_out_is_counted(desk: Desk) -> None:
     lost = shipped("v3", 3, status=ChangeStatus.FAILED)
     await kept(desk, (an_outage(1), replace(judged(Verdict.CONVICTED), cause=replace(CAUSE, change_id="flag", version=""))))
     await desk.db.write(lambda tx: desk.changes.save(tx, [flag, lost]))
-    assert (await read(desk)).notes == (
+    asked = Asked(NOON - timedelta(days=1), UNTIL, "production", desk.routing(), {})
+    past, _ = await desk.db.read(lambda tx: gathered(tx, desk, asked))
+    assert past.notes == (
+        "whatever was before 2026-11-22, when Tocsin first heard of a change",
         "1 changes of configuration, flags, infrastructure and the like, which are no deployments",
         "1 deployments that did not get through: nothing new ran",
         "1 incidents that other changes than deployments caused",

@@ -40,7 +40,7 @@ def test_six_deployments_two_of_which_failed() -> None:
     lines = delivery_lines(found)
     assert lines[0] == "Deployment frequency: 1.5 a week (6 in 28 days)"
     assert lines[2] == "Change-failure rate: 33 % (2 of 6 failed): 1 confirmed cause of an incident, 1 rolled back"
-    assert lines[3] == "Time to restore: no incident; of failed deployments: too few: 2 recoveries"
+    assert lines[3] == "Time to restore: no incident; of failed deployments: too few to say (2 recoveries)"
     assert lines[4] == "Not counted as deployments: 1 ways back, 0 of a version that had run already"
 
 
@@ -124,8 +124,8 @@ def test_few_are_told_as_counts_and_never_as_a_share() -> None:
     past = Past(made_of(*SIX[:4]), blames=(blame(SIX[0], 25, 26),))
     total = figures(past, SINCE, UNTIL).total
     assert total.failure_rate is None
-    assert rate(total) == "too few: 1 of 4 failed"
-    assert in_words(spread([HOUR] * 4), "incident") == "too few: 4 incidents"
+    assert rate(total) == "too few to say (1 of 4 failed)"
+    assert in_words(spread([HOUR] * 4), "incident") == "too few to say (4 incidents)"
 
 
 def test_an_action_of_ours_that_no_vendor_told_of_is_counted() -> None:
