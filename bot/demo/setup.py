@@ -141,6 +141,7 @@ def tocsin_toml(folder: Path, url: str, repository: Path, deployer: Sequence[str
         "reopen_minutes = 0                   # two stories within a minute are two incidents",
         f"settle_seconds = {SETTLE_SECONDS}",
         f"verify_seconds = {VERIFY_SECONDS}",
+        "rehearse_seconds = 60                # a playbook's dry run on a busy machine; a rollback waits for half of that",
         f"gather_seconds = {GATHER_SECONDS}                  # the whole estate runs on this machine: a busy one answers late",
         "",
         "[connectors.alertmanager]",

@@ -31,7 +31,7 @@ from bot.ports import (
 from bot.redact import clean, redact
 
 REMEMBERED = timedelta(days=30)  # how far back changes are asked which commit a version is
-HASTE = 10.0  # seconds that a deployer's own dry run of a way back may take: production may be down meanwhile
+HASTE = 0.5  # of the time that a deployer's own dry run may take is for that of a way back: production may be down meanwhile
 KNOBS = 3
 
 
@@ -97,7 +97,7 @@ async def plan_of(action: Action, service: Service, means: Means, *, hurry: bool
         required=required_checks(action, rule) if rule else (),
         checkers=tuple(d for d in means.deployers.values() if isinstance(d, CommitChecks)),
         same_knobs=lambda commits, of: _knobs(commits, of, kept.past, means.documents()),
-        patience=replace(patience, rehearsal=min(HASTE, patience.rehearsal)) if hurry else patience,
+        patience=replace(patience, rehearsal=HASTE * patience.rehearsal) if hurry else patience,
     )
     now = means.clock()
     return await make_plan(action, deployer, means.change_sources, means.catalogue(), kept.changes, kept.around, now, wanted)
