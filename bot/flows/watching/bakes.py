@@ -60,7 +60,8 @@ def _place(change: Change, service: str, active: dict[str, Bake], now: datetime,
             return
         if abs(change.at - bake.began_at) <= ONE:
             if change.shipped:
-                active[bake.id] = replace(bake, changes=(*bake.changes, change.id))
+                what = _what(change, service) if change.version and change.at > bake.began_at else bake.what
+                active[bake.id] = replace(bake, changes=(*bake.changes, change.id), what=what)
             return
         if change.at > bake.began_at:
             reason = f"a newer deployment began: {_what(change, service)}"

@@ -111,6 +111,12 @@ def test_a_newer_deployment_ends_the_watch_and_reports_of_one_moment_are_one(sto
     assert [b.verdict for b in bakes(story)] == [BakeVerdict.WATCHING, BakeVerdict.OVERTAKEN]
 
 
+def test_a_second_version_within_minutes_is_the_one_that_is_named(story: Story) -> None:
+    story.changes(deploy(version="v43"), deploy(id="github:deployment:44", version="v44", at=NOON + timedelta(minutes=1)))
+    (bake,) = bakes(story)
+    assert bake.what.startswith("payments v44")
+
+
 def test_several_deployments_are_looked_at_together(story: Story, numbers: Numbers) -> None:
     story.changes(deploy(), deploy(id="x", services=("checkout",), version="v7"))
     looks(story, 6)
