@@ -1,8 +1,8 @@
 """A deployer of these tests: what runs where, in one JSON file that counts every start. Standard library only.
 
-usage: deployctl.py STATE current SERVICE | versions SERVICE | start SERVICE VERSION KEY | status KEY
+usage: deployctl.py STATE current SERVICE | versions SERVICE | start SERVICE VERSION KEY | status KEY | cancel KEY
 The file's "seconds" says how long a deployment takes; it goes on when whoever started it is gone. With "forgets" it begins a run
-and knows nothing of it afterwards.
+and knows nothing of it afterwards; with "lasts" a run goes on until it is cancelled.
 """
 
 import contextlib
@@ -39,6 +39,8 @@ def main() -> int:
             answer = [{"version": v} for v in state["versions"][words[0]]]
         else:
             answer = state["runs"].get(words[0], {"status": "unknown"})
+            if verb == "cancel" and answer["status"] == "running":
+                answer["status"] = "cancelled"
     print(json.dumps(answer))
     return 0
 
@@ -53,6 +55,10 @@ def start(file: Path, service: str, version: str, key: str) -> int:
             return 0
         state["runs"][key] = {"run": number, "status": "running", "version": version}
         seconds = state["seconds"]
+        if state.get("lasts"):
+            state["runs"][key]["link"] = f"https://ci.example.com/{number}"
+            print(json.dumps(state["runs"][key]))
+            return 0
     time.sleep(seconds)
     with opened(file) as state:
         state["running"][service] = version

@@ -95,6 +95,7 @@ current = {current}
 versions = {versions}
 start = {start}
 status = {status}
+cancel = {cancel}
 timeout_seconds = 30
 """
 
@@ -108,6 +109,7 @@ def write_configuration(folder: Path, state: Path, more: str, top: str = "") -> 
         "versions": [*tool, "versions", "{service}"],
         "start": [*tool, "start", "{service}", "{version}", "{key}"],
         "status": [*tool, "status", "{key}"],
+        "cancel": [*tool, "cancel", "{key}"],
     }
     texts = {
         "services.yaml": SERVICES,

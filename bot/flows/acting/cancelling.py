@@ -10,8 +10,9 @@ from dataclasses import replace
 from bot.actions import cancel as cancelling
 from bot.actions import execute as executing
 from bot.actions.approvals import NotYours
+from bot.actions.naming import named_environment
 from bot.actions.plan import known_service
-from bot.domain.action import Action, ActionStatus, Stopping
+from bot.domain.action import BUSY, UNDECIDED, Action, ActionStatus, Stopping
 from bot.domain.request import CommandRequest, Press
 from bot.domain.view import NoteView, Shown
 from bot.errors import NotFound, Outrun
@@ -36,17 +37,18 @@ async def on_words(request: CommandRequest, desk: Desk) -> NoteView:
         return NoteView(f"Usage: {USAGE}")
     service = known_service(words[0], desk.catalogue())
     where = words[1] if len(words) == 2 else ""
-    if where and where not in service.environments:
-        raise NotFound(f"{service.name} has no {where[:80]}; it has {', '.join(service.environments)}.")
+    if where:
+        named_environment(where, service)
     unfinished = await desk.db.read(desk.actions.unfinished)
     mine = [a for a in unfinished if a.service == service.name and where in ("", a.environment)]
-    going = [a for a in mine if a.status not in (ActionStatus.PROPOSED, ActionStatus.PLANNED, ActionStatus.AWAITING)] or mine
+    kinds = (BUSY, UNDECIDED - {ActionStatus.PLANNED}, UNDECIDED)  # what runs goes first, then what waits, then dry runs
+    going = next((found for kind in kinds if (found := [a for a in mine if a.status in kind])), [])
     if not going:
         nowhere = f" in {where}" if where else ""
         raise NotFound(f"Nothing of {service.name} is under way{nowhere}. `/deploy history {service.name}` shows what was.")
     if len(going) > 1:
         named = "; ".join(f"{a.kind.value} to {a.target} in {a.environment} ({a.status.value})" for a in going[:5])
-        raise NotFound(f"Which one? {named}. Name the environment, or press Cancel on its message.")
+        raise NotFound(f"Which one? {named}. Name the environment, or press the button on its message.")
     try:
         return await stop(going[0].id, request.person.id, desk)
     except NotYours as error:

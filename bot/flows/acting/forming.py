@@ -1,16 +1,16 @@
 """The form for a deploy or rollback: what this person may choose from, and what is wrong with what they chose."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from bot.actions.naming import meant, named_environment
+from bot.actions.naming import named_environment, near
 from bot.actions.plan import known_service
 from bot.actions.policy import Moment, Ruling, decide
 from bot.domain.action import Action, ActionKind, ActionStatus, Claim
-from bot.domain.change import Change, ChangeStatus
+from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.deployments import Offer, OrderForm
 from bot.domain.request import ChangeRequest, Person
 from bot.domain.service import Service
@@ -26,6 +26,7 @@ TYPING = 2.0  # ... while a person types: the chat waits for three
 BELONGING = 1.0  # seconds that the chat gets to tell who is in which user group
 REMEMBERED = timedelta(days=30)  # how far back versions are known that did not run here yet
 MOST = 500
+MADE = (ChangeKind.BUILD, ChangeKind.RELEASE)
 EARLY = datetime.min.replace(tzinfo=UTC)
 T = TypeVar("T")
 
@@ -106,15 +107,15 @@ def merged(ran: Iterable[Offer], told: Iterable[Offer]) -> tuple[Offer, ...]:
     return tuple(sorted((by_version[v] for v in kept), key=lambda o: o.at or EARLY, reverse=True)[:MOST])
 
 
-async def _announced(service: str, desk: Desk) -> tuple[Offer, ...]:
+async def _announced(service: str, desk: Desk, kinds: Collection[ChangeKind] = tuple(ChangeKind)) -> tuple[Offer, ...]:
     """Versions that some tool told of: built, released, or running elsewhere."""
 
     def look(tx: Transaction) -> tuple[Change, ...]:
         now = desk.clock()
         return desk.changes.between(tx, now - REMEMBERED, now)
 
-    found = await desk.db.read(look)
-    fit = [c for c in found if service in c.services and c.status is ChangeStatus.SUCCEEDED and VERSION.fullmatch(c.version)]
+    told = [c for c in await desk.db.read(look) if service in c.services and c.kind in kinds]
+    fit = [c for c in told if c.status is ChangeStatus.SUCCEEDED and VERSION.fullmatch(c.version)]
     return tuple({c.version: Offer(c.version, c.at, ran=False) for c in fit}.values())
 
 
@@ -163,14 +164,14 @@ async def _ruled(asked: ChangeRequest, service: Service, environment: str, desk:
 
 
 async def unknown_version(action: Action, desk: Desk) -> str:
-    """What is said of a version that nobody ever told of, while close ones are known; "" for any other."""
+    """What is said of a version that no build and no release told of, where such are told of and one is close; else ""."""
     if action.kind is not ActionKind.DEPLOY or action.plan is None or action.plan.target_commit:
         return ""
-    known = (*(o.version for o in await _announced(action.service, desk)), action.plan.current_version)
-    if action.target in known:
+    made = [o.version for o in await _announced(action.service, desk, MADE)]
+    if not made or action.target in made:
         return ""
-    hint = meant(action.target, known)
-    return f" Nobody has told of {action.target} yet; {hint}" if hint.startswith("did you mean") else ""
+    close = near(action.target, (*made, action.plan.current_version))
+    return f" No build of {action.target} was told of; did you mean {' or '.join(close)}?" if close else ""
 
 
 async def _soon(asked: Awaitable[T], seconds: float) -> T | None:

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.domain.action import ActionKind, ActionStatus
+from bot.domain.change import ChangeKind
 from bot.domain.request import ChangeRequest, CommandRequest, Person
 from bot.domain.view import NoteView, Shown
 from bot.errors import NotFound
@@ -115,11 +116,14 @@ async def test_words_that_mean_nothing_are_answered_with_how_it_is_used(desk: De
 
 
 async def test_a_version_that_nobody_told_of_is_planned_and_the_close_one_is_named(desk: Desk) -> None:
-    told = a_change(version="v45", commit="c45", services=("payments",))
+    shown = await on_order(wish(version="v44", id="first"), desk)
+    assert isinstance(shown, NoteView)
+    assert "did you mean" not in shown.text, "nobody tells of builds here"
+    told = a_change(version="v45", commit="c45", kind=ChangeKind.BUILD)
     await desk.db.write(lambda tx: desk.changes.save(tx, [told]))
     shown = await typed(desk, "deploy", "payments v54")
     assert isinstance(shown, NoteView)
-    assert "Nobody has told of v54 yet; did you mean v45" in shown.text
+    assert "No build of v54 was told of; did you mean v45" in shown.text
     known = await on_order(wish(version="v45", id="other"), desk)
     assert isinstance(known, NoteView)
     assert "did you mean" not in known.text
