@@ -64,14 +64,14 @@ def _found(args: argparse.Namespace) -> "DeliveryFigures":
     if since >= until:
         raise NotFound("--since must lie before --until.")
     asked = Asked(since, until, settings.environment, routing.current, {})
-    past, changes = ask(args.config, lambda stores, tx: gathered(tx, stores, asked))
+    past, pushes = ask(args.config, lambda stores, tx: gathered(tx, stores, asked))
     if args.service:
         service = catalogue.current.resolve(args.service)
         if service is None:
             raise NotFound(f"There is no service {args.service!r} in services.yaml.")
         past = of_service(past, service.name)
     sources = () if args.no_commits else vendors(settings).changes
-    times = asyncio.run(commit_times(past.deployments, changes, sources, catalogue.current, since, PATIENCE))
+    times = asyncio.run(commit_times(past.deployments, pushes, sources, catalogue.current, since, PATIENCE))
     return figures(replace(past, commits=times), since, until)
 
 

@@ -137,6 +137,12 @@ class ChangeStore(Protocol):
     def between(self, tx: Transaction, start: datetime, end: datetime) -> tuple[Change, ...]:
         """The changes of a span of time, oldest first."""
 
+    def shipments(self, tx: Transaction, start: datetime, end: datetime) -> tuple[Change, ...]:
+        """The changes of a span that are neither commits nor builds, oldest first; nothing is told of their checks."""
+
+    def commits(self, tx: Transaction, shas: Iterable[str]) -> tuple[Change, ...]:
+        """What repositories told of these commits, by their whole SHA."""
+
     def get(self, tx: Transaction, id: str) -> Change | None:
         """One change."""
 

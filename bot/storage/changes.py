@@ -46,6 +46,21 @@ class SqlChangeStore:
         found = sql(tx).execute(_BETWEEN, {"start": start, "end": end}).scalars()
         return _checked(tx, [load(Change, body) for body in found])
 
+    def shipments(self, tx: Transaction, start: datetime, end: datetime) -> tuple[Change, ...]:
+        """The changes of a span that are neither commits nor builds, oldest first; nothing is told of their checks."""
+        found = _BETWEEN.where(changes.c.kind.not_in((ChangeKind.COMMIT.value, ChangeKind.BUILD.value)))
+        return tuple(load(Change, body) for body in sql(tx).execute(found, {"start": start, "end": end}).scalars())
+
+    def commits(self, tx: Transaction, shas: Iterable[str]) -> tuple[Change, ...]:
+        """What repositories told of these commits, by their whole SHA."""
+        wanted, found = sorted({sha[:64] for sha in shas if sha}), []
+        for start in range(0, len(wanted), MOST_SHAS):
+            pushed = select(changes.c.body).where(
+                changes.c.sha.in_(wanted[start : start + MOST_SHAS]), changes.c.kind == ChangeKind.COMMIT.value
+            )
+            found += [load(Change, body) for body in sql(tx).execute(pushed.order_by(changes.c.at, changes.c.id)).scalars()]
+        return tuple(found)
+
     def get(self, tx: Transaction, id: str) -> Change | None:
         """One change."""
         kept = _kept(tx, id)

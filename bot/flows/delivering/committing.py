@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.change import Change, ChangeKind, Commit
+from bot.domain.change import Change, Commit
 from bot.domain.delivery import Deployment, Kind
 from bot.domain.service import Catalogue
 from bot.errors import BotError
@@ -17,7 +17,7 @@ MOST_COMMITS = 200  # of one deployment
 
 async def commit_times(
     every: Iterable[Deployment],
-    changes: Sequence[Change],
+    pushes: Sequence[Change],
     sources: Sequence[ChangeSource],
     catalogue: Catalogue,
     since: datetime,
@@ -29,7 +29,8 @@ async def commit_times(
     unless a push told the time of their commit.
     """
     new = [d for d in every if d.kind is Kind.NEW and d.commit and d.at >= since]
-    pushed = {d: _pushed(d, changes) for d in new}
+    told = {push.commit: push.at for push in reversed(pushes)}
+    pushed = {d: told.get(d.commit) for d in new}
     found: dict[Deployment, tuple[datetime, ...]] = {d: (at,) for d, at in pushed.items() if at is not None}
     wanted = sorted((d for d in new if d.repository and sources), key=lambda d: d.at, reverse=True)[:MOST]
     if not wanted:
@@ -51,12 +52,6 @@ async def commit_times(
         if task not in late:
             task.result()  # what is no BotError is a fault of ours, and said
     return found
-
-
-def _pushed(one: Deployment, changes: Sequence[Change]) -> datetime | None:
-    """When the repository told of this commit."""
-    same = (c.at for c in changes if c.kind is ChangeKind.COMMIT and len(one.commit) >= 7 and c.commit.startswith(one.commit))
-    return min(same, default=None)
 
 
 async def _asked(one: Deployment, sources: Sequence[ChangeSource], catalogue: Catalogue) -> tuple[Commit, ...]:

@@ -66,9 +66,9 @@ class Asked:
 
 
 def gathered(tx: Transaction, record: Record, asked: Asked) -> tuple[Past, tuple[Change, ...]]:
-    """What happened, still without the times of commits, and the changes that may tell some of them."""
+    """What happened, still without the times of commits, and the pushes that may tell some of them."""
     first = min(asked.since, asked.until - WEEKS * WEEK) - BEFORE
-    changes = record.changes.between(tx, first, asked.until)
+    changes = record.changes.shipments(tx, first, asked.until)
     every = record.incidents.recent(tx, MOST)
     here = [i for i in every if i.environment == asked.environment and (i.resolved_at is None or i.resolved_at >= first)]
     blames, unclear = _blames(tx, here, record)
@@ -80,7 +80,7 @@ def gathered(tx: Transaction, record: Record, asked: Asked) -> tuple[Past, tuple
         on_call=_on_call(tx, every, record, asked),
         notes=tuple(_notes(blames, unclear, changes, every, asked)),
     )
-    return past, changes
+    return past, record.changes.commits(tx, (d.commit for d in past.deployments if d.at >= asked.since))
 
 
 def _blames(tx: Transaction, incidents: Sequence[Incident], record: Record) -> tuple[tuple[Blame, ...], int]:

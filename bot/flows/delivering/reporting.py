@@ -67,9 +67,9 @@ async def figures_of(desk: Desk, since: datetime, until: datetime, *, seconds: f
     people = await desk.db.read(lambda tx: slack_people(tx, desk, since))
     zones = {person: zone for person in people if (zone := await _zone(person, desk)) is not None}
     asked = Asked(since, until, desk.default_environment, desk.routing(), zones)
-    past, changes = await desk.db.read(lambda tx: gathered(tx, desk, asked))
+    past, pushes = await desk.db.read(lambda tx: gathered(tx, desk, asked))
     past = of_service(past, service) if service else past
-    times = await commit_times(past.deployments, changes, desk.change_sources, desk.catalogue(), since, seconds)
+    times = await commit_times(past.deployments, pushes, desk.change_sources, desk.catalogue(), since, seconds)
     return await asyncio.to_thread(figures, replace(past, commits=times), since, until)
 
 

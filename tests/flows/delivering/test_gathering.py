@@ -101,6 +101,20 @@ async def test_what_is_left_out_is_counted(desk: Desk) -> None:
     )
 
 
+async def test_pushes_of_what_was_deployed_are_found_and_no_others(desk: Desk) -> None:
+    sha = shipped("v2", 1).commit
+    mine = shipped("", 0.5, id="push", kind=ChangeKind.COMMIT, commit=sha)
+    other = shipped("", 0.5, id="other", kind=ChangeKind.COMMIT, commit="f" * 40)
+    build = shipped("", 0.6, id="build", kind=ChangeKind.BUILD, commit=sha)
+    await kept(desk)
+    await desk.db.write(lambda tx: desk.changes.save(tx, [mine, other, build]))
+    asked = Asked(NOON, UNTIL, "production", desk.routing(), {})
+    past, pushes = await desk.db.read(lambda tx: gathered(tx, desk, asked))
+    assert [push.id for push in pushes] == ["push"]
+    assert [d.version for d in past.deployments] == ["v1", "v2"]
+    assert await commit_times(past.deployments, pushes, [], Catalogue({}), NOON, 1) == {past.deployments[1]: (mine.at,)}
+
+
 async def test_pages_are_those_that_reached_somebody_and_deeds_are_those_of_people(desk: Desk) -> None:
     """12:30 UTC is 21:30 in Tokyo, 13:30 is 22:30; who is known by no zone is where the bot's digests are."""
 
@@ -164,7 +178,7 @@ async def test_commits_between_two_versions_are_asked_for_and_else_the_head_alon
     source = Repository({(v1.commit, v2.commit): (mine, other)}, {v3.commit: a_commit("h", 2.5)}, slow=v5.commit)
     pushed = shipped("", 3.75, id="push", kind=ChangeKind.COMMIT, commit=v4.commit)
     catalogue = Catalogue({"payments": Service("payments", repository="demo/shop", paths=("payments",))})
-    found = await commit_times((v1, v2, v3, v4, v5), [*changes, pushed], [source], catalogue, NOON + 1.5 * HOUR, 0.2)
+    found = await commit_times((v1, v2, v3, v4, v5), [pushed], [source], catalogue, NOON + 1.5 * HOUR, 0.2)
     assert found == {v2: (mine.at,), v3: (NOON + 2.5 * HOUR,), v4: (NOON + 3.75 * HOUR,)}
 
 
