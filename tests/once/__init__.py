@@ -5,5 +5,9 @@ nursery   one process that has imported the bot and forks as many as are wanted
 vendor    vendors over their wire formats, counting runs, with whatever can go wrong
 plan      what befalls one trial, out of a seed
 house     what many trials share: nursery, vendor, workspace, databases
+installation  the files of a bot and of an executor
+replica   one process of a trial, life after life
+books     what the database holds
 trial     one trial: people ask and approve, processes die, and in the end everything is counted
+series    many trials, some at once, and what was seen
 """

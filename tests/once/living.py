@@ -75,11 +75,13 @@ def hurry() -> None:
     """Waits are short, and only a crash of the machine would lose what was committed; processes die here, not machines."""
     execute.FIRST_WAIT, execute.SLOWEST_WAIT, execute.PATIENCE = 0.05, 0.4, PATIENCE
     execute.UNCERTAIN_WAIT, execute.SETTLED = SHORT, SETTLED
-    database._PRAGMAS = tuple("synchronous=OFF" if p.startswith("synchronous") else p for p in database._PRAGMAS)
-    errand.LEASE = running.LEASE = timedelta(seconds=LEASE)
+    quick_pragmas: Any = tuple("synchronous=OFF" if p.startswith("synchronous") else p for p in database._PRAGMAS)
+    database._PRAGMAS = quick_pragmas
+    errand.LEASE = timedelta(seconds=LEASE)
+    running.LEASE = errand.LEASE  # type: ignore[attr-defined]  # its own name for it
     work.PAUSES = (0.0, 0.1, 0.3, 0.6)
     verify.FIRST_WAIT, verify.SLOWEST_WAIT = 0.1, 0.3
-    bot.durable.worker.Lease = functools.partial(Lease, lease=LEASE, beat=BEAT)  # type: ignore[misc,assignment]  # with a short life
+    bot.durable.worker.Lease = functools.partial(Lease, lease=LEASE, beat=BEAT)  # type: ignore[attr-defined]  # its own name for it
 
     def quick(settings: Any) -> Any:
         return {name: replace(q, pace=min(q.pace, 0.05), first_wait=0.1) for name, q in queues(settings).items()}

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import select
-import sys
 import traceback
 from typing import Any
 
@@ -40,7 +39,7 @@ def fork(wanted: dict[str, Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         random.seed()
         status = living.live(wanted, say)
-    except BaseException:  # a child must not go on as if it were the nursery
+    except BaseException:  # noqa: BLE001  a child must not go on as if it were the nursery
         traceback.print_exc()
     finally:
         os._exit(status)
@@ -81,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

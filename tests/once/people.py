@@ -49,7 +49,7 @@ def press(user: str, channel: str, deed: Deed, value: str, mark: str) -> bytes:
 
 
 async def send(http: httpx.AsyncClient, door: Callable[[], int | None], secret: str, body: bytes, seconds: float = 8.0) -> bool:
-    """Whether the bot acknowledged it; whatever it did not acknowledge is delivered again, as Slack does. `door`: its port now."""
+    """Whether the bot acknowledged it; what it did not is delivered again, as Slack does. `door`: its port now."""
     end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
         port, stamp = door(), str(int(time.time()))

@@ -58,7 +58,8 @@ def summary(reports: Sequence[Report]) -> str:
     fatal = Counter(f for r in reports for f in r.fatal)
     lines = [
         f"{len(reports)} trials, {sum(r.blows for r in reports)} blows at {len(fatal)} different steps of {len(known)} seen",
-        f"runs: {dict(Counter(r.runs for r in reports))}; ends: {dict(ends)}; uncertain for a while: {sum(bool(r.uncertain) for r in reports)}",
+        f"runs: {dict(Counter(r.runs for r in reports))}; ends: {dict(ends)}",
+        f"uncertain for a while: {sum(bool(r.uncertain) for r in reports)}",
         f"wrong: {sum(bool(r.wrong) for r in reports)}",
     ]
     return "\n".join(lines)

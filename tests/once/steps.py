@@ -19,7 +19,9 @@ from typing import Any
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import programs
 from bot.storage.database import SqlDatabase
+from connectors import command
 
 KILL, FREEZE = "kill", "freeze"
 MOMENT = 0.1  # seconds
@@ -71,9 +73,7 @@ class Steps:
             httpx.AsyncHTTPTransport.handle_async_request, self
         )
         AsyncWebClient.api_call = _words(AsyncWebClient.api_call, self)  # type: ignore[method-assign]  # the one edge to Slack
-        import connectors.command as command  # its own name for what runs a program
-
-        command.run = _programs(command.run, self)
+        command.run = _programs(programs.run, self)  # type: ignore[attr-defined]  # the one edge to programs, by its name there
 
 
 def name_of(work: Callable[..., Any]) -> str:

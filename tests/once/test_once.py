@@ -1,4 +1,7 @@
-"""At most once: whatever befalls the bot, its executors and the vendor, the vendor counts one run. `python -m tests.once N` repeats N."""
+"""At most once: whatever befalls the bot, its executors and the vendor, the vendor counts one run.
+
+`python -m tests.once N` repeats trial N.
+"""
 
 import asyncio
 from collections import Counter

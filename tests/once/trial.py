@@ -1,10 +1,7 @@
-"""One trial: people ask and approve, processes die or stand still, the vendor misbehaves, and in the end everything is counted."""
+"""One trial: people ask and approve, processes die or stand still, the vendor misbehaves, and at last all is counted."""
 
 import asyncio
 import contextlib
-import os
-import signal
-import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -12,18 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
-
 from bot.domain.action import Action, ActionStatus
 from bot.domain.request import Deed
-from bot.storage.codec import load
-from bot.storage.database import SqlDatabase
-from bot.storage.ledger import SqlLedger
-from tests.once.house import INCIDENT, House, Life
+from tests.once.books import Books
+from tests.once.house import INCIDENT, House
+from tests.once.installation import write
 from tests.once.living import BOT, EXECUTOR
 from tests.once.people import command, press, send
-from tests.once.plan import Blow, Plan
-from tests.once.steps import FREEZE
+from tests.once.plan import Plan
+from tests.once.replica import Replica
 
 ONCALL = "U0ONCALL"
 PATIENCE = 45.0  # seconds for what should take five; the machine may be busy
@@ -47,150 +41,11 @@ class Report:
     seconds: float = 0.0
 
     def __str__(self) -> str:
+        wrong = f"  WRONG: {'; '.join(self.wrong)}" if self.wrong else ""
         return (
             f"{self.plan.number:4} {self.plan.lane!s:54} {self.seconds:5.1f} s  {self.blows} blows  {self.runs} runs  "
-            f"{self.status}{' after uncertain' if self.uncertain else ''}{'  WRONG: ' + '; '.join(self.wrong) if self.wrong else ''}"
+            f"{self.status}{' after uncertain' if self.uncertain else ''}{wrong}"
         )
-
-
-class Replica:
-    """One bot, or one executor, which is started anew whenever it was killed. `spread`: a blow befalls all processes."""
-
-    def __init__(
-        self, house: House, folder: Path, name: str, role: str, url: str, plan: Plan, spread: Callable[[], None]
-    ) -> None:
-        self._house, self._folder, self._name, self._url, self._role = house, folder, name, url, role
-        self._plan, self._spread = plan, spread
-        self._blows = plan.blows
-        self._life: Life | None = None
-        self._lives = 0
-        self._closing = False
-
-    @property
-    def port(self) -> int | None:
-        """Where it is reached; None while it is not up."""
-        life = self._life
-        return life.port.result() if life and life.port.done() and not life.ended.done() else None
-
-    def steps(self) -> list[str]:
-        """Every step of all its lives."""
-        files = sorted(self._folder.glob(f"steps-{self._name}-*"))
-        return [line for file in files for line in file.read_text().splitlines()]
-
-    async def tend(self) -> None:
-        """Life after life, until it is closed."""
-        if self._role == EXECUTOR:
-            await asyncio.sleep(self._plan.late)
-        while not self._closing:
-            blow = next((b for b in self._blows if not self._mark(b).exists()), None)
-            await self._start(blow)
-            assert self._life is not None
-            standing = asyncio.create_task(self._stand_still(blow)) if blow and blow.how == FREEZE else None
-            status = await self._life.ended
-            if standing is not None:
-                standing.cancel()
-            if self._closing:
-                return
-            if status != -signal.SIGKILL:
-                log = (self._folder / f"{self._name}.log").read_text()
-                raise AssertionError(f"{self._name} ended by itself: {log[-3000:]}")
-            mine = blow is not None and self._fell(blow)
-            if blow is not None and mine and blow.wide:
-                self._spread()
-            await asyncio.sleep(blow.again if blow is not None and mine else 0.2)
-
-    def _fell(self, blow: Blow) -> bool:
-        """It was this life that the blow befell."""
-        file = self._folder / f"steps-{self._name}-{self._lives:03}"
-        return file.exists() and file.read_text().endswith(f"! {blow.how} {blow.step}\n")
-
-    def kill(self) -> None:
-        """It is gone at once; its life after that begins soon."""
-        if self._life is not None and not self._life.ended.done():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._life.pid, signal.SIGKILL)
-
-    def _mark(self, blow: Blow) -> Path:
-        """The file that is there once the blow fell."""
-        return self._folder / f"blow-{self._blows.index(blow)}"
-
-    async def _start(self, blow: Blow | None) -> None:
-        self._lives += 1
-        folder, name = self._folder, self._name
-        data = folder / f".{name}" if self._url.startswith("postgresql") or self._role == EXECUTOR else folder / ".tocsin"
-        environment = self._house.environment(folder, self._url, self._role, self._plan.lane.apart)
-        self._life = await self._house.nursery.bear(
-            {
-                "role": self._role,
-                "folder": str(folder / "executor" if self._role == EXECUTOR else folder),
-                "log": str(folder / f"{name}.log"),
-                "steps": str(folder / f"steps-{name}-{self._lives:03}"),
-                "environment": {**environment, "TOCSIN_DATA_DIR": str(data)},
-                "fatal": [blow.step, blow.nth, blow.how, str(self._mark(blow))] if blow else None,
-            }
-        )
-
-    async def _stand_still(self, blow: Blow) -> None:
-        assert self._life is not None
-        file = self._folder / f"steps-{self._name}-{self._lives:03}"
-        while not self._life.ended.done():
-            if file.exists() and "\n! " in file.read_text():
-                await asyncio.sleep(blow.again)
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._life.pid, signal.SIGCONT)
-                return
-            await asyncio.sleep(0.1)
-
-    async def close(self) -> None:
-        """It is gone for good."""
-        self._closing = True
-        self.kill()
-        if self._life is not None:
-            await self._life.ended
-
-
-class Books:
-    """What the database of a trial holds, beside its bots."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        if url.startswith("sqlite"):
-            path = url.removeprefix("sqlite:///")
-            self._open: Any = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-        else:
-            self._open = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """What a question finds."""
-        found: list[tuple[Any, ...]] = self._open.execute(query).fetchall()
-        return found
-
-    def actions(self) -> list[Action]:
-        """All actions, the oldest first."""
-        return [load(Action, body) for (body,) in self.rows("SELECT body FROM actions ORDER BY created_at, id")]
-
-    def action(self, id: str) -> Action:
-        """One of them."""
-        [(body,)] = self.rows(f"SELECT body FROM actions WHERE id = '{id}'")
-        return load(Action, body)
-
-    def idle(self) -> bool:
-        """Nothing waits to be shown or done, but what waits for people's time to run out."""
-        query = "SELECT count(*) FROM work WHERE state IN ('ready', 'running') AND queue IN ('actions', 'slack')"
-        return self.rows(f"{query} AND name != 'expire_action'") == [(0,)]
-
-    def whole(self) -> bool:
-        """The audit's chain is unbroken."""
-        database = SqlDatabase(self._url)
-        database.open(migrate=False, beside=not database.postgres)
-        try:
-            return database.read_now(SqlLedger().broken_at) is None
-        finally:
-            database.close()
-
-    def close(self) -> None:
-        """No more questions."""
-        self._open.close()
 
 
 @dataclass
@@ -405,7 +260,15 @@ async def run(plan: Plan, house: House, folder: Path) -> Report:
     report, began = Report(plan), time.monotonic()
     name = f"n{plan.number}"
     await house.script(name, plan.script)
-    house.write(folder, name, plan.lane, plan.number, plan.approvals)
+    write(
+        folder,
+        plan.lane,
+        plan.approvals,
+        channel=house.channel(plan.number),
+        vendor=house.vendor,
+        trial=name,
+        keys=house.keys,
+    )
     async with _stage(plan, house, folder, report) as trial:
         try:
             await trial.live()
