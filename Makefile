@@ -5,7 +5,7 @@ PORT ?= 8333
 # Passed to every pip install, for example --index-url for CPU wheels of torch.
 TOCSIN_PIP_ARGS ?=
 
-.PHONY: demo setup test test-all check serve bench lock parts
+.PHONY: demo setup test test-all check serve bench lock parts screenshots
 
 demo: setup  ## the bot, a local workspace and a sample shop; prints the page's address
 	@$(BIN)/tocsin demo --port $(PORT)
@@ -41,6 +41,9 @@ serve: setup  ## the bot with the settings of this folder
 
 bench: setup  ## the figures of docs/benchmarks.md
 	$(BIN)/python -m tests.bench
+
+screenshots: setup parts  ## the pictures of docs/deploys.md, from the demo in a real browser; look at them before you commit them
+	$(BIN)/python scripts/screenshots.py
 
 lock:  ## resolve pyproject.toml anew into requirements.lock
 	$(PYTHON) scripts/lock.py
