@@ -24,12 +24,15 @@ PATIENCE = 90_000  # milliseconds
 
 async def main(folder: Path) -> None:
     """All pictures are in the folder."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("There is no Chromium on this machine; `make parts` installs one where it may.")
     with tempfile.TemporaryDirectory(prefix="tocsin-pictures-") as estate:
         async with (
             staged(Path(estate), 0, 1, print, clean_environment(), means=Means("ansible")) as stage,
             async_playwright() as playwright,
         ):
-            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+            browser = await playwright.chromium.launch(executable_path=chromium, args=QUIET)
             page = await browser.new_page(viewport={"width": 1500, "height": 1600}, device_scale_factor=1.5, bypass_csp=True)
             await page.goto(f"{stage.page}?channel=C0PAYMENTS&as=U0ONCALL")
             await page.add_style_tag(content="aside { width: 640px !important } .body { padding: 6px 10px }")  # room for a thread
@@ -66,7 +69,7 @@ async def picture(what: Locator, path: Path) -> None:
     await what.scroll_into_view_if_needed()
     await asyncio.sleep(0.3)
     await (what.locator(".body") if await what.locator(".body").count() else what).screenshot(path=path)
-    print(path)
+    sys.stdout.write(f"{path}\n")
 
 
 if __name__ == "__main__":
