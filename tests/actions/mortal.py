@@ -34,6 +34,7 @@ def real_deployer(folder: Path, idempotent: bool) -> Any:
             "versions": [*program, "versions", "--service", "{service}"],
             "start": [*program, "deploy", "--service", "{service}", "--version", "{version}", "--key", "{key}"],
             "status": [*program, "status", "--key", "{key}"],
+            "cancel": [*program, "cancel", "--key", "{key}"],
             "timeout_seconds": 20,
             "idempotent": idempotent,
         }

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.action import Action, ActionKind, ActionStatus, Stopping
 from bot.domain.request import Deed, Person
 from bot.domain.view import Place
 from bot.durable.work import DurableWork
+from bot.flows.acting.cancelling import stop
 from bot.flows.acting.proposing import propose
 from bot.storage.actions import SqlActionStore
 from bot.storage.database import SqlDatabase
@@ -175,3 +176,28 @@ async def test_kills_at_random_moments_leave_one_run(
         assert len(estate.runs()) <= 1
         assert action.status in (ActionStatus.VERIFYING, ActionStatus.UNCERTAIN)
         assert action.status is ActionStatus.UNCERTAIN or len(estate.runs()) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", [0.15])
+async def test_a_kill_after_somebody_wanted_it_stopped_still_stops_the_one_run(
+    database: SqlDatabase, tmp_path: Path, started: list[Estate], moment: float
+) -> None:
+    estate = Estate(database, tmp_path, idempotent=True)
+    started.append(estate)
+    await estate.approve()
+    behave(tmp_path, status="running")
+    process = estate.process()
+    wait_for(tmp_path / "runs.log")
+    kill(process)
+    database.open(migrate=False)
+    desk = a_desk(database, lambda: datetime.now(UTC), real_deployer(tmp_path, True), work=DurableWork())
+    assert "is running" in (await stop(estate.action, OLIVIA, desk)).text
+    database.close()
+    process = estate.process()
+    time.sleep(moment)
+    kill(process)
+    action = estate.finish()
+    assert action.cancel is not None
+    assert (action.status, action.cancel.state, len(estate.runs())) == (ActionStatus.FAILED, Stopping.STOPPED, 1)
+    assert action.outcome.startswith(f"It was cancelled by {OLIVIA}")
