@@ -31,7 +31,7 @@ from tests.postgres import on_sqlite
 
 pytestmark = [on_sqlite, pytest.mark.slow, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
-SHORT = Patience(timedelta(seconds=4), timedelta(seconds=2), timedelta(seconds=60))
+SHORT = Patience(timedelta(seconds=15), timedelta(seconds=2), timedelta(seconds=110))  # the machine may be busy
 
 
 class Estate:
@@ -163,7 +163,7 @@ async def test_kills_at_random_moments_with_two_executors_leave_one_run(
     await asyncio.sleep(0.8)  # an order of a killed executor may arrive late
     assert len(estate.runs()) <= 1, json.dumps(estate.runs())
     if estate.idempotent:
-        assert (ended.status, len(estate.runs())) == (ActionStatus.VERIFYING, 1)
+        assert (ended.status, len(estate.runs())) == (ActionStatus.VERIFYING, 1), ended.outcome
     else:
-        assert ended.status in (ActionStatus.VERIFYING, ActionStatus.UNCERTAIN)
+        assert ended.status in (ActionStatus.VERIFYING, ActionStatus.UNCERTAIN), ended.outcome
         assert ended.status is ActionStatus.UNCERTAIN or len(estate.runs()) == 1
