@@ -7,33 +7,14 @@ from datetime import timedelta
 import pytest
 
 from bot.actions import execute
-from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.action import ActionStatus
 from bot.errors import BadSettings, BotError, IllegalMove, NotAllowed, NotFound, NotStarted, Unavailable
-from bot.ports import Connector, Deployer, Order, RunState
+from bot.ports import Connector, Deployer, RunState
 from connectors import CONNECTORS
-from tests.connectors import (
-    stage_ansible,
-    stage_argocd,
-    stage_command,
-    stage_github,
-    stage_gitlab,
-    stage_jenkins,
-    stage_kubernetes,
-)
+from tests.connectors.company import ORDER, STAGES, action, history
 from tests.connectors.stages import ACCEPTED, SECRET, Promise, Stage, Theatre, Trouble
 from tests.fakes import NOON
 
-STAGES: tuple[Stage, ...] = (
-    *stage_github.STAGES,
-    *stage_gitlab.STAGES,
-    *stage_jenkins.STAGES,
-    *stage_argocd.STAGES,
-    *stage_kubernetes.STAGES,
-    *stage_command.STAGES,
-    *stage_ansible.STAGES,
-)
-ORDER = Order("payments", "production", "v42", "0193-key-1")
-HOUR = timedelta(hours=1)
 QUESTIONS = ("current", "versions", "status")
 
 
@@ -52,19 +33,6 @@ async def theatre(stage: Stage) -> AsyncIterator[Theatre]:
 @pytest.fixture
 def deployer(stage: Stage, theatre: Theatre) -> Deployer:
     return stage.deployer(theatre)
-
-
-def history(theatre: Theatre) -> None:
-    """Three versions of payments, the newest of which failed, amid others."""
-    for hours, version, state in ((9, "v42", RunState.SUCCEEDED), (6, "v43", RunState.SUCCEEDED), (3, "v44", RunState.FAILED)):
-        theatre.remember(Order("payments", "production", version, f"past-{version}"), state, hours * HOUR)
-    theatre.remember(Order("checkout", "production", "v18", "past-v18"), RunState.SUCCEEDED, 2 * HOUR)
-    theatre.remember(Order("payments", "staging", "v45", "past-v45"), RunState.SUCCEEDED, HOUR)
-
-
-def action() -> Action:
-    """It is being carried out, begun at noon."""
-    return Action(ORDER.key, ActionKind.DEPLOY, "payments", "production", "v42", ActionStatus.EXECUTING, "U1", NOON, NOON)
 
 
 async def ask(deployer: Deployer, question: str) -> object:

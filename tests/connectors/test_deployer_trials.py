@@ -12,8 +12,8 @@ import pytest
 from bot.actions import execute
 from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.ports import RunState
+from tests.connectors.company import ORDER, STAGES, history
 from tests.connectors.stages import Stage, Theatre
-from tests.connectors.test_deployer_contract import ORDER, STAGES, history
 from tests.fakes import NOON
 
 WIRES = [stage for stage in STAGES if stage.wire]  # those of real processes have trials of their own in tests/once
