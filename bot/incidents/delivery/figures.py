@@ -21,7 +21,7 @@ from bot.domain.delivery import (
 )
 from bot.domain.incident import Incident
 from bot.domain.watch import Bake
-from bot.incidents.delivery.failures import failures, recovered
+from bot.incidents.delivery.failures import Known, failures, recoveries
 
 WEEK = timedelta(days=7)
 WEEKS = 8
@@ -43,18 +43,19 @@ class Past:
 
 def figures(past: Past, since: datetime, until: datetime) -> DeliveryFigures:
     """The figures of [since, until); weeks reach further back, as far as `past` does."""
-    failed = failures(past.deployments, past.blames, past.bakes)
+    known = Known(past.deployments)
+    failed, ends = failures(known, past.blames, past.bakes), recoveries(known, past.blames)
     within = [d for d in past.deployments if since <= d.at < until]
     over = [i for i in past.incidents if _counts(i) and i.resolved_at is not None and since <= i.resolved_at < until]
     names = sorted({d.service for d in within} | {i.service for i in over})
     services = [
-        _figures(name, [d for d in within if d.service == name], [i for i in over if i.service == name], failed, past)
+        _figures(name, [d for d in within if d.service == name], [i for i in over if i.service == name], failed, ends, past)
         for name in names
     ]
     return DeliveryFigures(
         since,
         until,
-        _figures("", _together(within, failed), over, failed, past),
+        _figures("", _together(within, failed), over, failed, ends, past),
         tuple(sorted(services, key=lambda s: (-s.deployments, s.service))),
         _weeks(past.deployments, failed, until),
         past.on_call,
@@ -68,11 +69,15 @@ def _counts(incident: Incident) -> bool:
 
 
 def _figures(
-    name: str, mine: Sequence[Deployment], over: Sequence[Incident], failed: Mapping[Deployment, Failed], past: Past
+    name: str,
+    mine: Sequence[Deployment],
+    over: Sequence[Incident],
+    failed: Mapping[Deployment, Failed],
+    ends: Mapping[Deployment, datetime],
+    past: Past,
 ) -> ServiceFigures:
     new = [d for d in mine if d.kind is Kind.NEW]
     leads = {d: _leads(d, past.commits.get(d, ())) for d in new}
-    recoveries = [(d, recovered(d, past.deployments, past.blames)) for d in new if d in failed]
     return ServiceFigures(
         service=name,
         deployments=len(new),
@@ -82,7 +87,7 @@ def _figures(
         lead=spread(lead for every in leads.values() for lead in every),
         left_out=sum(not every for every in leads.values()),
         restore=spread(i.resolved_at - i.opened_at for i in over if i.resolved_at is not None),
-        recover=spread(end - d.at for d, end in recoveries if end is not None and end >= d.at),
+        recover=spread(ends[d] - d.at for d in new if d in ends and ends[d] >= d.at),
     )
 
 

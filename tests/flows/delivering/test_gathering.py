@@ -17,7 +17,7 @@ from bot.flows.delivering.committing import commit_times
 from bot.flows.delivering.gathering import Asked, gathered
 from bot.flows.desk import Desk
 from bot.flows.paging import NOT_NEEDED
-from bot.incidents.delivery.failures import failures
+from bot.incidents.delivery.failures import Known, failures
 from bot.incidents.delivery.figures import Past
 from bot.incidents.routing import read_routing
 from bot.ports import Reached, Transaction
@@ -82,7 +82,7 @@ async def test_causes_are_what_people_confirmed_or_the_diagnosis_says_unless_som
     )
     past = await read(desk)
     assert sorted((b.incident_id, b.confirmed) for b in past.blames) == [("i1", False), ("i2", True)]
-    assert list(failures(past.deployments, past.blames, ()).values()) == [Failed.CONFIRMED]
+    assert list(failures(Known(past.deployments), past.blames, ()).values()) == [Failed.CONFIRMED]
     assert past.notes == ("1 incidents whose confirmed cause names no change that is clear",)
 
 
