@@ -126,7 +126,10 @@ def sweep(state: Path, days: float) -> None:
 
 
 def lines_of(path: Path, most: int = LAST_LINES) -> tuple[str, ...]:
-    """The last lines of a file, fit to be shown: redacted, without control characters, cut in length."""
+    """The last lines of a file, fit to be shown: redacted, without control characters, cut in length.
+
+    Ansible fills its headings with stars; those are left out.
+    """
     try:
         with path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_OUTPUT))
@@ -134,4 +137,4 @@ def lines_of(path: Path, most: int = LAST_LINES) -> tuple[str, ...]:
     except FileNotFoundError:
         return ()
     text = redact(clean(raw.decode(errors="replace")))
-    return tuple(line.rstrip()[:LINE] for line in text.splitlines() if line.strip())[-most:]
+    return tuple(line.rstrip(" *")[:LINE] for line in text.splitlines() if line.strip())[-most:]
