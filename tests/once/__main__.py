@@ -19,11 +19,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.once", description=__doc__)
     parser.add_argument("numbers", nargs="*", type=int, default=range(200))
     parser.add_argument("--keep", type=Path, help="a folder that does not exist yet")
+    parser.add_argument("--sweep", action="store_true", help="a trial more for each step at which no blow fell")
     asked = parser.parse_args()
     with contextlib.ExitStack() as end:
         folder = asked.keep or Path(end.enter_context(tempfile.TemporaryDirectory(prefix="tocsin-once-")))
         postgres = Postgres(end.enter_context(a_server()).url)
-        reports = asyncio.run(series(list(asked.numbers), folder, postgres, say=lambda line: print(line, flush=True)))
+        reports = asyncio.run(
+            series(list(asked.numbers), folder, postgres, say=lambda line: print(line, flush=True), sweep=asked.sweep)
+        )
     print(summary(reports))
     return int(any(r.wrong for r in reports))
 

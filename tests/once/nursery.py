@@ -12,12 +12,15 @@ import json
 import os
 import random
 import select
+import signal
+import sys
 import traceback
 from typing import Any
 
 from tests.once import living
 
 out = 1
+living_now: set[int] = set()
 
 
 def say(**words: Any) -> None:
@@ -29,10 +32,12 @@ def fork(wanted: dict[str, Any]) -> None:
     """A child of this name lives."""
     pid = os.fork()
     if pid:
+        living_now.add(pid)
         say(born=pid, name=wanted["name"])
         return
     status = 70
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
@@ -54,11 +59,21 @@ def reap() -> None:
             return
         if pid == 0:
             return
+        living_now.discard(pid)
         say(ended=pid, status=os.waitstatus_to_exitcode(status), cpu=used.ru_utime + used.ru_stime)
 
 
 def main() -> None:
-    """Until stdin closes; then every child that is left is killed with the process group's end."""
+    """Until stdin closes or SIGTERM; then every child that is left is killed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    try:
+        _serve()
+    finally:
+        for pid in living_now:
+            os.kill(pid, signal.SIGKILL)
+
+
+def _serve() -> None:
     global out
     out = os.dup(1)  # ours; what a child prints goes into its log
     living.prepare()

@@ -1,6 +1,7 @@
 """What befalls one trial, out of its number: the same number is the same plan, as long as the bot takes the same steps."""
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -79,18 +80,31 @@ def calm(lane: Lane) -> Plan:
     return Plan(-1, lane, Script(lane.nature, ("slow",)), (), "quiet", ("card", "command"), 1, clicks, 2)
 
 
-def plan(number: int, steps: Mapping[Lane, Sequence[tuple[str, int]]]) -> Plan:
-    """The plan of this trial. `steps` are the names of a calm trial's steps and how often each was taken, by lane.
+Steps = Mapping[Lane, Sequence[tuple[str, int]]]
 
-    A lane's trials take its steps in turn, and every lane begins elsewhere, so that each step gets its blow.
-    """
+
+def at(lane: Lane, step: str, number: int) -> Plan:
+    """A calm trial but for one kill -9."""
+    return replace(calm(lane), number=number, blows=(Blow(step, 1, KILL, 0.0),))
+
+
+def assigned(number: int, steps: Steps) -> tuple[Lane, tuple[str, int]]:
+    """Where this trial plays, and at which step its first blow falls: each step in turn, in the lane that had fewest trials."""
+    names = sorted({name for known in steps.values() for name, _ in known})
+    had: Counter[Lane] = Counter()
+    for earlier in range(number + 1):
+        name = names[earlier % len(names)]
+        able = [lane for lane in LANES if any(name == one for one, _ in steps.get(lane, ()))]
+        lane = min(able, key=lambda one: (had[one], LANES.index(one)))
+        had[lane] += 1
+    return lane, next(step for step in steps[lane] if step[0] == name)
+
+
+def plan(number: int, steps: Steps) -> Plan:
+    """The plan of this trial. `steps` are the names of a calm trial's steps and how often each was taken, by lane."""
     chance = random.Random(number)
-    lane = LANES[number % len(LANES)]
+    lane, first = assigned(number, steps)
     known = steps[lane]
-    turn = number // len(LANES)
-    own = [s for s in known if " vendor " in s[0] or " program " in s[0]]
-    others = [s for s in known if s not in own]
-    first = own[turn // 3 % len(own)] if turn % 3 == 0 else others[(turn + 17 * LANES.index(lane)) % len(others)]
     more = (_blow(chance.choice(known), lane, chance) for _ in range(chance.choice((0, 0, 1, 2))))
     incident = chance.choice(("", "quiet", "firing")) if not any(word in first[0] for word in OF_INCIDENTS) else "quiet"
     ways = chance.choice((("card",), ("command",), ("card", "command"))) if incident else ("command",)

@@ -23,7 +23,7 @@ class Replica:
         self._plan, self._spread = plan, spread
         self._blows = plan.blows
         self._life: Life | None = None
-        self._lives = 0
+        self.lives = 0
         self._closing = False
 
     @property
@@ -61,7 +61,7 @@ class Replica:
 
     def _fell(self, blow: Blow) -> bool:
         """It was this life that the blow befell."""
-        file = self._folder / f"steps-{self._name}-{self._lives:03}"
+        file = self._folder / f"steps-{self._name}-{self.lives:03}"
         return file.exists() and file.read_text().endswith(f"! {blow.how} {blow.step}\n")
 
     def kill(self) -> None:
@@ -75,7 +75,7 @@ class Replica:
         return self._folder / f"blow-{self._blows.index(blow)}"
 
     async def _start(self, blow: Blow | None) -> None:
-        self._lives += 1
+        self.lives += 1
         folder, name = self._folder, self._name
         data = folder / f".{name}" if self._url.startswith("postgresql") or self._role == EXECUTOR else folder / ".tocsin"
         environment = self._house.environment(folder, self._url, self._role, self._plan.lane.apart)
@@ -84,7 +84,7 @@ class Replica:
                 "role": self._role,
                 "folder": str(folder / "executor" if self._role == EXECUTOR else folder),
                 "log": str(folder / f"{name}.log"),
-                "steps": str(folder / f"steps-{name}-{self._lives:03}"),
+                "steps": str(folder / f"steps-{name}-{self.lives:03}"),
                 "environment": {**environment, "TOCSIN_DATA_DIR": str(data)},
                 "fatal": [blow.step, blow.nth, blow.how, str(self._mark(blow))] if blow else None,
             }
@@ -92,7 +92,7 @@ class Replica:
 
     async def _stand_still(self, blow: Blow) -> None:
         assert self._life is not None
-        file = self._folder / f"steps-{self._name}-{self._lives:03}"
+        file = self._folder / f"steps-{self._name}-{self.lives:03}"
         while not self._life.ended.done():
             if file.exists() and "\n! " in file.read_text():
                 await asyncio.sleep(blow.again)

@@ -2,62 +2,69 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.once.house import House, a_house
-from tests.once.plan import LANES, Lane, calm, plan
+from tests.once.plan import LANES, Lane, Plan, Steps, at, calm, plan
 from tests.once.trial import Report, run
 from tests.postgres import Postgres
 
 AT_ONCE = 6  # most of a trial is waiting
-Steps = Mapping[Lane, Sequence[tuple[str, int]]]
 
 
 async def series(
-    numbers: Sequence[int], folder: Path, postgres: Postgres | None, say: Callable[[str], None], at_once: int = AT_ONCE
+    numbers: Sequence[int], folder: Path, postgres: Postgres | None, say: Callable[[str], None], *, sweep: bool = False
 ) -> list[Report]:
-    """The trials of these numbers; first a calm one per lane, from which the steps are learnt."""
-    lanes = sorted({n % len(LANES) for n in numbers})
-    async with a_house(folder, max(numbers) + 1 + len(LANES), postgres) as house:
-        gate = asyncio.Semaphore(at_once)
-        base = max(numbers) + 1
-        learnt = await asyncio.gather(*(_calm(LANES[n], base + n, house, gate) for n in lanes))
+    """The trials of these numbers; first a calm one per lane, from which the steps are learnt.
+
+    With `sweep` every step at which no blow fell gets a trial of its own afterwards.
+    """
+    base, spare = max(numbers) + 1, 200
+    async with a_house(folder, base + len(LANES) + spare, postgres) as house:
+        gate = asyncio.Semaphore(AT_ONCE)
+        learnt = await asyncio.gather(*(_calm(lane, base + n, house, gate) for n, lane in enumerate(LANES)))
         for report in learnt:
             say(str(report))
-        steps = {r.plan.lane: _counted(r.steps) for r in learnt}
-        trials = await asyncio.gather(*(_told(number, steps, house, gate, say) for number in numbers))
-        say(f"{len(house.nursery.cpu)} processes of {sum(house.nursery.cpu) / len(house.nursery.cpu):.2f} s CPU each")
-        return [*learnt, *trials]
+        steps = {r.plan.lane: sorted(Counter(r.steps).items()) for r in learnt}
+        reports = list(learnt)
+        reports += await asyncio.gather(*(_told(plan(number, steps), house, gate, say) for number in numbers))
+        left = missed(reports)[:spare] if sweep else []
+        plans = [at(_able(step, steps), step, base + len(LANES) + n) for n, step in enumerate(left)]
+        reports += await asyncio.gather(*(_told(one, house, gate, say) for one in plans))
+        used = house.nursery.cpu
+        say(f"{len(used)} processes of {sum(used) / len(used):.2f} s CPU each")
+        return reports
+
+
+def _able(step: str, steps: Steps) -> Lane:
+    """A lane in which this step is taken, and surely so."""
+    return max(LANES, key=lambda lane: dict(steps[lane]).get(step, 0))
 
 
 async def _calm(lane: Lane, number: int, house: House, gate: asyncio.Semaphore) -> Report:
-    from dataclasses import replace
-
     async with gate:
         return await run(replace(calm(lane), number=number), house, house.folder / f"calm-{number}")
 
 
-async def _told(number: int, steps: Steps, house: House, gate: asyncio.Semaphore, say: Callable[[str], None]) -> Report:
+async def _told(plan: Plan, house: House, gate: asyncio.Semaphore, say: Callable[[str], None]) -> Report:
     async with gate:
-        report = await run(plan(number, steps), house, house.folder / f"trial-{number}")
+        report = await run(plan, house, house.folder / f"trial-{plan.number}")
     say(str(report))
     if report.wrong:
-        say(f"     again: python -m tests.once {number}\n     {report.plan}\n     {report.outcome}")
+        say(f"     again: python -m tests.once {plan.number}\n     {plan}\n     {report.outcome}")
     return report
-
-
-def _counted(steps: Sequence[str]) -> list[tuple[str, int]]:
-    return sorted(Counter(steps).items())
 
 
 def summary(reports: Sequence[Report]) -> str:
     """What was seen, in a few lines."""
-    ends = Counter(r.status for r in reports)
-    known = {s for r in reports if r.plan.lane for s in r.steps}
-    fatal = Counter(f for r in reports for f in r.fatal)
+    ends, fatal = Counter(r.status for r in reports), Counter(f for r in reports for f in r.fatal)
+    known = {s for r in reports if not r.plan.blows for s in r.steps}
+    kinds = Counter(f.partition(" ")[0] for f in fatal.elements())
     lines = [
-        f"{len(reports)} trials, {sum(r.blows for r in reports)} blows at {len(fatal)} different steps of {len(known)} seen",
+        f"{len(reports)} trials, {sum(r.blows for r in reports)} blows: {dict(kinds)}",
+        f"{len(known)} steps, {len(missed(reports))} of them without a blow: {missed(reports)}",
         f"runs: {dict(Counter(r.runs for r in reports))}; ends: {dict(ends)}",
         f"uncertain for a while: {sum(bool(r.uncertain) for r in reports)}",
         f"wrong: {sum(bool(r.wrong) for r in reports)}",

@@ -20,7 +20,7 @@ from tests.once.plan import Plan
 from tests.once.replica import Replica
 
 ONCALL = "U0ONCALL"
-PATIENCE = 45.0  # seconds for what should take five; the machine may be busy
+PATIENCE = 150.0  # seconds for what should take five; the machine may be busy
 WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
 
 
@@ -76,6 +76,7 @@ class Trial:
         self.report.status, self.report.outcome = action.status.value, action.outcome
 
     async def _asked_for(self) -> Action:
+        await self._until(lambda: any(r.port for r in self.replicas) or any(r.lives > 1 for r in self.replicas), "a bot")
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self.asked += 1
