@@ -222,7 +222,7 @@ async def test_the_same_request_again_gives_the_same_action(desk: Desk) -> None:
         ({"service": "zzz"}, NotFound, "known are: acmepay, checkout, payments"),
         ({"service": "acmepay"}, NotFound, "not ours"),
         ({"service": "printer"}, NotFound, "has no deployer"),
-        ({"environment": "prod"}, NotFound, "no environment 'prod'; known are: production, staging"),
+        ({"environment": "prod"}, NotFound, "no environment 'prod'; did you mean production"),
         ({"target": "v43"}, IllegalMove, "runs in production already"),
         ({"target": "v44; rm -rf /"}, NotFound, "cannot be a version"),
         ({"target": "-f"}, NotFound, "cannot be a version"),
