@@ -29,6 +29,7 @@ from tests.actions.estate import (
     the,
 )
 from tests.fakes import FakeClock, InMemoryWork
+from tests.postgres import on_sqlite
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ async def type_it(desk: Desk, words: str, who: str = OLIVIA) -> NoteView:
     return await cancelling.on_words(CommandRequest(Person(who), "C-OPS", "deploy", tuple(words.split()), words, "t", "c"), desk)
 
 
+@on_sqlite
 async def test_a_running_action_is_stopped_by_its_deployer_and_ends_as_cancelled_by_that_person(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
@@ -91,6 +93,7 @@ async def test_a_running_action_is_stopped_by_its_deployer_and_ends_as_cancelled
     assert vendor.runs == [action.id]
 
 
+@on_sqlite
 async def test_what_is_approved_but_not_started_is_refused_without_asking_the_deployer(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
@@ -118,6 +121,7 @@ async def test_two_presses_at_once_are_one_wish(desk: Desk, vendor: FakeDeployer
     assert [d for _, d in await deeds(desk, action.id)].count("asked to cancel") == 1
 
 
+@on_sqlite
 async def test_a_stranger_is_told_who_may_and_that_is_written_down(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
     action = await running(desk, clock)
     shown = await press(desk, Deed.ACTION_CANCEL, action.id, SAM)
@@ -129,6 +133,7 @@ async def test_a_stranger_is_told_who_may_and_that_is_written_down(desk: Desk, v
     assert "cancel" not in vendor.asked
 
 
+@on_sqlite
 async def test_whoever_may_break_the_glass_may_cancel_too(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
 
     policies = read_policies(RULES + "break_glass:\n  people: [U0OUTSIDER]\n")
@@ -176,6 +181,7 @@ async def test_a_wish_uttered_while_the_deployer_is_asked_to_start_loses_neither
     assert vendor.runs == [action.id]
 
 
+@on_sqlite
 async def test_what_somebody_wants_stopped_is_not_started_again_after_a_crash(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
@@ -193,6 +199,7 @@ async def test_what_somebody_wants_stopped_is_not_started_again_after_a_crash(
     assert ended.cancel.state is Stopping.TOO_LATE
 
 
+@on_sqlite
 async def test_the_work_that_asks_may_run_twice_and_a_deployer_that_is_down_is_asked_again(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
@@ -209,6 +216,7 @@ async def test_the_work_that_asks_may_run_twice_and_a_deployer_that_is_down_is_a
     assert (await deeds(desk, action.id))[-1] == ("tocsin", "failed")
 
 
+@on_sqlite
 async def test_a_deployer_that_refuses_says_why_and_may_be_asked_again(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +238,7 @@ async def test_a_deployer_that_refuses_says_why_and_may_be_asked_again(
     assert (await the(desk, action.id)).outcome.startswith(f"It was cancelled by {AMIR}")
 
 
+@on_sqlite
 async def test_a_deployer_that_takes_its_time_stops_it_later(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,6 +259,7 @@ async def test_a_deployer_that_takes_its_time_stops_it_later(
     assert (ended.status, ended.cancel.state) == (ActionStatus.FAILED, Stopping.STOPPED)
 
 
+@on_sqlite
 async def test_a_deployer_that_cannot_stop_anything_is_not_asked(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
     vendor.cancels = False
     action = await running(desk, clock)
@@ -257,6 +267,7 @@ async def test_a_deployer_that_cannot_stop_anything_is_not_asked(desk: Desk, ven
     assert "cancel" not in vendor.asked
 
 
+@on_sqlite
 async def test_the_deployer_that_never_answers_is_given_up_and_that_is_said(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +286,7 @@ async def test_the_deployer_that_never_answers_is_given_up_and_that_is_said(
     assert (await deeds(desk, action.id))[-1] == ("tocsin", "could not be cancelled")
 
 
+@on_sqlite
 async def test_by_words_the_service_is_enough_where_one_action_is_under_way(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
@@ -290,6 +302,7 @@ async def test_by_words_the_service_is_enough_where_one_action_is_under_way(
     assert "may cancel" in (await type_it(desk, "cancel payments", SAM)).text
 
 
+@on_sqlite
 async def test_a_plan_that_waits_is_withdrawn_by_the_same_words(desk: Desk, vendor: FakeDeployer) -> None:
     action = await proposed(desk)
     assert "is cancelled" in (await type_it(desk, "cancel payments")).text
@@ -312,6 +325,7 @@ def test_only_https_addresses_without_secrets_lead_to_a_run() -> None:
         assert page_of(bad) == ""
 
 
+@on_sqlite
 async def test_the_link_of_a_run_is_kept(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
     action = await running(desk, clock)
     order = Order("payments", "production", "v42", action.id)

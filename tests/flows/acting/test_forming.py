@@ -19,6 +19,7 @@ from bot.flows.desk import Desk
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import AMIR, OLIVIA, RULES, SAM, FakeDeployer, a_desk, open_incident
 from tests.fakes import NOON, FakeChannel, FakeClock, a_change
+from tests.postgres import on_sqlite
 
 GLASS = RULES + "break_glass:\n  people: [U0CHIEF]\n"
 DEPLOY, BACK = ActionKind.DEPLOY, ActionKind.ROLLBACK
@@ -56,6 +57,7 @@ def names(offers: Iterable[Offer]) -> list[str]:
     return [o.version for o in offers]
 
 
+@on_sqlite
 async def test_an_empty_form_opens_without_asking_a_deployer(desk: Desk, vendor: FakeDeployer) -> None:
     shown = await form(desk, OLIVIA)
     assert (shown.services, shown.environments) == (("payments", "checkout"), ("production", "staging"))
@@ -63,6 +65,7 @@ async def test_an_empty_form_opens_without_asking_a_deployer(desk: Desk, vendor:
     assert vendor.asked == []
 
 
+@on_sqlite
 async def test_only_services_and_environments_in_which_this_person_may_ask_are_offered(desk: Desk) -> None:
     stranger = await form(desk, SAM)
     assert (stranger.services, stranger.environments) == (("payments",), ("staging",))
@@ -75,6 +78,7 @@ async def test_only_services_and_environments_in_which_this_person_may_ask_are_o
     assert "`/deploy explain payments` tells why" in none.trouble
 
 
+@on_sqlite
 async def test_people_of_a_user_group_are_offered_what_it_may_and_everything_if_the_chat_is_slow(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +100,7 @@ async def test_people_of_a_user_group_are_offered_what_it_may_and_everything_if_
     assert (await form(grouped, SAM)).services == ("payments", "checkout"), "it is weighed again when they send it"
 
 
+@on_sqlite
 async def test_break_glass_is_offered_to_those_who_may(desk: Desk) -> None:
     policies = read_policies(GLASS)
     guarded = replace(desk, policies=lambda: policies)
@@ -103,12 +108,14 @@ async def test_break_glass_is_offered_to_those_who_may(desk: Desk) -> None:
     assert (await form(guarded, OLIVIA)).claims == (Claim.NONE, Claim.FIX, Claim.OVERRIDE)
 
 
+@on_sqlite
 async def test_a_chosen_service_brings_its_environments_and_versions(desk: Desk) -> None:
     shown = await form(desk, OLIVIA, "checkout", "staging")
     assert (shown.environments, shown.environment, shown.current) == (("production",), "production", "v18")
     assert names(shown.versions) == ["v43", "v42", "v41"]
 
 
+@on_sqlite
 async def test_a_deploy_offers_versions_that_were_told_of_too_the_newest_first(desk: Desk, vendor: FakeDeployer) -> None:
     vendor.healthy["v41"] = False
     for version, minutes, status in (
@@ -134,6 +141,7 @@ def test_versions_without_a_time_stay_in_the_order_of_the_deployer() -> None:
     assert names(merged(ran, [Offer("d", NOON + timedelta(hours=1), ran=False)])) == ["d", "c", "b", "a"]
 
 
+@on_sqlite
 async def test_a_deployer_that_is_down_or_slow_leaves_the_version_to_be_typed(
     desk: Desk, vendor: FakeDeployer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,18 +175,21 @@ async def test_a_deployer_that_is_down_or_slow_leaves_the_version_to_be_typed(
         ({"claim": Claim.BREAK_GLASS, "reason": "now"}, "service", "may break the glass"),
     ],
 )
+@on_sqlite
 async def test_what_is_wrong_is_said_under_its_field(desk: Desk, fields: dict[str, object], field: str, words: str) -> None:
     wrong = await check_order(wish(**fields), desk)
     assert list(wrong) == [field]
     assert words in wrong[field]
 
 
+@on_sqlite
 async def test_a_good_wish_has_nothing_wrong_and_a_rollback_needs_no_version(desk: Desk, vendor: FakeDeployer) -> None:
     assert await check_order(wish(), desk) == {}
     assert await check_order(wish(kind=BACK, version=""), desk) == {}
     assert vendor.asked == []
 
 
+@on_sqlite
 async def test_an_open_incident_is_told_before_the_form_closes_and_a_fix_or_a_dry_run_passes(desk: Desk) -> None:
     await open_incident(desk)
     wrong = await check_order(wish(), desk)
@@ -187,6 +198,7 @@ async def test_an_open_incident_is_told_before_the_form_closes_and_a_fix_or_a_dr
     assert await check_order(wish(dry=True), desk) == {}
 
 
+@on_sqlite
 async def test_what_names_a_person_is_told_in_a_message_that_can_show_them(desk: Desk, clock: FakeClock) -> None:
     lock = Lock("payments", "production", AMIR, "moving", clock.now, clock.now + timedelta(hours=1))
     await desk.db.write(lambda tx: desk.locks.put(tx, None, lock))

@@ -21,6 +21,7 @@ from bot.ports import Card, Transaction
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import CATALOGUE, OLIVIA, SAM, FakeDeployer, a_desk, open_incident, press
 from tests.fakes import NOON, FakeClock, a_change
+from tests.postgres import on_sqlite
 
 
 @pytest.fixture
@@ -52,6 +53,7 @@ async def kept(desk: Desk, **fields: Any) -> Action:
     return await desk.db.write(go)
 
 
+@on_sqlite
 async def test_status_asks_what_runs_and_tells_what_stands_in_the_way(desk: Desk, vendor: FakeDeployer) -> None:
     await kept(desk, status=ActionStatus.EXECUTING)
     await open_incident(desk)
@@ -73,6 +75,7 @@ async def test_status_asks_what_runs_and_tells_what_stands_in_the_way(desk: Desk
         await typed(desk, "status chekout")
 
 
+@on_sqlite
 async def test_whoever_does_not_answer_in_time_is_told_and_the_others_are_shown(
     desk: Desk, vendor: FakeDeployer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +98,7 @@ async def test_whoever_does_not_answer_in_time_is_told_and_the_others_are_shown(
     assert "abcdefgh" not in told[("checkout", "production")]
 
 
+@on_sqlite
 async def test_a_chat_that_is_down_costs_the_links_alone(desk: Desk) -> None:
     await kept(desk, status=ActionStatus.EXECUTING)
     desk.channel.down = True  # type: ignore[attr-defined]  # the test's own chat
@@ -102,6 +106,7 @@ async def test_a_chat_that_is_down_costs_the_links_alone(desk: Desk) -> None:
     assert [link for _, link in view.under_way] == [""]
 
 
+@on_sqlite
 async def test_history_tells_our_actions_and_what_others_shipped_the_newest_first(desk: Desk, clock: FakeClock) -> None:
     await kept(desk)
     seen = [
@@ -123,6 +128,7 @@ async def test_history_tells_our_actions_and_what_others_shipped_the_newest_firs
     assert (await typed(desk, "history payments staging")).count == 0
 
 
+@on_sqlite
 async def test_a_change_of_the_same_version_that_our_action_never_ran_is_told(desk: Desk, clock: FakeClock) -> None:
     await kept(desk, run="", status=ActionStatus.REFUSED)
     await desk.db.write(lambda tx: desk.changes.save(tx, [a_change(version="v42", at=NOON + timedelta(minutes=2))]))
@@ -130,6 +136,7 @@ async def test_a_change_of_the_same_version_that_our_action_never_ran_is_told(de
     assert (await typed(desk, "history")).count == 2
 
 
+@on_sqlite
 async def test_pages_hold_still_while_more_is_shipped(desk: Desk, clock: FakeClock) -> None:
     many = [a_change(id=f"c{n:02}", version=f"v{n}", at=NOON - timedelta(minutes=n)) for n in range(2 * PAGE + 5)]
     await desk.db.write(lambda tx: desk.changes.save(tx, many))
@@ -149,6 +156,7 @@ async def test_pages_hold_still_while_more_is_shipped(desk: Desk, clock: FakeClo
 
 
 @pytest.mark.parametrize("value", ["", "a\nb", "a\nb\nx\n1\n1", "a\nb\n1\n99999999999999999\n1", "\n".join("abcdefg")])
+@on_sqlite
 async def test_a_button_that_says_no_page_is_answered_with_how_to_ask(desk: Desk, value: str) -> None:
     shown = await press(desk, Deed.HISTORY_OLDER, value, SAM)
     assert isinstance(shown, NoteView)

@@ -17,6 +17,9 @@ from bot.ports import Order, Run, RunState, Scalar
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import AMIR, OLIVIA, RULES, FakeDeployer, a_desk, handlers, press, proposed, run_for, the
 from tests.fakes import FakeChannel, FakeClock, InMemoryWork
+from tests.postgres import on_sqlite
+
+pytestmark = on_sqlite  # what the stores promise is tested on both databases in tests/storage
 
 GROUPED = RULES.replace("approvers: [U0APPROVER, U0CHIEF, U0ONCALL]", 'approvers: ["@release", S0CHIEFS, U0LONE]')
 
