@@ -48,6 +48,7 @@ from bot.domain.verification import Judgement, Level, Measured, Verification
 from bot.domain.view import (
     ActionView,
     AnswerView,
+    BatchView,
     CareRow,
     CareView,
     CatchupView,
@@ -371,9 +372,8 @@ BY_ITSELF = replace(SUGGESTED, ruled=Ruled(Degree.AUTOMATIC, Degree.AUTOMATIC, (
 
 VIEWS: Mapping[str, Shown] = {
     "card": CARD,
-    "card_steps": replace(CARD, steps=(FALLEN, SUGGESTED, BY_ITSELF)),
+    "card_steps": replace(CARD, steps=(FALLEN, BY_ITSELF, SUGGESTED)),
     "card_one_click": replace(CARD, steps=(ONE_CLICK,)),
-    "card_automatic": replace(CARD, steps=(BY_ITSELF,)),
     "card_storm": replace(
         CARD,
         incident=replace(
@@ -676,4 +676,69 @@ VIEWS = {
     "status_quiet": StatusView("payments", RAN[:1], (), (), (), NOW),
     "history": HistoryView("Deployments of payments production, 7 days", PASTS, 11, 40, NOW, "older", "newer", True),
     "history_none": HistoryView("Deployments of all services, 1 day", (), 1, 0, NOW),
+}
+FIRST, SECOND, THIRD = (
+    Action(
+        id=f"0195a1b2-0000-7000-8000-0000000000b{n}",
+        kind=ActionKind.ROLLBACK,
+        service=name,
+        environment="production",
+        target="v42",
+        status=ActionStatus.AWAITING,
+        requested_by="U0ONCALL",
+        created_at=NOW,
+        updated_at=NOW,
+        plan=Plan("v43", "3f2c1a9", "v42", "1b2c3d4", risk=Risk.LOW, warnings=("v42 is 9 days old",)),
+        reason="/rollback of 3 services by a person",
+        policy="production needs one approver",
+        batch="0195a1b2-0000-7000-8000-0000000000b0",
+    )
+    for n, name in enumerate(("gateway", "checkout", "payments"), start=1)
+)
+YES = (Decision("U0APPROVER", True, LATER),)
+STOPPED = (
+    replace(
+        FIRST,
+        status=ActionStatus.SUCCEEDED,
+        decisions=YES,
+        outcome="Verified: v42 runs and nothing got worse.",
+        verification=Verification(Judgement.BETTER, alerts=1),
+    ),
+    replace(
+        SECOND, status=ActionStatus.FAILED, decisions=YES, run="run-8", outcome="The deployer says that it failed: disk <full>"
+    ),
+    replace(
+        THIRD,
+        status=ActionStatus.REFUSED,
+        decisions=YES,
+        outcome="Nothing was started: checkout, which is of the same batch, is failed.",
+    ),
+)
+VIEWS = {
+    **VIEWS,
+    "batch": BatchView(
+        FIRST.batch,
+        (replace(FIRST, plan=ACTION.plan), SECOND),
+        None,
+        NOW,
+        note="checkout and payments call each other and go in the order named",
+        approvers=("U0APPROVER", "U0CHIEF"),
+    ),
+    "batch_running": BatchView(
+        FIRST.batch,
+        (
+            replace(FIRST, status=ActionStatus.EXECUTING, decisions=YES, run="run-7"),
+            replace(SECOND, status=ActionStatus.APPROVED, decisions=YES),
+        ),
+        None,
+        LATER,
+        cancels=True,
+    ),
+    "batch_stopped": BatchView(
+        FIRST.batch,
+        STOPPED,
+        None,
+        LATER,
+        standing="Done: gateway to v42. checkout failed. Not begun: payments. The way back: /deploy gateway v43 production",
+    ),
 }
