@@ -64,7 +64,7 @@ def write(folder: Path, lane: Lane, approvals: int, *, channel: str, vendor: str
             "status": [*tool, "status", "{key}"],
         }
         lines = ['kind = "command"', *(f"{k} = {json.dumps(v)}" for k, v in words.items()), "timeout_seconds = 1"]
-        deployer = "\n".join([*lines, f"idempotent = {json.dumps(lane.nature == 'promising')}"])
+        deployer = "\n".join([*lines, f"idempotent = {json.dumps(lane.nature in ('promising', 'lying'))}"])
     deployer = f"[deployers.shop]\n{deployer}\n"
     texts = {
         "services.yaml": SERVICES,

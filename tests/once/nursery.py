@@ -30,13 +30,18 @@ def say(**words: Any) -> None:
 
 def fork(wanted: dict[str, Any]) -> None:
     """A child of this name lives."""
+    told, telling = os.pipe()
     pid = os.fork()
     if pid:
         living_now.add(pid)
         say(born=pid, name=wanted["name"])
+        os.close(telling)
+        os.close(told)
         return
     status = 70
     try:
+        os.close(telling)
+        os.read(told, 1)  # until its birth was told: what it says itself comes after that
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         log = os.open(wanted["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(log, 1)

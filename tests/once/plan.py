@@ -12,7 +12,7 @@ NATURES = ("workflow", "promising", "jenkins", "deployments", "plain", "gitlab")
 BEFORE = ("", "", "422", "429", "503", "lost")  # nothing is accepted, or all is well
 AFTER = ("", "slow", "hang", "cut", "truncated", "500")  # accepted, whatever is said
 OF_CARDS, OF_INCIDENTS = "_propose_rollback", ("choose_owner", "_propose_rollback")
-TOOLS = ("promising", "plain")
+TOOLS = ("promising", "plain", "lying")
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,16 @@ async def test_some_kills_where_it_matters_most_leave_one_run(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+async def test_a_vendor_that_does_not_keep_its_promise_is_found_out(tmp_path: Path) -> None:
+    """The count is one that can be two: the same kill as in the sample, with a deployer that promises it and lies."""
+    plan = sample(0, "lying", "during program start", Script("lying", ("slow",)))
+    async with a_house(tmp_path / "once", 1, None, incidents=("",)) as house:
+        report = await run(plan, house, house.folder / "0")
+    assert report.runs == 2
+    assert report.wrong[0].startswith("2 runs")
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_two_hundred_random_trials_leave_one_run_each_at_most(
     tmp_path: Path, postgres: Postgres, capsys: pytest.CaptureFixture[str]

@@ -71,6 +71,7 @@ THEATRES: dict[str, Callable[[], Theatre]] = {
     "gitlab": GitLabTheatre,
     "plain": ToolTheatre,
     "promising": PromisingTheatre,
+    "lying": ToolTheatre,  # its settings promise one run per key
 }
 
 
