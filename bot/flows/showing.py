@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.actions.cancel import AT_THE_VENDOR, HEARD
 from bot.actions.sequence import in_order, ordered, standing
-from bot.domain.action import BUSY, UNDECIDED, Action, ActionStatus
+from bot.domain.action import UNDECIDED, Action, ActionStatus
 from bot.domain.alert import Severity
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Incident, Status
@@ -111,7 +111,7 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     able = tuple(p for p in asked if desk.policies().may_approve(p, action, service).allowed)
     groups = desk.policies().chat_groups(rule.approve) if rule and action.status in UNDECIDED else ()
     began = action.since(action.status) or action.updated_at
-    busy = action.status in BUSY and action.status is not ActionStatus.APPROVED
+    going = action.status in (ActionStatus.EXECUTING, ActionStatus.VERIFYING)
     view = ActionView(
         action,
         incident,
@@ -119,7 +119,7 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
         approvers=able,
         groups=groups,
         cancels=_cancels(action, desk),
-        minutes=int((desk.clock() - began).total_seconds() // 60) if busy else 0,
+        minutes=int((desk.clock() - began).total_seconds() // 60) if going else 0,
     )
     return view, _home(tx, action, incident, f"action:{id}", desk)
 

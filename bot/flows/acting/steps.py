@@ -37,7 +37,8 @@ def write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) ->
         again = known if known == action else desk.actions.move(tx, action, known)
         if again is not None:
             look_again(tx, again, look + 1, desk)
-            show_progress(tx, again, desk)
+            if again is not action or again.status is not ActionStatus.UNCERTAIN:  # whose message counts no minutes
+                show_progress(tx, again, desk)
         return again
     moved = desk.actions.move(tx, action, known.move(step.to, now, step.text))
     if moved is None:

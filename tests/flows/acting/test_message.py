@@ -81,6 +81,14 @@ async def test_it_counts_the_minutes_that_it_runs_and_offers_to_stop_it(
     assert not (await shown(desk, action.id)).cancels
 
 
+async def test_nobody_counts_the_minutes_of_what_is_uncertain(desk: Desk, clock: FakeClock) -> None:
+    action = await proposed(desk)
+    lost = replace(action, status=ActionStatus.EXECUTING).move(ActionStatus.UNCERTAIN, clock.now)
+    await desk.db.write(lambda tx: desk.actions.move(tx, action, lost))
+    clock.advance(seconds=600)
+    assert (await shown(desk, action.id)).minutes == 0
+
+
 async def test_progress_is_told_every_few_seconds_at_most_and_the_end_at_once(
     desk: Desk, clock: FakeClock, vendor: FakeDeployer
 ) -> None:
