@@ -13,6 +13,12 @@ from bot.domain.service import ServiceGraph
 
 MOST = 10  # services of one batch
 FAR = 99  # hops: whatever lies between two services, the one relies on the other
+ENDS = {
+    ActionStatus.FAILED: "failed",
+    ActionStatus.ROLLED_BACK: "is rolled back",
+    ActionStatus.EXPIRED: "has expired",
+    ActionStatus.REFUSED: "was refused",
+}
 HELD = (*UNDECIDED, ActionStatus.APPROVED)  # nothing of it has begun
 
 
@@ -73,7 +79,7 @@ def turn(parts: Sequence[Action]) -> Turn:
     bad = next((p for p in chain if p.ended and p.status is not ActionStatus.SUCCEEDED), None)
     if bad is not None:
         rest = tuple(p for p in chain if p.status in HELD)
-        why = f"Nothing was started: {bad.service}, which is of the same batch, is {bad.status.value}."
+        why = f"Nothing was started: {bad.service}, which is of the same batch, {ENDS[bad.status]}."
         return Turn(refuse=rest, why=why if rest else "")
     if any(p.status in UNDECIDED for p in chain):
         return Turn()
@@ -112,7 +118,7 @@ def standing(parts: Sequence[Action]) -> str:
     stopped = next((p for p in chain if p.ended and p not in done and p not in held), None)
     if not done and stopped is None:
         return ""
-    said = [f"Done: {_named(done)}." if done else "", f"{stopped.service} is {stopped.status.value}." if stopped else ""]
+    said = [f"Done: {_named(done)}." if done else "", f"{stopped.service} {ENDS[stopped.status]}." if stopped else ""]
     if held and (stopped is not None or all(p.ended for p in held)):
         said.append(f"Not begun: {', '.join(p.service for p in held)}.")
     if stopped is not None and (back := back_again(done)):

@@ -44,7 +44,8 @@ USAGE = {
     "[reason or 30m, 2h, 1d] | unmatched | silence label=value [2h] [critical] [reason] | silences | unsilence SIL-n "
     "| automation off|on|status | merge INC-n into INC-m | split INC-n <alert or service> | unrelated INC-n INC-m | undo INC-n",
     "deploy": "/deploy <service> <version> [environment] [--dry-run] [--fix | --override | --break-glass reason]\n" + verbs.USAGE,
-    "rollback": "/rollback <service> [version] [environment] [--dry-run] [--override | --break-glass reason]",
+    "rollback": "/rollback <service> [version] [environment] [--dry-run] [--override | --break-glass reason]\n"
+    "/rollback <service> + <service> + … [environment], callers first",
     "runbook": "/runbook <question> | stale | missing | unused",
     "tocsin": "/tocsin help | status | route <service> [SEVn] | model on|off|status | budget [INC-n] "
     "| noise status|list|explain|arm|disarm "

@@ -8,7 +8,7 @@ from bot.ports import Transaction
 
 
 def together(tx: Transaction, cause: Candidate, incident: Incident, desk: Desk) -> tuple[str, ...]:
-    """The other services of ours that the convicted change shipped with the one it is convicted for, as far as we can deploy them."""
+    """The other services that the convicted change shipped with the one it is convicted for, as far as we can deploy them."""
     change = desk.changes.get(tx, cause.change_id)
     if change is None or not change.shipped or change.version != cause.version:
         return ()

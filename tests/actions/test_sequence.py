@@ -113,9 +113,9 @@ def test_parts_stand_in_the_order_of_who_waits_for_whom() -> None:
         (
             (S.SUCCEEDED, S.FAILED, S.REFUSED),
             2,
-            "Done: checkout to v1. payments is failed. Not begun: ledger. The way back: /deploy checkout v2 production",
+            "Done: checkout to v1. payments failed. Not begun: ledger. The way back: /deploy checkout v2 production",
         ),
-        ((S.FAILED, S.REFUSED, S.REFUSED), 1, "checkout is failed. Not begun: payments, ledger."),
+        ((S.FAILED, S.REFUSED, S.REFUSED), 1, "checkout failed. Not begun: payments, ledger."),
         ((S.REFUSED, S.REFUSED), 0, ""),
     ],
 )

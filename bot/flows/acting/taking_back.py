@@ -20,6 +20,7 @@ from bot.flows.acting.calling import call
 from bot.flows.acting.proposing import propose
 from bot.flows.acting.steps import find, partition_of, set_going
 from bot.flows.acting.telling import tell
+from bot.flows.announce import message_key
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import world_of
 from bot.ports import Scalar, Transaction
@@ -62,7 +63,7 @@ async def _begun(done: Action, rule: str, desk: Desk) -> Action:
 
     def read(tx: Transaction) -> tuple[Incident | None, Place | None]:
         _not_too_often(tx, done, desk)
-        card = desk.cards.get(tx, f"action:{done.id}")
+        card = desk.cards.get(tx, message_key(done))
         place = Place(card.place.channel, "", card.place.thread) if card is not None and card.place.channel else None
         return (desk.incidents.get(tx, done.incident_id) if done.incident_id else None), place
 

@@ -1,13 +1,14 @@
 """The one message of several actions that were asked for together: each part's state in the order in which they run."""
 
-from bot.domain.action import Action, ActionKind, ActionStatus
+from bot.domain.action import Action, ActionKind, ActionStatus, Plan
 from bot.domain.request import Deed
 from bot.domain.view import BatchView
 from bot.slack.blocks import words
 from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, message, section
 from bot.slack.blocks.verification import verdict
-from bot.slack.text import bold, clock, escape, plain, who
+from bot.slack.text import bold, clock, code, count, escape, plain, who
 
+COMMITS = 2
 WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
 
 
@@ -19,7 +20,7 @@ def render_batch(view: BatchView) -> Message:
     if view.approvers:
         body.append(section(f"Waits for: {', '.join(who(person) for person in view.approvers[:8])}"))
     buttons = _buttons(view)
-    return message(_name(view), body, [*([actions(*buttons)] if buttons else []), context(_foot(view))])
+    return message(escape(_name(view), 400), body, [*([actions(*buttons)] if buttons else []), context(_foot(view))])
 
 
 def _name(view: BatchView) -> str:
@@ -53,12 +54,23 @@ def _part(number: int, part: Action, view: BatchView) -> Block:
         reasons = f": {'; '.join(escape(r, 120) for r in plan.reasons[:2])}" if plan.reasons else ""
         lines.append(f"Risk {plan.risk.value}{reasons}")
         lines += [f"⚠️ {escape(text, 200)}" for text in (*plan.barriers, *plan.warnings)[:2]]
+        lines += _commits(part, plan)
     said = [f"{'✅' if d.approved else '🚫'} {words.decider(d)} at {clock(d.at, view.as_of)}" for d in part.decisions[-3:]]
     if said or part.status in WAITING:
         lines.append(f"approvals {part.approvals} of {part.approvals_needed}" + (f": {', '.join(said)}" if said else ""))
     if part.outcome:
         lines.append(escape(part.outcome, 300))
     return section(head, verdict(part), *lines)
+
+
+def _commits(part: Action, plan: Plan) -> list[str]:
+    """The newest commits in short; how many there are."""
+    if not plan.commits:
+        return []
+    effect = "taken out again" if part.kind is ActionKind.ROLLBACK else "shipped"
+    firsts = (next(iter(c.message.strip().splitlines()), "") for c in plan.commits[:COMMITS])
+    told = "; ".join(f"{code(c.short)} {escape(first, 80)}" for c, first in zip(plan.commits, firsts, strict=False))
+    return [f"{count(len(plan.commits), 'commit')} {effect}: {told}{' …' if len(plan.commits) > COMMITS else ''}"]
 
 
 def _buttons(view: BatchView) -> list[Block]:

@@ -226,9 +226,9 @@ async def test_one_that_fails_is_the_last_and_people_hear_what_stands_and_the_wa
     assert await states(desk, batch) == [("gateway", "succeeded"), ("checkout", "failed"), ("payments", "refused")]
     assert len(vendor.runs) == 2
     last = (await shown(desk, batch)).parts[-1]
-    assert last.outcome == "Nothing was started: checkout, which is of the same batch, is failed."
+    assert last.outcome == "Nothing was started: checkout, which is of the same batch, failed."
     (call,) = notes(desk)
-    assert "Done: gateway to v42. checkout is failed. Not begun: payments." in call.text
+    assert "Done: gateway to v42. checkout failed. Not begun: payments." in call.text
     assert "The way back: /deploy gateway v43 production" in call.text
     assert {OLIVIA, AMIR} <= set(call.mention)
     assert (await shown(desk, batch)).standing in call.text
