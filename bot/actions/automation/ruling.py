@@ -31,8 +31,8 @@ class Facts:
     """What a ruling looks at, as it is now, from what is stored; counts are of actions and incidents that are kept.
 
     `rule` is the one of policies.yaml that decides about the action, `standing` why it may not happen now ("" if it may).
-    `plan` is the action that the bot planned for the incident, None while it planned none. `guilty` is the version that the diagnosis convicts on this
-    service, "" where it convicts none there.
+    `plan` is the action that the bot planned for the incident, None while it planned none. `guilty` is the version that the
+    diagnosis convicts on this service, "" where it convicts none there.
     """
 
     service: Service
