@@ -38,6 +38,7 @@ class IncidentView:
     as_of: datetime
     looking: bool = False  # the first look is still going on
     quiet_until: datetime | None = None  # nobody is mentioned before: quiet hours
+    may_propose_with: tuple[str, ...] = ()  # other services that the same change shipped: they go back together
     notices: tuple[str, ...] = ()  # "rules only (no model configured)", "a new version is not indexed yet" ...
     steps: tuple[Offer, ...] = ()  # typed steps of runbooks that fit
 

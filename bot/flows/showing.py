@@ -29,6 +29,7 @@ from bot.flows.desk import Desk
 from bot.flows.needs import lacks_runbook
 from bot.flows.quieting import noise_notices
 from bot.flows.spending import notice
+from bot.flows.together import together
 from bot.incidents.routing import Quiet, Route
 from bot.ports import Transaction
 
@@ -211,6 +212,7 @@ def incident_view(tx: Transaction, incident: Incident, desk: Desk) -> IncidentVi
         diagnosis=diagnosis,
         action=actions[0] if actions else None,
         may_propose=rollback_target(tx, incident, diagnosis, actions, desk),
+        may_propose_with=together(tx, diagnosis.cause, incident, desk) if diagnosis and diagnosis.cause else (),
         as_of=desk.clock(),
         looking=diagnosis is None,
         notices=(

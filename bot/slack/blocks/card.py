@@ -133,7 +133,10 @@ def _offer(view: IncidentView) -> str:
         return ""
     cause = view.diagnosis.cause if view.diagnosis else None
     service = cause.service if cause else view.incident.service
-    return f"roll back {escape(service, 80)} to {escape(view.may_propose, 60)}"
+    others = ", ".join(escape(name, 60) for name in view.may_propose_with[:4])
+    more = ", …" if len(view.may_propose_with) > 4 else ""
+    along = f", and what was shipped with it ({others}{more}), callers first" if others else ""
+    return f"roll back {escape(service, 80)} to {escape(view.may_propose, 60)}{along}"
 
 
 def action_line(action: Action, near: datetime) -> str:

@@ -19,8 +19,9 @@ from bot.flows.acting import executing, sequencing
 from bot.flows.acting.batches import batch_turn
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
-from bot.flows.showing import build
+from bot.flows.showing import build, incident_view
 from bot.ports import Handler, RunState, Scalar
+from bot.slack.blocks import render
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import (
     AMIR,
@@ -323,6 +324,9 @@ async def test_a_change_that_shipped_several_services_is_rolled_back_as_a_whole_
     train = a_change(id="c1", services=("payments", "checkout", "printer"), version="v43", at=NOON)
     await desk.db.write(lambda tx: desk.changes.save(tx, [train]))
     incident = await open_incident(desk, guilty)
+    card = await desk.db.read(lambda tx: incident_view(tx, incident, desk))
+    assert card.may_propose_with == ("checkout",)
+    assert "and what was shipped with it (checkout), callers first" in str(render(card).blocks)
     answer = await press(desk, Deed.ROLLBACK_PROPOSE, incident.id, OLIVIA)
     assert isinstance(answer, NoteView)
     assert "roll back checkout to v42, then payments to v42" in answer.text
