@@ -10,11 +10,12 @@ chat     where people read
 work     transactions and durable work
 signals  stores of what came in: deliveries, alerts, changes, tickets, noise
 stores   the other stores, one per aggregate
-locks    who keeps others from changing what
+actions  stores of what changes production: actions, audit, locks
 errands  how the bot and an executor of its own hand each other work
 knowledge what people said of documents, past incidents from elsewhere
 """
 
+from bot.ports.actions import ActionStore, Ledger, LockStore
 from bot.ports.chat import (
     Channel,
     Telling,
@@ -34,7 +35,6 @@ from bot.ports.knowledge import (
     QueryProbe,
     SuggestionStore,
 )
-from bot.ports.locks import LockStore
 from bot.ports.models import (
     Embedder,
     Listener,
@@ -56,7 +56,6 @@ from bot.ports.signals import (
     TopologyStore,
 )
 from bot.ports.stores import (
-    ActionStore,
     BelongingStore,
     Card,
     CardStore,
@@ -65,7 +64,6 @@ from bot.ports.stores import (
     DiagnosisStore,
     IncidentStore,
     JournalStore,
-    Ledger,
     Reached,
     ReachStore,
     SwitchStore,
