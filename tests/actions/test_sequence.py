@@ -40,7 +40,7 @@ NAMES = "abcdef"
 graphs = st.dictionaries(st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), max_size=3).map(tuple)).map(ServiceGraph)
 
 
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(graphs, st.permutations(NAMES))
 def test_no_service_goes_before_one_that_calls_it_unless_they_call_each_other(graph: ServiceGraph, named: list[str]) -> None:
     order = ordered(named, graph, ROLLBACK).services
