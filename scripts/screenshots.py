@@ -20,6 +20,7 @@ from bot.demo.stories import STORY_1
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 QUIET = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
 PATIENCE = 90_000  # milliseconds
+READING = 15  # seconds that Amir takes; without them "before" is mostly the time before the trouble
 
 
 async def main(folder: Path) -> None:
@@ -52,6 +53,7 @@ async def story(page: Page, folder: Path) -> None:
     plan = page.locator("#replies article").filter(has_text="Rollback of payments (production)")
     await expect(plan).to_contain_text("awaiting approval", timeout=PATIENCE)
     await picture(plan, folder / "action-plan.png")
+    await asyncio.sleep(READING)
     await page.get_by_role("radio", name="Amir").click()
     await plan.get_by_role("button", name="Approve").click()
     await asyncio.sleep(0.5)
