@@ -1,7 +1,7 @@
 """AWS CloudFormation: events of stacks, through an SNS topic that the stacks notify.
 
 Format: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/monitor-stack-events.html, lines of Name='value'.
-The proof is Amazon's signature, and the topics named in the settings; see bot.sns.
+The proof is Amazon's signature, and the topics named in the settings; see bot.wire.sns.
 """
 
 import re
@@ -12,7 +12,7 @@ from bot.domain.payload import Node, scrubbed
 from bot.domain.vocabulary import line
 from bot.errors import BadPayload
 from bot.ports import Connector, Event, Ignored
-from bot.sns import Notification, SnsSettings, SnsWebhook
+from bot.wire.sns import Notification, SnsSettings, SnsWebhook
 
 NAME = "cloudformation"
 STACK = "AWS::CloudFormation::Stack"

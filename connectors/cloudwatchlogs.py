@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from bot.domain.payload import Node
 from bot.domain.telemetry import Readings, SourceStatus, Window
 from bot.errors import BadPayload
-from bot.loglines import TELLING_WORDS, RawLine
-from bot.logsamples import Part, answered
 from bot.ports import Connector, EvidenceSource
-from bot.rest import Rest
-from bot.sigv4 import sign
+from bot.wire.loglines import TELLING_WORDS, RawLine
+from bot.wire.logsamples import Part, answered
+from bot.wire.rest import Rest
+from bot.wire.sigv4 import sign
 
 NAME = "cloudwatchlogs"
 MOST_BYTES = 20_000_000

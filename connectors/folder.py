@@ -5,9 +5,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.filetree import Files, checked
 from bot.ports import Connector, DocumentSource, Room
-from bot.trees import FolderTree
+from bot.wire.filetree import Files, checked
+from bot.wire.trees import FolderTree
 
 NAME = "folder"
 

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from bot.domain.change import Commit
 from bot.errors import BadSettings
-from bot.filetree import Files, checked
 from bot.ports import ChangeSource, Connector, DocumentSource, Room
-from bot.trees import GitTree, Remote
+from bot.wire.filetree import Files, checked
+from bot.wire.trees import GitTree, Remote
 
 NAME = "git"
 MOST_BYTES = 400_000  # of one answer of git

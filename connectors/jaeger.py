@@ -17,7 +17,7 @@ from bot.domain.topology import SeenCall
 from bot.domain.traces import TraceHead, capped, pick
 from bot.errors import BadPayload, BotError
 from bot.ports import Connector, EdgeSource, EvidenceSource
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 NAME = "jaeger"
 FOUND = 20  # traces of one search

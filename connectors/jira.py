@@ -22,7 +22,7 @@ from bot.domain.ticket import Ticket, TicketStatus
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature, NotFound
 from bot.ports import Connector, Delivery, Ignored, IncidentHistory, Parsed, TicketDraft, Tracker, WebhookSettings
-from bot.rest import Rest, patient
+from bot.wire.rest import Rest, patient
 
 NAME = "jira"
 MARK = "tocsin-"  # how a label of ours begins

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from bot.domain.payload import Node, read_json
 from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
 from bot.errors import BadPayload, BotError
-from bot.loglines import TELLING_WORDS, RawLine, read_lines
-from bot.logsamples import Part, answered, both_ends, guessed
 from bot.ports import Connector, EvidenceSource
-from bot.rest import Rest
+from bot.wire.loglines import TELLING_WORDS, RawLine, read_lines
+from bot.wire.logsamples import Part, answered, both_ends, guessed
+from bot.wire.rest import Rest
 
 NAME = "loki"
 MOST_BYTES = 20_000_000

@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from bot.domain.payload import Node
 from bot.domain.vocabulary import link
 from bot.errors import BadPayload, NotFound
-from bot.filetree import checked
 from bot.ports import Connector, DocumentSource, RawDocument, Room
-from bot.rest import Rest
+from bot.wire.filetree import checked
+from bot.wire.rest import Rest
 
 NAME = "notion"
 VERSION: Final = "2025-09-03"

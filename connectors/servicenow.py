@@ -17,7 +17,7 @@ from bot.domain.ticket import Ticket, TicketStatus
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature, NotFound
 from bot.ports import Connector, Delivery, Parsed, TicketDraft, Tracker, WebhookSettings
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 NAME = "servicenow"
 TABLE = "/api/now/table/incident"

@@ -20,7 +20,7 @@ from bot.domain.telemetry import Happening, Readings, SourceStatus, Window
 from bot.domain.vocabulary import line
 from bot.errors import BadPayload, BotError
 from bot.ports import Connector, EvidenceSource
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 NAME = "statuspages"
 HOPS = 3

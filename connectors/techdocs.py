@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, SecretStr, model_validator
 
 from bot.domain.vocabulary import link
-from bot.filetree import Files, checked, media_type
 from bot.plain_yaml import BadYaml, documents
 from bot.ports import Connector, DocumentSource, RawDocument, Room
-from bot.trees import FolderTree, GitTree, Remote, Tree
+from bot.wire.filetree import Files, checked, media_type
+from bot.wire.trees import FolderTree, GitTree, Remote, Tree
 
 NAME = "techdocs"
 MOST_SITES = 500

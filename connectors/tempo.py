@@ -20,7 +20,7 @@ from bot.domain.telemetry import Readings, SourceStatus, Span, Window
 from bot.domain.traces import TraceHead, capped, pick
 from bot.errors import BadPayload, BotError, NotFound
 from bot.ports import Connector, EvidenceSource
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 NAME = "tempo"
 FOUND = 20  # traces of one search

@@ -8,8 +8,8 @@ import httpx
 from bot.domain.errand import Errand
 from bot.domain.payload import Node
 from bot.errors import BadPayload, BadSettings, BotError, NotAllowed, NotFound, Unavailable
-from bot.rest import Rest
 from bot.storage.codec import dump, load
+from bot.wire.rest import Rest
 
 PATH = "/executor"
 TIMEOUT = 20.0  # seconds; a request for an errand waits five at the bot

@@ -15,9 +15,9 @@ from bot.executor.fences import Fences
 from bot.executor.keys import Verifier
 from bot.executor.letters import Answer, Letter, opened
 from bot.executor.warrant import Warrant, fault_of
-from bot.orders import before_start, checked, checked_order
 from bot.ports import Clock, CommitChecks, Deployer, Order, Rehearsal, Run, RunState
 from bot.redact import clean, redact
+from bot.wire.orders import before_start, checked, checked_order
 
 PAUSES = (0.0, 1.0, 2.0, 4.0)  # seconds before each question what became of a start
 MOST_VERSIONS, MOST_LINES, LINE, MOST_CHECKS = 200, 60, 500, 100

@@ -13,7 +13,7 @@ from bot.domain.handling import Deed
 from bot.domain.payload import Node
 from bot.errors import NotFound
 from bot.ports import Silenced
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 AUTHOR = "Tocsin"
 TIMEOUT = 5.0

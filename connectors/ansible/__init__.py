@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.domain.change import Version
 from bot.errors import BadSettings, Unavailable
-from bot.orders import checked, settings_of
 from bot.ports import Connector, Deployer, Order, Run, RunState
 from bot.redact import redact
+from bot.wire.orders import checked, settings_of
 from connectors.ansible import worker
 from connectors.ansible.examine import amiss
 from connectors.ansible.room import LOG, Room, lines_of, room_of, sweep

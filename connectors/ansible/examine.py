@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 
 from bot.errors import BadSettings, Unavailable
-from bot.programs import run
+from bot.wire.programs import run
 from connectors.ansible.settings import PLACEHOLDER, AnsibleSettings
 
 NEEDED = "import ansible, ansible_runner"

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bot.orders import checked_order
 from bot.ports import Order
+from bot.wire.orders import checked_order
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 VARIABLE = re.compile(r"[a-z_]\w*")

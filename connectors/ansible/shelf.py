@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bot.domain.change import Version
 from bot.errors import Unavailable
-from bot.programs import run
+from bot.wire.programs import run
 from connectors.ansible.settings import AnsibleSettings, Source, filled
 
 MOST, MOST_BYTES = 500, 1_000_000

@@ -18,9 +18,9 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, IllegalMove, NotFound, NotStarted, Unavailable
-from bot.orders import checked, checked_order, settings_of
 from bot.ports import Deployer, Order, Run, RunState
-from bot.rest import Rest
+from bot.wire.orders import checked, checked_order, settings_of
+from bot.wire.rest import Rest
 
 GOOD = 'kind = "argocd", url = "https://argocd.example", application = "{service}-{environment}"; see docs/connectors/argocd.md.'
 KEY = "tocsin-key"

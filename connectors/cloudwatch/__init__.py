@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from bot.ports import Connector, EvidenceSource
-from bot.sns import SnsWebhook
+from bot.wire.sns import SnsWebhook
 from connectors.cloudwatch.alarms import NAME, events
 from connectors.cloudwatch.metrics import CloudWatchMetrics, CloudWatchSettings
 

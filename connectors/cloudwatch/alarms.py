@@ -1,7 +1,7 @@
 """Amazon CloudWatch: alarms through an SNS topic, as CloudWatch writes them or as EventBridge events.
 
 Formats: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html and
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html. The proof is SNS's: bot/sns.py.
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html. The proof: bot/wire/sns.py.
 """
 
 import re
@@ -14,7 +14,7 @@ from bot.domain.alert import Alert
 from bot.domain.payload import Node
 from bot.domain.vocabulary import environment_of, first, line, service_of, severity_of
 from bot.ports import Ignored
-from bot.sns import Notification
+from bot.wire.sns import Notification
 
 NAME = "cloudwatch"
 STATE_CHANGE = "CloudWatch Alarm State Change"

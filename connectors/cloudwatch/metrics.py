@@ -19,9 +19,9 @@ from bot.domain.service import CloudResource, Service
 from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.errors import BotError, NotAllowed, Unavailable
 from bot.ports import Clock, EvidenceSource
-from bot.rest import Rest
-from bot.sigv4 import sign
-from bot.sns import SnsSettings
+from bot.wire.rest import Rest
+from bot.wire.sigv4 import sign
+from bot.wire.sns import SnsSettings
 from connectors.cloudwatch.alarms import NAME
 from connectors.cloudwatch.measures import MEASURES, Measure
 

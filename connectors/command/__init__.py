@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.domain.change import Version
 from bot.errors import BadPayload, BadSettings, IllegalMove, Unavailable
-from bot.orders import before_start, checked
 from bot.ports import Connector, Deployer, Order, Run, RunState
-from bot.programs import LINE, MOST_STDOUT, Ended, program, run
 from bot.redact import clean, redact
+from bot.wire.orders import before_start, checked
+from bot.wire.programs import LINE, MOST_STDOUT, Ended, program, run
 from connectors.command.presets import with_preset
 from connectors.command.readers import READERS
 from connectors.command.settings import PLACEHOLDER, CommandSettings

@@ -5,8 +5,8 @@ Format: https://developer.atlassian.com/cloud/confluence/rest/v2/ and https://do
 
 from collections.abc import Mapping
 
-from bot.filetree import checked
 from bot.ports import Connector, DocumentSource, Room
+from bot.wire.filetree import checked
 from connectors.confluence.pages import Cloud, ConfluenceSettings, ConfluenceSource, DataCenter, Pages
 
 NAME = "confluence"

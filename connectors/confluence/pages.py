@@ -14,7 +14,7 @@ from bot.domain.payload import Node
 from bot.domain.vocabulary import link
 from bot.errors import BadPayload, NotFound
 from bot.ports import RawDocument
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 MOST_PAGES = 20_000
 MOST_TURNS = 400  # of the leaf, per space

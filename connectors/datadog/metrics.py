@@ -19,7 +19,7 @@ from bot.domain.service import Service
 from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.errors import BadPayload, BotError
 from bot.ports import EvidenceSource, WebhookSettings
-from bot.rest import Rest
+from bot.wire.rest import Rest
 from connectors.datadog.webhook import NAME
 
 MOST_BYTES = 10_000_000

@@ -15,9 +15,9 @@ import httpx
 from bot.domain.payload import Node
 from bot.domain.telemetry import Readings, SourceStatus, Window
 from bot.errors import BadPayload
-from bot.loglines import RawLine, first_of
-from bot.logsamples import Part, answered, both_ends, guessed
-from bot.rest import Rest
+from bot.wire.loglines import RawLine, first_of
+from bot.wire.logsamples import Part, answered, both_ends, guessed
+from bot.wire.rest import Rest
 from connectors.elastic.alerts import NAME
 from connectors.elastic.settings import ElasticSettings
 

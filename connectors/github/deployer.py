@@ -19,7 +19,8 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BotError, NotAllowed, NotFound
-from bot.orders import (
+from bot.ports import Deployer, Order, Run, RunState
+from bot.wire.orders import (
     SHA,
     Past,
     before_start,
@@ -32,7 +33,6 @@ from bot.orders import (
     told_by,
     versions_of,
 )
-from bot.ports import Deployer, Order, Run, RunState
 from connectors.github.deployments import GitHubDeployments
 from connectors.github.target import INPUTS, GitHubDeploys, api_of
 

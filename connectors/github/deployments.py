@@ -13,8 +13,8 @@ from bot.domain.change import Version
 from bot.domain.payload import Node, read_json
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, IllegalMove, NotFound
-from bot.orders import Past, before_start, checked, checked_order, current_of, title_of, versions_of
 from bot.ports import Order, Run, RunState
+from bot.wire.orders import Past, before_start, checked, checked_order, current_of, title_of, versions_of
 from connectors.github.target import GitHubDeploys, api_of
 
 MOST_ASKED = 15  # deployments of a service whose statuses are asked for

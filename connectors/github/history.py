@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.domain.past import PastIncident
 from bot.domain.vocabulary import line, link
-from bot.rest import Rest, patient
+from bot.wire.rest import Rest, patient
 
 PAGE = 100
 MOST_PAGES = 200

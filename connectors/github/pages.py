@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from bot.filetree import Files, checked
 from bot.ports import DocumentSource, Room
-from bot.trees import GitTree, Remote
+from bot.wire.filetree import Files, checked
+from bot.wire.trees import GitTree, Remote
 
 
 class GitHubSource(BaseModel):

@@ -11,8 +11,8 @@ import httpx
 from bot.domain.care import Proposal
 from bot.domain.payload import Node
 from bot.errors import BadPayload, NotFound
-from bot.forge import known
-from bot.rest import Rest
+from bot.wire.forge import known
+from bot.wire.rest import Rest
 from connectors.github.source import GitHubSettings
 
 

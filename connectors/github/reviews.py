@@ -15,9 +15,9 @@ import httpx
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, NotFound
-from bot.forge import known
 from bot.ports import Ignored, Proposed
-from bot.rest import Rest
+from bot.wire.forge import known
+from bot.wire.rest import Rest
 from connectors.github.source import GitHubSettings
 
 NAME = "github"

@@ -5,7 +5,7 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 INPUTS = ("service", "version", "environment", "tocsin_key")
 

@@ -12,7 +12,7 @@ from bot.domain.ticket import Ticket, TicketStatus
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, NotFound
 from bot.ports import Ignored, TicketDraft
-from bot.rest import Rest
+from bot.wire.rest import Rest
 from connectors.github.source import GitHubSettings
 
 NAME = "github"

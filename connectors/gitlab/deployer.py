@@ -17,7 +17,8 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BotError, NotAllowed, NotFound
-from bot.orders import (
+from bot.ports import Deployer, Order, Run, RunState
+from bot.wire.orders import (
     SHA,
     Past,
     before_start,
@@ -30,8 +31,7 @@ from bot.orders import (
     told_by,
     versions_of,
 )
-from bot.ports import Deployer, Order, Run, RunState
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 GOOD = 'kind = "gitlab", project = "acme/shop"; see docs/connectors/gitlab.md.'
 PAGES = 3  # of a hundred pipelines each, in which an order is looked for

@@ -9,8 +9,8 @@ import httpx
 
 from bot.domain.care import Proposal
 from bot.errors import BadPayload, NotFound
-from bot.forge import known
-from bot.rest import Rest
+from bot.wire.forge import known
+from bot.wire.rest import Rest
 from connectors.gitlab.source import GitLabSettings
 
 

@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr
 from bot.domain.change import Commit
 from bot.domain.payload import Node
 from bot.errors import BadPayload
-from bot.forge import MOST_COMMITS, MOST_DIFFS, Forge, known, patch
 from bot.ports import WebhookSettings
+from bot.wire.forge import MOST_COMMITS, MOST_DIFFS, Forge, known, patch
 
 
 class GitLabSettings(WebhookSettings):

@@ -16,9 +16,9 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, NotFound
-from bot.orders import Past, before_start, checked, checked_order, current_of, settings_of, versions_of
 from bot.ports import Deployer, Order, Run, RunState
-from bot.rest import Rest
+from bot.wire.orders import Past, before_start, checked, checked_order, current_of, settings_of, versions_of
+from bot.wire.rest import Rest
 
 GOOD = 'kind = "jenkins", url = "https://jenkins.example", job = "deploy/{service}"; see docs/connectors/jenkins.md.'
 MOST_BUILDS = 200

@@ -15,8 +15,8 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line
 from bot.errors import BadPayload, BadSettings, IllegalMove, NotFound, NotStarted, Unavailable
-from bot.orders import checked, checked_order, settings_of
 from bot.ports import Deployer, Order, Run, RunState
+from bot.wire.orders import checked, checked_order, settings_of
 from connectors.kubernetes.api import KubernetesSettings
 from connectors.kubernetes.calls import JSON_PATCH, MERGE, ApiServer
 from connectors.kubernetes.images import container_of, image_for, version_of

@@ -12,7 +12,7 @@ from bot.domain.alert import Alert, Severity
 from bot.domain.handling import Deed
 from bot.errors import NotFound
 from bot.ports import OnCall, Page
-from bot.rest import Rest
+from bot.wire.rest import Rest
 from connectors.opsgenie.webhook import BY_TOCSIN
 
 TITLE = "Opsgenie"

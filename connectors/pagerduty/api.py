@@ -12,7 +12,7 @@ from bot.domain.alert import Alert, Severity
 from bot.domain.handling import Deed
 from bot.errors import NotFound
 from bot.ports import OnCall, Page
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 TITLE = "PagerDuty"
 SEVERITIES = {Severity.SEV1: "critical", Severity.SEV2: "error", Severity.SEV3: "warning", Severity.SEV4: "info"}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from bot.domain.past import PastIncident
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
-from bot.rest import Rest, patient
+from bot.wire.rest import Rest, patient
 
 PAGE = 100
 SPAN = timedelta(days=30)  # asked for at once: PagerDuty answers for six months at most, and for 10,000 incidents

@@ -16,7 +16,7 @@ import httpx
 from bot.domain.payload import Node
 from bot.domain.telemetry import Series, Window
 from bot.errors import BadPayload
-from bot.rest import Rest
+from bot.wire.rest import Rest
 from connectors.prometheus.settings import PrometheusSettings
 
 MOST_POINTS = 720

@@ -21,7 +21,7 @@ from bot.domain.service import Service, spelling
 from bot.domain.telemetry import Edge, Readings, SourceStatus, Window
 from bot.domain.topology import SeenCall
 from bot.errors import BadPayload, BotError
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 NAME = "prometheus service graph"
 MOST_EDGES = 300  # of one answer, the busiest first

@@ -110,7 +110,7 @@ SIGNERS: Mapping[str, Signer] = {  # how each vendor proves itself
 COVERS_BODY = frozenset(  # whose proof depends on the body
     {"flux", "github", "grafana", "jira", "launchdarkly", "pagerduty", "sentry", "terraformcloud", "travis"}
 )
-CERTIFIED = frozenset({"cloudformation", "cloudwatch"})  # proved by Amazon's certificate: tests/test_sns.py
+CERTIFIED = frozenset({"cloudformation", "cloudwatch"})  # proved by Amazon's certificate: tests/wire/test_sns.py
 
 
 @dataclass(frozen=True, slots=True)

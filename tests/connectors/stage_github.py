@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import httpx
 import yaml
 
-from bot.orders import title_of
 from bot.ports import Order, RunState
+from bot.wire.orders import title_of
 from connectors.github.deployer import GitHubActions
 from connectors.github.deployments import GitHubDeployments
 from connectors.github.target import GitHubDeploys

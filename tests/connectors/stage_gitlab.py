@@ -4,8 +4,8 @@ import re
 
 import httpx
 
-from bot.orders import title_of
 from bot.ports import Order, RunState
+from bot.wire.orders import title_of
 from connectors.gitlab.deployer import GitLabDeploys, GitLabPipelines
 from tests.connectors.stages import SECRET, Play, Stage, Theatre, body_of, nothing
 

@@ -13,7 +13,7 @@ from bot.domain.service import CloudResource, Service, ServiceMetrics
 from bot.domain.telemetry import Readings, SourceStatus, Window
 from bot.investigation.vocabulary import kinds_of_metric
 from bot.signals.direction import bad_direction
-from bot.sigv4 import sign
+from bot.wire.sigv4 import sign
 from connectors.cloudwatch import CONNECTOR, CloudWatchMetrics, CloudWatchSettings
 from connectors.cloudwatch.measures import MEASURES
 from connectors.cloudwatch.metrics import MOST_POINTS, period_of

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from bot.domain.telemetry import Readings, SourceStatus, Window
-from bot.sigv4 import sign
+from bot.wire.sigv4 import sign
 from connectors.cloudwatchlogs import CONNECTOR, CloudWatchLogs, CloudWatchLogsSettings
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)

@@ -8,8 +8,8 @@ import yaml
 
 from bot.domain.change import Version
 from bot.errors import BadPayload, BadSettings, NotStarted
-from bot.orders import title_of
 from bot.ports import CommitChecks, Deployer, Order, RunState, VersionCommits
+from bot.wire.orders import title_of
 from connectors.github import CONNECTOR
 from connectors.github.deployer import GitHubActions
 from connectors.github.deployments import GitHubDeployments

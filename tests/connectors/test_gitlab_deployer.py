@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from bot.errors import BadSettings
-from bot.orders import title_of
 from bot.ports import CommitChecks, Order, RunState
+from bot.wire.orders import title_of
 from connectors.gitlab import CONNECTOR
 from connectors.gitlab.deployer import GitLabPipelines
 from tests.connectors.stage_gitlab import BY_TAG, GitLabTheatre, gitlab

@@ -14,9 +14,9 @@ from bot.domain.change import Change
 from bot.errors import BadPayload, BadSignature
 from bot.intake.web import Door
 from bot.ports import Connector, Delivery, Ignored
-from bot.sns import SnsSettings, SnsWebhook
 from bot.storage.database import SqlDatabase
 from bot.storage.inbox import SqlInboxStore
+from bot.wire.sns import SnsSettings, SnsWebhook
 from connectors import CONNECTORS, cloudwatch
 from connectors.cloudevents import CloudEventsSettings, CloudEventsWebhook
 from connectors.sentry import SentrySettings

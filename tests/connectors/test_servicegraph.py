@@ -16,7 +16,7 @@ from bot.commands.staging import free_port
 from bot.domain.service import Service
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BotError
-from bot.rest import Rest
+from bot.wire.rest import Rest
 from connectors.prometheus import PrometheusSettings
 from connectors.prometheus.api import rest_of
 from connectors.prometheus.servicegraph import FAMILIES, NAME, ServiceGraphMetrics, queries_of

@@ -22,7 +22,7 @@ import uvloop
 from starlette.applications import Starlette
 
 import bot.durable.worker
-import bot.rest
+import bot.wire.rest
 import bot.wiring
 from bot.actions import execute, verify
 from bot.commands import executor
@@ -68,7 +68,7 @@ def prepare() -> None:
     """What takes long to import or to read is there before anybody is born."""
     for name in LATER:
         importlib.import_module(name)
-    bot.rest._trusted()
+    bot.wire.rest._trusted()
 
 
 def hurry() -> None:

@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import programs
 from bot.storage.database import SqlDatabase
+from bot.wire import programs
 from connectors import command
 
 KILL, FREEZE = "kill", "freeze"

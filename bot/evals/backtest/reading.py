@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bot.domain.payload import Node
 from bot.errors import BadPayload, BadSettings
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 QUERY = 'ALERTS{alertstate="firing"}'
 MOST_BYTES = 200_000_000  # of one day

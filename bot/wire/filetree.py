@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot.errors import BadSettings
 from bot.ports import RawDocument, Room
-from bot.trees import Tree
+from bot.wire.trees import Tree
 
 Model = TypeVar("Model", bound=BaseModel)
 

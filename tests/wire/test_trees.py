@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.errors import BadPayload, BadSettings, NotAllowed, NotFound, Unavailable
-from bot.filetree import Files
 from bot.knowledge.copying import Origin
 from bot.knowledge.sources import Sources
 from bot.ports import Room
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
-from bot.trees import FolderTree, GitTree, Remote
+from bot.wire.filetree import Files
+from bot.wire.trees import FolderTree, GitTree, Remote
 from connectors import github, techdocs
 from connectors.git import CONNECTOR
 from tests.fakes import FakeClock

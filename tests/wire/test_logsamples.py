@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.domain.telemetry import Window
-from bot.loglines import RawLine
-from bot.logsamples import Part, both_ends, cut, guessed, sampled
+from bot.wire.loglines import RawLine
+from bot.wire.logsamples import Part, both_ends, cut, guessed, sampled
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(minutes=10))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from bot.forge import MOST_BYTES, MOST_DIFF, Forge, known, patch
+from bot.wire.forge import MOST_BYTES, MOST_DIFF, Forge, known, patch
 
 Answer = Callable[[httpx.Request], httpx.Response]
 

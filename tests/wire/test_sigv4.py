@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from bot.sigv4 import sign
+from bot.wire.sigv4 import sign
 
 NOW = datetime(2015, 8, 30, 12, 36, tzinfo=UTC)
 URL = "https://example.amazonaws.com/"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bot.errors import BadPayload, BadSignature, Unavailable
 from bot.ports import Delivery, Ignored
-from bot.sns import MOST_BYTES, MOST_ELSEWHERE, Notification, SnsSettings, SnsWebhook
+from bot.wire.sns import MOST_BYTES, MOST_ELSEWHERE, Notification, SnsSettings, SnsWebhook
 from tests.amazon import HOST, NOW, PEM, TOPIC, FakeAmazon, certificate, confirmation, delivery, message, signed
 
 TOPICS = (TOPIC,)

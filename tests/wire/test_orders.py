@@ -6,8 +6,8 @@ import pytest
 
 from bot.domain.change import Version
 from bot.errors import BadSettings, NotFound
-from bot.orders import Past, checked_order, current_of, enough, title_of, told_by, versions_of
 from bot.ports import Order, Run, RunState
+from bot.wire.orders import Past, checked_order, current_of, enough, title_of, told_by, versions_of
 
 ORDER = Order("payments", "production", "v43", "0193-key")
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from bot.errors import BadPayload, NotAllowed, NotFound, NotStarted, Unavailable
-from bot.rest import Rest
+from bot.wire.rest import Rest
 
 BOMB = gzip.compress(gzip.compress(bytes(30_000_000)))
 

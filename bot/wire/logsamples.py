@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.telemetry import LogLine, Readings, SourceStatus, Window
 from bot.errors import BotError
-from bot.loglines import RawLine, read_lines
+from bot.wire.loglines import RawLine, read_lines
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.loglines import RawLine, read_line, read_lines
+from bot.wire.loglines import RawLine, read_line, read_lines
 
 START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
