@@ -225,12 +225,6 @@ class Action:
         return self.status is ActionStatus.PLANNED or (self.since(ActionStatus.PLANNED) is not None and not taken)
 
     @property
-    def dry(self) -> bool:
-        """A dry run that nobody took further: a plan, and no more."""
-        taken = self.since(ActionStatus.AWAITING) is not None
-        return self.status is ActionStatus.PLANNED or (self.since(ActionStatus.PLANNED) is not None and not taken)
-
-    @property
     def approvals(self) -> int:
         """How many different people approved; a rule or a step that stands in for people counts as one."""
         return len({(d.authority, d.by) for d in self.decisions if d.approved})
