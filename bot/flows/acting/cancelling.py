@@ -21,6 +21,7 @@ from bot.flows.acting.telling import BOT, tell
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import memberships, refusal, remember
 from bot.ports import Scalar, Transaction
+from bot.redact import clean, redact
 
 USAGE = "/deploy cancel <service> [environment]"
 
@@ -115,7 +116,7 @@ async def cancel_run(args: Mapping[str, Scalar], desk: Desk) -> None:
         if answer.stands is None:
             _ask_again(tx, latest, look + 1, desk)
             return
-        told = replace(latest, cancel=replace(latest.cancel, state=answer.stands, answer=answer.text[:500]))
+        told = replace(latest, cancel=replace(latest.cancel, state=answer.stands, answer=redact(clean(answer.text))[:500]))
         moved = desk.actions.move(tx, latest, told)
         if moved is not None:
             deed = "could not be cancelled" if answer.stands is Stopping.FAILED else "is being cancelled"

@@ -17,7 +17,7 @@ from bot.flows.desk import Desk
 from bot.ports import Scalar, Transaction
 from bot.redact import clean, redact
 
-LONGEST_LINK = 1000
+LONGEST_LINK, LONGEST_WORDS = 1000, 1500
 
 
 async def find(args: Mapping[str, Scalar], desk: Desk) -> Action | None:
@@ -31,6 +31,7 @@ async def record(action: Action, step: Step, look: int, desk: Desk) -> None:
 def write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -> Action | None:
     """The step is kept with the work that it causes; None if somebody else has moved the action meanwhile."""
     now = desk.clock()
+    step = replace(step, text=redact(clean(step.text))[:LONGEST_WORDS])  # it may quote the vendor
     action = _wished(tx, action, desk)
     known = _with_run(action, step)
     if step.to is None:

@@ -24,6 +24,7 @@ from bot.flows.announce import message_key
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import world_of
 from bot.ports import Scalar, Transaction
+from bot.redact import clean, redact
 
 SUBJECT = "way back"  # of its lines in the audit
 PAUSE = timedelta(hours=1)  # one service is taken back by itself this often at most
@@ -124,6 +125,7 @@ def _soon(tx: Transaction, done: Action, look: int, desk: Desk) -> None:
 
 async def _told(done: Action, text: str, desk: Desk) -> None:
     """On the message of what made things worse, in the audit, and to people by name."""
+    text = redact(clean(text))  # it may quote the vendor
 
     def write(tx: Transaction) -> None:
         latest = desk.actions.get(tx, done.id)

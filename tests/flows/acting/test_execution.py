@@ -109,6 +109,18 @@ async def test_a_rollback_that_helps_leaves_the_end_of_an_incident_by_hand_to_a_
     assert incident.live
 
 
+async def test_what_the_vendor_says_last_of_a_failure_is_told_without_its_secrets(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    vendor.outcome = RunState.FAILED
+    action = await approved(desk)
+    await run_for(desk, clock, 5)
+    failed = await the(desk, action.id)
+    assert failed.outcome.startswith("The deployer says that it failed: deployed token=")
+    entries = await desk.db.read(lambda tx: desk.ledger.entries(tx, action.id))
+    assert "abcdefgh12345678" not in f"{failed.outcome} {[e.detail for e in entries]}"
+
+
 async def test_a_rollback_that_does_not_help_says_so_and_the_way_back(desk: Desk, vendor: FakeDeployer, clock: FakeClock) -> None:
     action = await approved(desk)
     await run_for(desk, clock, 130)
