@@ -6,7 +6,15 @@ from datetime import datetime
 
 from bot.actions.planning.around import Surroundings, look_around, reached
 from bot.actions.planning.asking import Patience, ask_around, ask_versions, told_checks, with_commit
-from bot.actions.planning.choosing import ANY_TARGET, before_guilty, choose_target, known_service
+from bot.actions.planning.choosing import (
+    ANY_TARGET,
+    NONE_TAKEN,
+    before_guilty,
+    choose_target,
+    known_service,
+    taken_out,
+    without_taken_out,
+)
 from bot.actions.planning.judging import Found, judge_risk, warn
 from bot.actions.planning.matter import plan_hash, plan_matter
 from bot.domain.action import Action, ActionKind, CommitCheck, Plan
@@ -25,6 +33,8 @@ __all__ = [
     "make_plan",
     "plan_hash",
     "plan_matter",
+    "taken_out",
+    "without_taken_out",
 ]
 
 
@@ -33,13 +43,15 @@ class Wanted:
     """What else a plan looks at, and for how long it waits.
 
     `required` are the names of checks by the policy, `checkers` who can be asked for the checks of a commit; `same_knobs` says
-    which past incidents began with what these commits (with their diffs) turn again, in words for people.
+    which past incidents began with what these commits (with their diffs) turn again, in words for people. `taken` are the
+    versions that were rolled back there, each with when.
     """
 
     required: tuple[str, ...] = ()
     checkers: Collection[CommitChecks] = ()
     same_knobs: Callable[[Sequence[Commit], Service], tuple[str, ...]] | None = None
     patience: Patience = field(default_factory=Patience)
+    taken: Mapping[str, datetime] = field(default_factory=lambda: NONE_TAKEN)
 
 
 async def make_plan(
@@ -59,7 +71,7 @@ async def make_plan(
     """
     service = known_service(action.service, catalogue)
     current, history = await ask_versions(service.name, action.environment, deployer, wanted.patience.deployer)
-    target = choose_target(action, current, history, changes)
+    target = choose_target(action, current, history, changes, wanted.taken)
     target, unheard = await with_commit(target, service.name, deployer, wanted.patience.forge)
     base, head = (current, target) if action.kind is ActionKind.DEPLOY else (target, current)
     answers = await ask_around(

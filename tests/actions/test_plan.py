@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.actions.plan import Surroundings, before_guilty, make_plan
+from bot.actions.plan import Surroundings, before_guilty, make_plan, taken_out, without_taken_out
 from bot.actions.planning.matter import plan_hash, plan_matter
-from bot.domain.action import Action, ActionKind, ActionStatus, Plan, Risk
+from bot.domain.action import Action, ActionKind, ActionStatus, Plan, Risk, Stage
 from bot.domain.change import Commit, Version
 from bot.errors import NotFound
 from tests.actions.estate import CATALOGUE, FakeDeployer, FakeRepository
@@ -143,6 +143,27 @@ def test_the_version_before_the_guilty_one() -> None:
     assert before_guilty("v44", history) == "v42"
     assert before_guilty("v42", history) == ""
     assert before_guilty("v99", history) == ""
+
+
+def a_run(kind: ActionKind, before: str, after: str, at: timedelta) -> Action:
+    plan = Plan(before, "", after, "")
+    stages = (Stage(ActionStatus.VERIFYING, NOON + at),)
+    return replace(wish(kind, after), status=ActionStatus.SUCCEEDED, plan=plan, stages=stages)
+
+
+def test_what_was_rolled_back_is_no_version_to_go_back_to_until_somebody_brings_it_again() -> None:
+    minute = timedelta(minutes=1)
+    swing = [
+        a_run(ActionKind.ROLLBACK, "v44", "v43", minute),
+        a_run(ActionKind.ROLLBACK, "v43", "v42", 2 * minute),
+        a_run(ActionKind.DEPLOY, "v42", "v44", 3 * minute),
+    ]
+    assert taken_out(swing[:2]) == {"v44": NOON + minute, "v43": NOON + 2 * minute}
+    assert taken_out(swing) == {"v43": NOON + 2 * minute}
+    assert taken_out([replace(swing[0], stages=())]) == {}, "it never ran"
+    early, late = Version("v43", deployed_at=NOON), Version("v43", deployed_at=NOON + 5 * minute)
+    assert without_taken_out([early], taken_out(swing)) == (replace(early, healthy=False),)
+    assert without_taken_out([late], taken_out(swing)) == (late,), "another tool brought it again"
 
 
 async def test_the_hash_is_bound_to_what_would_be_done_only() -> None:

@@ -1,16 +1,19 @@
 """Which version it is about: the one that runs, and the one that shall run."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from bot.actions.naming import meant, named_environment, named_service
-from bot.domain.action import Action, ActionKind
+from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.change import Change, Version
 from bot.domain.service import Catalogue, Service
 from bot.errors import IllegalMove, NotFound
 
 ANY_TARGET = ""  # the action does not say which version; the plan does
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+/-]{0,127}")
+NONE_TAKEN: Mapping[str, datetime] = {}
 
 
 def known_service(name: str, catalogue: Catalogue) -> Service:
@@ -30,10 +33,48 @@ def checked_wish(service: Service, target: str, environment: str) -> None:
         raise NotFound(f"{target[:80]!r} cannot be a version: letters, digits and . _ + / - only.")
 
 
-def choose_target(action: Action, current: Version, history: Sequence[Version], changes: Sequence[Change]) -> Version:
-    """The version to be running afterwards. Raises NotFound or IllegalMove with a sentence for people."""
+def taken_out(actions: Iterable[Action]) -> Mapping[str, datetime]:
+    """The versions that our rollbacks took out and nothing of ours brought again, each with when.
+
+    `actions` are those of one service and environment, oldest first.
+    """
+    found: dict[str, datetime] = {}
+    for action in actions:
+        ran = action.since(ActionStatus.VERIFYING)
+        if ran is None or action.plan is None:
+            continue
+        found.pop(action.target, None)
+        if action.kind is ActionKind.ROLLBACK:
+            found[action.plan.current_version] = ran
+    return found
+
+
+def without_taken_out(history: Sequence[Version], taken: Mapping[str, datetime]) -> tuple[Version, ...]:
+    """The versions that ran, where those that were rolled back count as unhealthy, unless somebody brought them again since.
+
+    Most vendors tell their runs, newest first: after a rollback the version that was taken out stands before the one that runs.
+    """
+    return tuple(replace(v, healthy=False) if _was_taken(v, taken) else v for v in history)
+
+
+def _was_taken(version: Version, taken: Mapping[str, datetime]) -> bool:
+    at = taken.get(version.version)
+    return at is not None and (version.deployed_at is None or version.deployed_at <= at)
+
+
+def choose_target(
+    action: Action,
+    current: Version,
+    history: Sequence[Version],
+    changes: Sequence[Change],
+    taken: Mapping[str, datetime] = NONE_TAKEN,
+) -> Version:
+    """The version to be running afterwards; `taken` are those that were rolled back.
+
+    Raises NotFound or IllegalMove with a sentence for people.
+    """
     if action.target == ANY_TARGET:
-        target = _before(current, history)
+        target = _before(current, without_taken_out(history, taken))
         if target is None:
             raise NotFound(
                 f"No version of {action.service} in {action.environment} before {current.version} is known to have been healthy; "
@@ -47,6 +88,11 @@ def choose_target(action: Action, current: Version, history: Sequence[Version], 
         ran = meant(action.target, (v.version for v in history), most=8)
         raise NotFound(
             f"{action.service} {action.target} never ran in {action.environment}; {ran.replace('known are', 'those that did')}"
+        )
+    if action.kind is ActionKind.ROLLBACK and target is not None and _was_taken(target, taken) and not action.undoes:
+        raise IllegalMove(
+            f"{action.service} {action.target} was rolled back in {action.environment} at {taken[action.target]:%Y-%m-%d %H:%M} "
+            f"UTC, so bringing it again is a deploy: /deploy {action.service} {action.target} {action.environment}"
         )
     if action.kind is ActionKind.ROLLBACK and target is not None and target.healthy is False:
         raise IllegalMove(

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from bot.actions.plan import Patience, Surroundings, Wanted, make_plan
+from bot.actions.plan import Patience, Surroundings, Wanted, make_plan, taken_out, without_taken_out
 from bot.actions.policy import Policies, World, required_checks
 from bot.domain.action import Action, ActionKind, ActionStatus, Plan
-from bot.domain.change import Change, Commit
+from bot.domain.change import Change, Commit, Version
 from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue, Service
 from bot.errors import NotFound
@@ -82,6 +82,7 @@ class _Kept:
     around: Surroundings = field(default_factory=Surroundings)
     changes: tuple[Change, ...] = ()
     past: tuple[PastCause, ...] = ()
+    taken: Mapping[str, datetime] = field(default_factory=dict)
 
 
 async def plan_of(action: Action, service: Service, means: Means, *, hurry: bool = False) -> Plan:
@@ -98,6 +99,7 @@ async def plan_of(action: Action, service: Service, means: Means, *, hurry: bool
         checkers=tuple(d for d in means.deployers.values() if isinstance(d, CommitChecks)),
         same_knobs=lambda commits, of: _knobs(commits, of, kept.past, means.documents()),
         patience=replace(patience, rehearsal=HASTE * patience.rehearsal) if hurry else patience,
+        taken=kept.taken,
     )
     now = means.clock()
     return await make_plan(action, deployer, means.change_sources, means.catalogue(), kept.changes, kept.around, now, wanted)
@@ -121,6 +123,12 @@ def deployer_of(service: Service, means: Means | Desk) -> Deployer:
     return deployer
 
 
+async def ran_before(service: Service, environment: str, desk: Desk) -> tuple[Version, ...]:
+    """The versions that ran there, newest first, as its deployer tells; those that were rolled back count as unhealthy."""
+    history = await deployer_of(service, desk).versions(service.name, environment)
+    return without_taken_out(history, await desk.db.read(lambda tx: _taken(tx, service.name, environment, desk)))
+
+
 def _look(tx: Transaction, action: Action, means: Means) -> _Kept:
     now = means.clock()
     around = Surroundings(
@@ -131,7 +139,13 @@ def _look(tx: Transaction, action: Action, means: Means) -> _Kept:
     )
     fresh = action.kind is ActionKind.DEPLOY
     past = past_causes(tx, means.incidents, means.diagnoses) if fresh else ()
-    return _Kept(around, means.changes.between(tx, now - REMEMBERED, now), past)
+    taken = _taken(tx, action.service, action.environment, means)
+    return _Kept(around, means.changes.between(tx, now - REMEMBERED, now), past, taken)
+
+
+def _taken(tx: Transaction, service: str, environment: str, means: Means | Desk) -> Mapping[str, datetime]:
+    now = means.clock()
+    return taken_out(reversed(means.actions.between(tx, now - REMEMBERED, now, service=service, environment=environment)))
 
 
 def _knobs(

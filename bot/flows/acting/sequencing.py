@@ -10,7 +10,7 @@ from bot.domain.incident import Incident
 from bot.domain.request import CommandRequest, Person, SeveralRequest
 from bot.domain.view import NoteView, Place, Shown
 from bot.errors import IllegalMove
-from bot.flows.acting.gathering import deployer_of
+from bot.flows.acting.gathering import deployer_of, ran_before
 from bot.flows.acting.ordering import claimed
 from bot.flows.acting.proposing import Wish, propose_all
 from bot.flows.desk import Desk
@@ -114,9 +114,9 @@ async def still_there(services: tuple[str, ...], guilty: str, environment: str, 
     """Those of these services that run the guilty version now, each with the version to go back to ("": the one before)."""
     found = []
     for name in services:
-        deployer = deployer_of(desk.catalogue().get(name), desk)
-        if (await deployer.current(name, environment)).version == guilty:
-            found.append((name, before_guilty(guilty, await deployer.versions(name, environment))))
+        service = desk.catalogue().get(name)
+        if (await deployer_of(service, desk).current(name, environment)).version == guilty:
+            found.append((name, before_guilty(guilty, await ran_before(service, environment, desk))))
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.request import Person
 from bot.domain.suggestion import reference
 from bot.errors import IllegalMove, NotAllowed, NotFound
-from bot.flows.acting.gathering import deployer_of
+from bot.flows.acting.gathering import deployer_of, ran_before
 from bot.flows.acting.proposing import propose
 from bot.flows.acting.steps import partition_of
 from bot.flows.acting.telling import tell
@@ -79,13 +79,12 @@ async def _target(offer: Offer, diagnosis: Diagnosis, desk: Desk) -> str:
     service = desk.catalogue().get(offer.service)
     cause = diagnosis.cause
     guilty = cause.version if cause and desk.catalogue().get(cause.service).name == service.name else ""
-    deployer = deployer_of(service, desk)
     if offer.step.target == PREVIOUS and not guilty:
         return ANY_TARGET
-    history = await deployer.versions(service.name, offer.environment)
+    history = await ran_before(service, offer.environment, desk)
     if offer.step.target == PREVIOUS:
         return before_guilty(guilty, history)
-    current = await deployer.current(service.name, offer.environment)
+    current = await deployer_of(service, desk).current(service.name, offer.environment)
     fits = [v for v in history if _fits(v, offer.step.target) and v.version not in (guilty, current.version)]
     if not fits:
         raise NotFound(f"No healthy version {offer.step.target} of {service.name} is known in {offer.environment}.")

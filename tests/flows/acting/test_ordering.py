@@ -4,14 +4,14 @@ import pytest
 
 from bot.domain.action import ActionKind, ActionStatus
 from bot.domain.change import ChangeKind
-from bot.domain.request import ChangeRequest, CommandRequest, Person
+from bot.domain.request import ChangeRequest, CommandRequest, Deed, Person
 from bot.domain.view import NoteView, Shown
-from bot.errors import NotFound
+from bot.errors import IllegalMove, NotFound
 from bot.flows.acting.ordering import from_command, on_order, services
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
 from bot.storage.database import SqlDatabase
-from tests.actions.estate import OLIVIA, FakeDeployer, a_desk
+from tests.actions.estate import AMIR, OLIVIA, FakeDeployer, a_desk, clear, press, proposed, run_for, the
 from tests.fakes import FakeClock, a_change
 
 
@@ -48,6 +48,23 @@ async def test_the_same_form_sent_twice_is_one_action_with_its_reason(desk: Desk
     assert (action.status, action.requested_by) == (ActionStatus.AWAITING, OLIVIA)
     assert "abcdefgh" not in action.reason
     assert action.reason.endswith("is out")
+
+
+async def test_a_second_rollback_never_brings_back_what_the_first_one_took_out(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await proposed(desk)
+    await press(desk, Deed.ACTION_APPROVE, action.id, AMIR)
+    await run_for(desk, clock, 10)
+    await clear(desk)
+    await run_for(desk, clock, 10)
+    assert (await the(desk, action.id)).status is ActionStatus.SUCCEEDED
+    vendor.healthy = {"v42": None, "v43": None, "v41": None}  # its runs, newest first; it cannot tell health
+    again = await on_order(wish(kind=ActionKind.ROLLBACK, version="", id="view:V2"), desk)
+    assert isinstance(again, NoteView)
+    assert "roll back payments to v41" in again.text
+    with pytest.raises(IllegalMove, match=r"was rolled back in production .* /deploy payments v43 production"):
+        await on_order(wish(kind=ActionKind.ROLLBACK, version="v43", id="view:V3"), desk)
 
 
 @pytest.mark.parametrize(
