@@ -76,12 +76,19 @@ EVENTS: Mapping[str, Heard] = {
 TYPED: Mapping[str, tuple[str, str]] = {
     "incident": (
         "Look at an incident, or move it on",
-        "list | show | ack | resolve | silence | unsilence | catchup | timeline | map | unmatched",
+        "list | show | ack | resolve | silence | unsilence | catchup | timeline | map | unmatched | automation off|on|status",
     ),
-    "deploy": ("Deploy a version", "<service> <version> [environment]; nothing opens a form"),
-    "rollback": ("Go back to an earlier version", "<service> [version] [environment]; nothing opens a form"),
+    "deploy": (
+        "Deploy a version",
+        "<service> <version> [environment] [--dry-run] | status | history | cancel | explain | lock | unlock | "
+        "freeze | unfreeze; nothing opens a form",
+    ),
+    "rollback": ("Go back to an earlier version", "<service> [version] [environment] [--dry-run]; nothing opens a form"),
     "runbook": ("Find the runbook that fits", "<question>"),
-    "tocsin": ("The bot itself", "help | status | route <service> | model on|off|status | budget [INC-n] | listen here on|off"),
+    "tocsin": (
+        "The bot itself",
+        "help | status | route <service> | delivery | noise | model on|off|status | budget [INC-n] | listen here on|off",
+    ),
 }
 CHOSEN: Mapping[str, str] = {
     SHORTCUT_OPEN: "Open an incident from this message",

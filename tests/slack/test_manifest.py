@@ -14,9 +14,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli import main
 from bot.errors import BadSettings
+from bot.flows.acting.verbs import VERBS
 from bot.slack import app as app_module
 from bot.slack.front import Front
-from bot.slack.manifest import EVENTS, METHODS, explained, manifest, scopes
+from bot.slack.manifest import EVENTS, METHODS, TYPED, explained, manifest, scopes
+from bot.workspace.config import SCOPES
 
 ROOM = Path(app_module.__file__).parent
 SDK = {
@@ -129,3 +131,12 @@ def test_the_command_prints_json_yaml_and_why(capsys: pytest.CaptureFixture[str]
     assert "reactions:read" in capsys.readouterr().out
     assert main(["manifest", "--mode", "http"]) == 2
     assert main(["manifest", "--url", "https://t.example"]) == 2
+
+
+def test_the_local_workspace_grants_every_scope_that_the_manifest_asks_for() -> None:
+    assert set(scopes()) <= set(SCOPES), "else doctor complains of a workspace that lets the bot do it"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_while_typing_deploy_people_read_what_it_can_do(verb: str) -> None:
+    assert verb in re.findall(r"\w+", TYPED["deploy"][1])
