@@ -4,7 +4,7 @@ The handlers run as durable work, at least once each: whatever they find already
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.actions import execute as executing
 from bot.actions.approvals import NotYours
@@ -25,6 +25,8 @@ STUCK = {  # nothing was heard of an action for this long, although its work say
     ActionStatus.EXECUTING: timedelta(minutes=45),
     ActionStatus.VERIFYING: timedelta(minutes=15),
 }
+FRESH = timedelta(hours=1)  # what was approved and could not begin for so long is asked for anew: its people have gone on
+TOO_LATE = "It was approved more than an hour ago and could not be begun; nothing was started. Ask again for a fresh plan."
 UNDER_WAY = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.UNCERTAIN)
 
 
@@ -67,13 +69,15 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
         now = desk.clock()
         if not _its_turn(tx, action, desk):
             return None
+        if now - _ready_since(tx, action, desk) > FRESH:
+            _end(tx, action, action.move(ActionStatus.EXPIRED, now, TOO_LATE), desk)
+            return None
         alone = automatic_now(tx, action, desk)
         world = world_of(tx, desk.catalogue().get(action.service), groups, desk, automatic=alone)
         ruling = decide(action, BOT, Moment.START, world)
         if not ruling.allowed:
-            refused = action.move(ActionStatus.REFUSED, now, f"Nothing was started: {NotYours(ruling).for_people}")
-            if (ended := desk.actions.move(tx, action, refused)) is not None:
-                tell(tx, ended, BOT, "refused", desk)
+            why = f"Nothing was started: {NotYours(ruling).for_people}"
+            _end(tx, action, action.move(ActionStatus.REFUSED, now, why), desk)
             return None
         mine = desk.actions.move(tx, action, action.move(ActionStatus.EXECUTING, now))
         if mine is not None:
@@ -83,6 +87,18 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
     mine = await desk.db.write(claim)
     if mine is not None:
         await record(mine, await executing.begin(mine, deployer), look, desk)
+
+
+def _end(tx: Transaction, action: Action, ended: Action, desk: Desk) -> None:
+    if (kept := desk.actions.move(tx, action, ended)) is not None:
+        tell(tx, kept, BOT, kept.status.value, desk)
+
+
+def _ready_since(tx: Transaction, action: Action, desk: Desk) -> datetime:
+    """When nothing was left to wait for: its approval, and in a batch that of the others or the end of those before it."""
+    parts = desk.actions.of_batch(tx, action.batch) if action.batch else ()
+    others = (part.updated_at for part in parts if part.id != action.id)
+    return max([action.since(ActionStatus.APPROVED) or action.updated_at, *others])
 
 
 def _its_turn(tx: Transaction, action: Action, desk: Desk) -> bool:

@@ -109,6 +109,18 @@ async def test_a_rollback_that_helps_leaves_the_end_of_an_incident_by_hand_to_a_
     assert incident.live
 
 
+async def test_what_was_approved_long_before_the_bot_came_back_is_not_begun(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await approved(desk)
+    clock.advance(hours=2)
+    await run_for(desk, clock, 5)
+    late = await the(desk, action.id)
+    assert (late.status, vendor.runs) == (ActionStatus.EXPIRED, [])
+    assert "approved more than an hour ago" in late.outcome
+    assert (await deeds(desk, action.id))[-1] == ("tocsin", "expired")
+
+
 async def test_what_the_vendor_says_last_of_a_failure_is_told_without_its_secrets(
     desk: Desk, vendor: FakeDeployer, clock: FakeClock
 ) -> None:
