@@ -7,9 +7,11 @@ from typing import Any
 from bot.actions.policy import Policies
 from bot.domain.document import Document
 from bot.domain.service import Catalogue, Service
-from bot.flows import announce, investigation, past, question, report, thinking
+from bot.flows import announce, investigation, report, thinking
+from bot.flows.asking import question
 from bot.flows.charting.incident import draw_incident
 from bot.flows.desk import Desk
+from bot.flows.runbooks import past
 from bot.incidents.routing import Routing, read_routing
 from bot.knowledge.library import Library
 from bot.ports import Handler

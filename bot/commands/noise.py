@@ -79,20 +79,20 @@ def _who() -> str:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from bot.flows.quieting import status  # slow, as above
+    from bot.flows.quiet.quieting import status  # slow, as above
 
     return _read(args, status)
 
 
 def _list(args: argparse.Namespace) -> int:
-    from bot.flows.quieting import listing  # slow, as above
+    from bot.flows.quiet.quieting import listing  # slow, as above
 
     since = read_span(args.since)
     return _read(args, lambda tx, stores, now: listing(tx, stores, now - since, args.search))
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from bot.flows.quieting import explain  # slow, as above
+    from bot.flows.quiet.quieting import explain  # slow, as above
     from bot.settings import load_settings
 
     limits = load_settings(args.config).quiet
@@ -100,20 +100,20 @@ def _explain(args: argparse.Namespace) -> int:
 
 
 def _silences(args: argparse.Namespace) -> int:
-    from bot.flows.quieting import silences  # slow, as above
+    from bot.flows.quiet.quieting import silences  # slow, as above
 
     return _read(args, silences)
 
 
 def _arm(args: argparse.Namespace) -> int:
-    from bot.flows.quieting import arm  # slow, as above
+    from bot.flows.quiet.quieting import arm  # slow, as above
 
     return _write(args, lambda tx, stores, now: arm(tx, stores, args.kind, args.team, _who(), now, armed=args.armed))
 
 
 def _silence(args: argparse.Namespace) -> int:
     from bot.domain.noise import Kind  # slow, as above
-    from bot.flows.quieting import one_line, silence
+    from bot.flows.quiet.quieting import one_line, silence
 
     kind = Kind.MAINTENANCE if args.maintenance else Kind.SILENCE
     lasts = read_span(args.lasts)
@@ -129,7 +129,7 @@ def _silence(args: argparse.Namespace) -> int:
 
 def _unsilence(args: argparse.Namespace) -> int:
     from bot.durable.work import DurableWork  # slow, as above
-    from bot.flows.quieting import unsilence
+    from bot.flows.quiet.quieting import unsilence
 
     def go(tx: "Transaction", stores: "Stores", now: "datetime") -> str:
         return f"{unsilence(tx, stores, DurableWork(), args.id, _who(), now).id} has ended."
@@ -138,7 +138,7 @@ def _unsilence(args: argparse.Namespace) -> int:
 
 
 def _reset(args: argparse.Namespace) -> int:
-    from bot.flows.quieting import reset  # slow, as above
+    from bot.flows.quiet.quieting import reset  # slow, as above
 
     def go(tx: "Transaction", stores: "Stores", now: "datetime") -> str:
         count = reset(tx, stores, args.fingerprint, _who(), now)

@@ -10,7 +10,7 @@ from bot.redact import clean
 
 if TYPE_CHECKING:
     from bot.domain.view import CareView
-    from bot.flows.needs import Report
+    from bot.flows.runbooks.needs import Report
 
 WHICH = ("stale", "missing", "unused")
 
@@ -24,8 +24,8 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 async def _list(args: argparse.Namespace) -> int:
-    from bot.flows.care import view  # slow: only commands that need the bot pay for it
-    from bot.flows.needs import report
+    from bot.flows.runbooks.care import view  # slow: only commands that need the bot pay for it
+    from bot.flows.runbooks.needs import report
     from bot.settings import load_settings
     from bot.wiring import records_beside
 

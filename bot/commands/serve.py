@@ -90,8 +90,8 @@ async def running(settings: "Settings", say: Callable[[str], None]) -> AsyncIter
     from bot.door.orders import Orders
     from bot.door.server import Server, listen
     from bot.durable.worker import Worker
-    from bot.flows.keeping_up import keep_up
     from bot.flows.mapping.following import follow_topology
+    from bot.flows.runbooks.keeping_up import keep_up
     from bot.intake.inbox import Drain
     from bot.intake.meters import Meters
     from bot.intake.schedule import Clockwork

@@ -24,7 +24,7 @@ async def sync(sources: "Sources", db: "SqlDatabase") -> bool:
     """Every source is brought up to date and says what it brought; whether all could be read. A running bot hears of it."""
     from uuid6 import uuid7  # slow: only commands that need the bot pay for it
 
-    from bot.flows.keeping_up import MARK
+    from bot.flows.runbooks.keeping_up import MARK
     from bot.storage.switches import SqlSwitchStore
     from bot.wiring import utc_now
 

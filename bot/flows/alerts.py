@@ -11,11 +11,11 @@ from bot.domain.belonging import belongings
 from bot.domain.incident import Entry, Incident, Status
 from bot.flows.announce import announce_all
 from bot.flows.desk import Desk
-from bot.flows.holds import release_at
+from bot.flows.grouping.regroup import fold
 from bot.flows.investigation import look_all
-from bot.flows.linking import linked
-from bot.flows.noise import Quiet
-from bot.flows.regroup import fold
+from bot.flows.quiet.holds import release_at
+from bot.flows.quiet.noise import Quiet
+from bot.flows.runbooks.linking import linked
 from bot.flows.settling import settle_later
 from bot.incidents.bundles import Joined, arrival
 from bot.incidents.correlate import place

@@ -15,11 +15,11 @@ from bot.domain.incident import Incident
 from bot.domain.view import ActionView, EvidenceView, IncidentView, Place, PointerView, Shown
 from bot.errors import NotAllowed, NotFound, Unavailable
 from bot.flows.desk import Desk
-from bot.flows.escalation import begin
 from bot.flows.following import follow
 from bot.flows.homepage import stir
-from bot.flows.knowing import fit_for
-from bot.flows.oncall import choose_owner
+from bot.flows.reaching.escalation import begin
+from bot.flows.reaching.oncall import choose_owner
+from bot.flows.runbooks.knowing import fit_for
 from bot.flows.showing import build, digest, pointer_channels
 from bot.flows.waiting import by_name
 from bot.investigation.thought import unread

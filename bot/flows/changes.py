@@ -9,7 +9,7 @@ from bot.domain.service import Catalogue
 from bot.flows.announce import announce
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
-from bot.flows.sourcing import pushed
+from bot.flows.runbooks.sourcing import pushed
 from bot.flows.watching.bakes import begin_bakes
 from bot.ports import Transaction
 from bot.redact import clean, redact

@@ -15,25 +15,28 @@ from bot.domain.interaction import Feature, Interaction, Retrieved
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
-from bot.flows import care, noise_command, regrouping, ticketing
+from bot.flows import ticketing
 from bot.flows.acting import sequencing, verbs
 from bot.flows.acting.ordering import from_command, on_order
 from bot.flows.announce import announce
+from bot.flows.asking.engine import budget, model_line, switch
+from bot.flows.asking.meaning import mentioned
+from bot.flows.asking.question import about, answer_id, inquire
 from bot.flows.attribution import list_unmatched
 from bot.flows.automating.switching import automation
-from bot.flows.carrying import tell_vendors
 from bot.flows.charting.asked import map_incident
 from bot.flows.delivering.reporting import on_delivery
 from bot.flows.desk import Desk
-from bot.flows.engine import budget, model_line, switch
 from bot.flows.feedback import on_press as on_feedback
-from bot.flows.knowing import Reader, fit_for
+from bot.flows.grouping import regrouping
+from bot.flows.grouping.regroup import undo
 from bot.flows.listening import listen
-from bot.flows.meaning import mentioned
-from bot.flows.question import about, answer_id, inquire
-from bot.flows.regroup import undo
+from bot.flows.quiet import noise_command
+from bot.flows.reaching.carrying import tell_vendors
 from bot.flows.resolving import resolve
 from bot.flows.routes import route
+from bot.flows.runbooks import care
+from bot.flows.runbooks.knowing import Reader, fit_for
 from bot.flows.showing import incident_view
 from bot.investigation.answers import Topic, handover
 from bot.ports import Transaction

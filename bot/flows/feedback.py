@@ -10,7 +10,7 @@ from bot.domain.view import NoteView, Shown
 from bot.errors import NotFound
 from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
-from bot.flows.past import is_knowledge, keep_past, keep_surroundings
+from bot.flows.runbooks.past import is_knowledge, keep_past, keep_surroundings
 from bot.ports import Transaction
 from bot.redact import redact
 

@@ -2,7 +2,7 @@
 
 from bot.domain.incident import Incident
 from bot.flows.desk import Desk
-from bot.flows.past import follow_past
+from bot.flows.runbooks.past import follow_past
 from bot.ports import Transaction
 
 

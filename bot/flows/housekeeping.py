@@ -6,8 +6,8 @@ from functools import partial
 
 from bot.flows.acting.executing import rescue
 from bot.flows.desk import Desk
-from bot.flows.holds import release_overdue
-from bot.flows.keeping_up import note_news
+from bot.flows.quiet.holds import release_overdue
+from bot.flows.runbooks.keeping_up import note_news
 from bot.flows.settling import close_old
 from bot.ports import Scalar, Transaction
 

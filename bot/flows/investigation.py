@@ -15,9 +15,9 @@ from bot.flows.announce import announce, want
 from bot.flows.automating.starting import automate_soon
 from bot.flows.charting.soon import draw_soon
 from bot.flows.desk import Desk
-from bot.flows.knowing import Reader
 from bot.flows.learning.nightly import weights_in_force
 from bot.flows.mapping.sweeping import note_calls
+from bot.flows.runbooks.knowing import Reader
 from bot.investigation.case import Case, parents
 from bot.investigation.diagnose import closer, diagnose, with_knowledge
 from bot.investigation.gather import gather

@@ -12,8 +12,8 @@ from bot.flows.automating.standing import digest_lines as automatic_lines
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.locking.breaking import digest_lines as broken_lines
-from bot.flows.quieting import digest_lines
-from bot.flows.recurring import recurring_lines
+from bot.flows.quiet.quieting import digest_lines
+from bot.flows.runbooks.recurring import recurring_lines
 from bot.flows.showing import quiet_for
 from bot.flows.watching.listing import digest_lines as watched_lines
 from bot.investigation.quality import measure, sentence

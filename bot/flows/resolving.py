@@ -3,9 +3,9 @@
 from bot.domain.handling import Deed, Handling
 from bot.domain.incident import Entry, EntryKind, Incident, Status
 from bot.flows.announce import announce, want
-from bot.flows.carrying import tell_vendors
 from bot.flows.charting.soon import draw_soon
 from bot.flows.desk import Desk
+from bot.flows.reaching.carrying import tell_vendors
 from bot.ports import Transaction
 
 

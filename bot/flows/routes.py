@@ -11,7 +11,7 @@ from bot.domain.service import Catalogue
 from bot.domain.view import NoteView
 from bot.errors import BotError
 from bot.flows.desk import Desk
-from bot.flows.oncall import persons_of
+from bot.flows.reaching.oncall import persons_of
 from bot.incidents.routing import Routing
 from bot.ports import Schedules
 

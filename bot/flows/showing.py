@@ -24,12 +24,12 @@ from bot.domain.view import (
     Shown,
     ThoughtView,
 )
+from bot.flows.asking.spending import notice
 from bot.flows.automating.weighing import offers
 from bot.flows.desk import Desk
-from bot.flows.needs import lacks_runbook
-from bot.flows.quieting import noise_notices
-from bot.flows.spending import notice
-from bot.flows.together import together
+from bot.flows.grouping.together import together
+from bot.flows.quiet.quieting import noise_notices
+from bot.flows.runbooks.needs import lacks_runbook
 from bot.incidents.routing import Quiet, Route
 from bot.ports import Transaction
 

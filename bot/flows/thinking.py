@@ -13,10 +13,10 @@ from bot.domain.evidence import Diagnosis, Stance, Thought
 from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.interaction import Feature, Interaction
 from bot.flows.announce import announce, want
+from bot.flows.asking.spending import Allowance, allowance, switched_off
 from bot.flows.desk import Desk
 from bot.flows.investigation import collect
-from bot.flows.knowing import Reader
-from bot.flows.spending import Allowance, allowance, switched_off
+from bot.flows.runbooks.knowing import Reader
 from bot.investigation.asking import is_small, question, second_question
 from bot.investigation.exhibits import Exhibits
 from bot.investigation.journal import recorded

@@ -19,7 +19,7 @@ from bot.actions.policy import Policies, policies_file
 from bot.domain.service import Catalogue
 from bot.durable.work import DurableWork
 from bot.flows.desk import Desk
-from bot.flows.oncall import Remembering
+from bot.flows.reaching.oncall import Remembering
 from bot.incidents.noise.rules import noise_file
 from bot.incidents.routing import Routing, routing_file
 from bot.intake.web import Door

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from bot.errors import BadSettings
-from bot.flows.needs import Records
+from bot.flows.runbooks.needs import Records
 from bot.knowledge.library import Library
 from bot.knowledge.sources import Sources
 from bot.settings import Settings

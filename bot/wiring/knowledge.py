@@ -8,7 +8,7 @@ from uuid6 import uuid7
 
 from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue
-from bot.flows import past
+from bot.flows.runbooks import past
 from bot.knowledge.chroma import ChromaFolder, ChromaServer, VectorStore
 from bot.knowledge.documents import Source, markdown_folder
 from bot.knowledge.embedder import NONE, Backend, open_embedder

@@ -11,48 +11,39 @@ from bot.flows import (
     anchoring,
     announce,
     attribution,
-    care,
-    carrying,
     command,
-    drafting,
-    escalation,
     feedback,
-    handling,
     homepage,
     housekeeping,
     investigation,
-    linking,
     listening,
     manual,
-    paging,
-    past,
     pin,
-    question,
-    regrouping,
     report,
     selfreport,
     settling,
-    sourcing,
-    suggesting,
-    suggestions,
     thinking,
     ticketing,
     tickets,
 )
 from bot.flows.acting import batches, cancelling, executing, forming, ordering, pressing, taking_back, telling, verifying
 from bot.flows.alerts import on_tidied, release, tidy
+from bot.flows.asking import question, suggestions
 from bot.flows.automating.starting import automate
 from bot.flows.automating.telling import tell_automatic, tell_switched
 from bot.flows.changes import on_changes
 from bot.flows.charting.incident import draw_incident
 from bot.flows.delivering.reporting import delivery_report
 from bot.flows.desk import Desk
-from bot.flows.handling import not_ours, on_handlings
+from bot.flows.grouping import regrouping
 from bot.flows.learning.nightly import learn_weights
 from bot.flows.locking.breaking import glass_broken
 from bot.flows.locking.locks import end_lock
 from bot.flows.mapping.reviewing import comment_impact, on_proposed
 from bot.flows.mapping.sweeping import refresh_topology
+from bot.flows.reaching import carrying, escalation, handling, paging
+from bot.flows.reaching.handling import not_ours, on_handlings
+from bot.flows.runbooks import care, drafting, linking, past, sourcing, suggesting
 from bot.flows.tickets import on_tickets
 from bot.flows.watching.baking import bake_look
 from bot.flows.watching.rounds import watch_round

@@ -8,9 +8,9 @@ from uuid import uuid4
 from sqlalchemy import event
 
 from bot.domain.request import Person
-from bot.flows import regroup
 from bot.flows.alerts import on_alerts
 from bot.flows.desk import Desk
+from bot.flows.grouping import regroup
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase, sql
 from tests.desk import a_desk

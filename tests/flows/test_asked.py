@@ -8,10 +8,10 @@ import pytest
 from bot.domain.request import CommandRequest, Person, Question
 from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 from bot.domain.view import AnswerView, ChartsView, NoteView, Place
+from bot.flows.asking.question import on_question
 from bot.flows.charting.asked import fitting
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
-from bot.flows.question import on_question
 from bot.ports import Card
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk, handlers

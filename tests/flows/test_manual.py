@@ -9,8 +9,8 @@ from bot.domain.incident import Incident, Status
 from bot.domain.request import Opening, Person
 from bot.domain.view import NoteView, Place
 from bot.errors import NotAllowed
-from bot.flows import question
 from bot.flows.alerts import on_alerts
+from bot.flows.asking import question
 from bot.flows.command import resolve_by
 from bot.flows.desk import Desk
 from bot.flows.manual import open_by_hand, opened_by_hand

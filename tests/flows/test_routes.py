@@ -13,7 +13,7 @@ from bot.ports import OnCall
 from bot.slack.blocks.notes import render_note
 from bot.storage.database import SqlDatabase
 from tests.fakes import FakeClock
-from tests.flows.reaching import FakePages, a_reaching_desk
+from tests.flows.reaching.fakes import FakePages, a_reaching_desk
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 ROUTING = """

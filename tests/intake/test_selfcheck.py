@@ -13,7 +13,7 @@ from bot.flows.desk import Desk
 from bot.intake.selfcheck import Probe, SelfCheck
 from bot.storage.database import SqlDatabase
 from tests.fakes import FakeClock
-from tests.flows.reaching import a_reaching_desk, until
+from tests.flows.reaching.fakes import a_reaching_desk, until
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the stores have their own tests on both
 ROUTING = 'default: {channel: "#incidents"}\nhealth: "#tocsin"'

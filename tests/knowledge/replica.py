@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from bot.domain.document import DocumentKind
-from bot.flows.keeping_up import keep_up
+from bot.flows.runbooks.keeping_up import keep_up
 from bot.knowledge import making as rules
 from bot.knowledge.chroma import ChromaServer
 from bot.knowledge.documents import markdown_folder

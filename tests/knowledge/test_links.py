@@ -12,8 +12,8 @@ import pytest
 
 from bot.domain.document import DocumentKind, Inquiry, Tier
 from bot.errors import BadPayload, BadSettings, NotAllowed, NotFound, Unavailable
-from bot.flows import linking
 from bot.flows.alerts import on_alerts
+from bot.flows.runbooks import linking
 from bot.knowledge import links as subject
 from bot.knowledge.library import Library
 from bot.knowledge.links import Links

@@ -12,7 +12,7 @@ import pytest
 
 from bot.domain.copy import Copy
 from bot.domain.document import DocumentKind
-from bot.flows.keeping_up import note_news
+from bot.flows.runbooks.keeping_up import note_news
 from bot.knowledge.documents import markdown_folder
 from bot.knowledge.pieces import pieces
 from bot.storage.copies import SqlCopyStore

@@ -12,14 +12,14 @@ from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
 from bot.flows.acting import batches, cancelling, history
 from bot.flows.acting.deciding import decide
-from bot.flows.acting.gathering import deployer_of
+from bot.flows.acting.gathering import ran_before
 from bot.flows.acting.proposing import ask_for_approval, propose
 from bot.flows.acting.sequencing import roll_back_all, still_there
 from bot.flows.acting.uncertain import settle_by_hand
 from bot.flows.automating.pressing import on_step
 from bot.flows.desk import Desk
+from bot.flows.grouping.together import together
 from bot.flows.locking.guarding import refusal
-from bot.flows.together import together
 from bot.ports import Transaction
 
 PEOPLE_CAN_HELP = (NotAllowed, IllegalMove, NotFound)
@@ -64,7 +64,7 @@ async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
 
     incident, cause, others = await desk.db.read(read)
     service = known_service(cause.service, desk.catalogue())
-    history = await deployer_of(service, desk).versions(service.name, incident.environment)
+    history = await ran_before(service, incident.environment, desk)
     why = f"{incident.key}: {cause.service} {cause.version} ({cause.title}) is the likely cause"
     with_it = await still_there(others, cause.version, incident.environment, desk)
     if with_it:

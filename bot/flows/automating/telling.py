@@ -8,7 +8,7 @@ from bot.domain.view import NoteView, Place
 from bot.flows.announce import post_once
 from bot.flows.automating.weighing import OFF, confirmations
 from bot.flows.desk import Desk
-from bot.flows.oncall import whose_turn
+from bot.flows.reaching.oncall import whose_turn
 from bot.flows.showing import route_of
 from bot.ports import Scalar, Transaction
 

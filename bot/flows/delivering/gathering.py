@@ -9,7 +9,7 @@ from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.delivery import Blame, OnCallFigures
 from bot.domain.evidence import Candidate, Verdict
 from bot.domain.incident import Incident
-from bot.flows.paging import NOT_NEEDED
+from bot.flows.reaching.paging import NOT_NEEDED
 from bot.incidents.delivery.deployments import deployments
 from bot.incidents.delivery.figures import WEEK, WEEKS, Past
 from bot.incidents.delivery.pages import LATER, Acted, Paged, on_call

@@ -8,7 +8,7 @@ from bot.domain.alert import Severity
 from bot.domain.view import NoteView, Place
 from bot.flows.announce import post_once
 from bot.flows.desk import Desk
-from bot.flows.oncall import whose_turn
+from bot.flows.reaching.oncall import whose_turn
 from bot.incidents.routing import Route, Target
 from bot.ports import Page, Scalar, Transaction
 

@@ -7,7 +7,7 @@ from bot.domain.change import Commit
 from bot.domain.document import Document, DocumentKind
 from bot.domain.incident import Incident
 from bot.domain.service import Catalogue, Service, repository_name
-from bot.flows.past import MOST, is_knowledge
+from bot.flows.runbooks.past import MOST, is_knowledge
 from bot.investigation.foresight import Gap, PastCause, Risk, SameKnob, gaps, risks, same_knobs
 from bot.ports import DiagnosisStore, IncidentStore, Transaction
 from bot.topology.impact import HOPS, Reach, reach

@@ -16,7 +16,7 @@ from bot.errors import Unavailable
 from bot.flows.delivering.committing import commit_times
 from bot.flows.delivering.gathering import Asked, gathered
 from bot.flows.desk import Desk
-from bot.flows.paging import NOT_NEEDED
+from bot.flows.reaching.paging import NOT_NEEDED
 from bot.incidents.delivery.failures import Known, failures
 from bot.incidents.delivery.figures import Past
 from bot.incidents.routing import read_routing

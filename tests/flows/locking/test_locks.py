@@ -21,7 +21,7 @@ from bot.incidents.routing import read_routing
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import AMIR, OLIVIA, RULES, SAM, FakeDeployer, a_desk, deeds, open_incident, press, proposed, the
 from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork
-from tests.flows.reaching import FakePager
+from tests.flows.reaching.fakes import FakePager
 
 CHIEF = "U0CHIEF"
 

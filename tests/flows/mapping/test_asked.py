@@ -3,9 +3,9 @@
 import pytest
 
 from bot.domain.topology import SeenCall
+from bot.flows.asking.meaning import meaning
 from bot.flows.desk import Desk
 from bot.flows.mapping.asked import calls_asked
-from bot.flows.meaning import meaning
 from bot.investigation.answers import Topic, topic
 from bot.storage.database import SqlDatabase
 from bot.topology.current import LiveCatalogue

@@ -1,0 +1,86 @@
+"""Sources are synchronised when their time has come, and at once after a push."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.domain.change import ChangeKind
+from bot.flows.changes import on_changes
+from bot.flows.desk import Desk
+from bot.flows.runbooks import sourcing
+from bot.flows.runbooks.keeping_up import MARK
+from bot.knowledge.copying import Origin
+from bot.knowledge.library import Library
+from bot.knowledge.sources import Sources
+from bot.storage.copies import SqlCopyStore
+from bot.storage.database import SqlDatabase
+from tests.desk import a_desk
+from tests.fakes import FakeClock, a_change
+from tests.knowledge.test_sources import Drawer, Shelf
+
+
+def a_desk_with(database: SqlDatabase, clock: FakeClock, *origins: Origin) -> Desk:
+    sources = Sources(origins, database, SqlCopyStore(), clock)
+    return a_desk(database, clock, sources=sources, library=Library([sources.documents], None))
+
+
+async def run(desk: Desk) -> list[str]:
+    """Everything that is due is done; which sources that was."""
+    work: Any = desk.work
+    started = [item.args["name"] for item in work.started if item.name == "sync_source" and item.id not in work.done]
+    await work.run_all({"sync_source": lambda args: sourcing.sync_source(args, desk)})
+    return started
+
+
+async def test_the_clock_starts_what_is_due_and_the_library_reads_what_it_brought(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    shelf = Shelf()
+    shelf.put("1", "Restart the broker.", title="Broker lag")
+    desk = a_desk_with(database, clock, Origin("wiki", shelf, every=timedelta(minutes=30)))
+    await sourcing.sync_sources({}, desk)
+    assert await run(desk) == ["wiki"]
+    assert [d.title for d in desk.library.documents] == ["Broker lag"]
+    assert await database.read(lambda tx: desk.switches.get(tx, MARK))
+    clock.advance(minutes=10)
+    await sourcing.sync_sources({}, desk)
+    assert await run(desk) == []
+    clock.advance(minutes=20)
+    await sourcing.sync_sources({}, desk)
+    assert await run(desk) == ["wiki"]
+
+
+async def test_a_push_to_a_repository_that_is_a_source_has_it_synchronised_at_once(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    drawer = Drawer(repository="acme/ops")
+    drawer.put("a.md", "Alpha.")
+    desk = a_desk_with(database, clock, Origin("git", drawer))
+    other = a_change(id="github:commit:acme/shop:1", kind=ChangeKind.COMMIT, repository="acme/shop")
+    mine = a_change(id="github:commit:acme/ops:1", kind=ChangeKind.COMMIT, repository="acme/ops")
+    await database.write(lambda tx: on_changes(tx, [other], desk))
+    assert await run(desk) == []
+    await database.write(lambda tx: on_changes(tx, [mine, mine], desk))
+    await database.write(lambda tx: on_changes(tx, [mine], desk))
+    assert await run(desk) == ["git"]
+    assert len(desk.library.documents) == 1
+
+
+async def test_the_copies_of_a_source_that_the_settings_name_no_more_are_forgotten(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    shelf = Shelf()
+    shelf.put("1", "Text.")
+    await a_desk_with(database, clock, Origin("wiki", shelf)).sources.sync("wiki")
+    desk = a_desk_with(database, clock)
+    await sourcing.sync_sources({}, desk)
+    assert await database.read(desk.copies.states) == {}
+    assert await database.read(lambda tx: desk.copies.marks(tx, "wiki")) == {}
+
+
+@pytest.mark.parametrize("name", ["gone"])
+async def test_work_for_a_source_that_is_no_more_does_nothing(database: SqlDatabase, clock: FakeClock, name: str) -> None:
+    desk = a_desk_with(database, clock)
+    await sourcing.sync_source({"name": name}, desk)
+    assert desk.library.documents == ()
