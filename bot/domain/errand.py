@@ -19,6 +19,7 @@ class ErrandKind(StrEnum):
     CHECK = "check"
     REHEARSE = "rehearse"
     CHECKS = "checks"
+    COMMIT_OF = "commit of"
 
 
 class ErrandState(StrEnum):

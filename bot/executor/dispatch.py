@@ -56,6 +56,7 @@ class Dispatch:
             environment=asked.environment,
             commit=asked.commit,
             order=asked.order,
+            version=asked.version,
         )
         errand = sealed(letter, self._signer)
         await self._db.write(lambda tx: self._errands.post(tx, errand))

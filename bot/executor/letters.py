@@ -30,6 +30,7 @@ class Question:
     environment: str = ""
     commit: str = ""
     order: Order | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Letter:
     commit: str = ""
     order: Order | None = None
     warrant: Warrant | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,10 @@ REMEMBERED = 500  # orders of which a person can be told how to ask
 
 
 class RemoteDeployer:
-    """ports.Deployer, Rehearsal and CommitChecks by errands. Raises what the deployer raised; Unavailable without an answer."""
+    """ports.Deployer, Rehearsal, CommitChecks and VersionCommits by errands.
+
+    Raises what the deployer raised; Unavailable without an answer.
+    """
 
     def __init__(self, name: str, dispatch: Dispatch, new_id: Callable[[], str]) -> None:
         self._name, self._dispatch, self._new_id = name, dispatch, new_id
@@ -88,6 +91,11 @@ class RemoteDeployer:
         """The checks of a commit; empty where it cannot say."""
         return (await self._ask(ErrandKind.CHECKS, service=service, commit=commit)).checks
 
+    async def commit_of(self, service: str, version: str) -> str:
+        """The commit of a version; "" where it cannot say."""
+        answer = await self._ask(ErrandKind.COMMIT_OF, service=service, version=version)
+        return answer.version.commit if answer.version is not None else ""
+
     def how_to_ask(self, order: Order) -> str:
         """As its executor said with the last answer about this order."""
         return self._how.get(order.key) or f"look for {order.key} in the executor's log, or at the deployer {self._name} itself"
@@ -96,9 +104,17 @@ class RemoteDeployer:
         return _told((await self._ask(ErrandKind.STATUS, order=order)).run)
 
     async def _ask(
-        self, kind: ErrandKind, *, service: str = "", environment: str = "", commit: str = "", order: Order | None = None
+        self,
+        kind: ErrandKind,
+        *,
+        service: str = "",
+        environment: str = "",
+        commit: str = "",
+        order: Order | None = None,
+        version: str = "",
     ) -> Answer:
-        answer = await self._dispatch.ask(self._new_id(), Question(kind, self._name, service, environment, commit, order))
+        asked = Question(kind, self._name, service, environment, commit, order, version)
+        answer = await self._dispatch.ask(self._new_id(), asked)
         self._learn(answer, order)
         return answer
 

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.actions.execute import still_true
+from bot.domain.change import Version
 from bot.domain.errand import Errand, ErrandKind, ErrandState
 from bot.errors import BotError, IllegalMove, NotAllowed, NotFound, Unavailable
 from bot.executor.fences import Fences
 from bot.executor.keys import Verifier
 from bot.executor.letters import Answer, Letter, opened
 from bot.executor.warrant import Warrant, fault_of
-from bot.ports import Clock, CommitChecks, Deployer, Order, Rehearsal, Run, RunState
+from bot.ports import Clock, CommitChecks, Deployer, Order, Rehearsal, Run, RunState, VersionCommits
 from bot.redact import clean, redact
 from bot.wire.orders import before_start, checked, checked_order
 
@@ -122,6 +123,10 @@ async def _asked(letter: Letter, deployer: Deployer, bench: Bench) -> Answer:
         checked(service=letter.service, commit=letter.commit)
         found = await deployer.checks(letter.service, letter.commit) if isinstance(deployer, CommitChecks) else {}
         return Answer(checks=dict([(redact(clean(name))[:200], passed) for name, passed in found.items()][:MOST_CHECKS]))
+    if letter.kind is ErrandKind.COMMIT_OF:
+        checked(service=letter.service, version=letter.version)
+        commit = await deployer.commit_of(letter.service, letter.version) if isinstance(deployer, VersionCommits) else ""
+        return Answer(version=Version(letter.version, redact(clean(commit))[:200]))
     checked(service=letter.service, environment=letter.environment)
     if letter.kind is ErrandKind.CURRENT:
         return _answer(deployer, None, Answer(version=await deployer.current(letter.service, letter.environment)))

@@ -40,13 +40,16 @@ ORDER = Order("payments", "production", "v42", "a1", "v42-sha")
 
 
 class Vendor(FakeDeployer):
-    """One that also rehearses and knows checks."""
+    """One that also rehearses, knows checks and commits of versions."""
 
     async def rehearse(self, order: Order) -> tuple[str, ...]:
         return (f"would set {order.service} to {order.version}", "token=abcdefgh12345678")
 
     async def checks(self, service: str, commit: str) -> Mapping[str, bool]:
         return {"lint": True, "tests": commit != "bad"}
+
+    async def commit_of(self, service: str, version: str) -> str:
+        return f"{version}-sha"
 
 
 async def test_every_question_is_answered_by_the_deployer_itself(database: SqlDatabase) -> None:
@@ -56,6 +59,7 @@ async def test_every_question_is_answered_by_the_deployer_itself(database: SqlDa
         assert await here.versions("payments", "production") == await vendor.versions("payments", "production")
         assert await here.check() == ()
         assert await here.checks("payments", "bad") == {"lint": True, "tests": False}
+        assert await here.commit_of("payments", "v99") == "v99-sha"
         assert (await here.rehearse(ORDER))[0] == "would set payments to v42"
         assert "abcdefgh12345678" not in (await here.rehearse(ORDER))[1]
         assert (await here.status(ORDER)).state is RunState.UNKNOWN
@@ -72,6 +76,7 @@ async def test_a_deployer_without_a_dry_run_or_checks_has_none(database: SqlData
     here = remote(database)
     async with an_executor(mailbox(database), bench(FakeDeployer())):
         assert (await here.rehearse(ORDER), await here.checks("payments", "v42-sha")) == ((), {})
+        assert await here.commit_of("payments", "v99") == ""
 
 
 async def test_a_start_runs_once_however_often_it_is_asked_for(database: SqlDatabase) -> None:
