@@ -268,7 +268,9 @@ def _still_planned(planned: Action, desk: Desk) -> None:
 
 
 def _same_wish(one: Action, other: Action) -> bool:
+    """Whoever breaks the glass, or overrides, does not get the plan that waits for those who did not."""
+
     def wish(a: Action) -> tuple[object, ...]:
-        return a.kind, a.service, a.environment, a.target, a.incident_id, a.batch, a.plan.hash if a.plan else ""
+        return a.kind, a.service, a.environment, a.target, a.incident_id, a.batch, a.claim, a.plan.hash if a.plan else ""
 
     return wish(one) == wish(other)

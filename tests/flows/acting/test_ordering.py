@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.domain.action import ActionKind, ActionStatus
+from bot.actions.policy import read_policies
+from bot.domain.action import ActionKind, ActionStatus, Claim
 from bot.domain.change import ChangeKind
 from bot.domain.request import ChangeRequest, CommandRequest, Deed, Person
 from bot.domain.view import NoteView, Shown
@@ -11,7 +12,7 @@ from bot.flows.acting.ordering import from_command, on_order, services
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
 from bot.storage.database import SqlDatabase
-from tests.actions.estate import AMIR, OLIVIA, FakeDeployer, a_desk, clear, press, proposed, run_for, the
+from tests.actions.estate import AMIR, OLIVIA, RULES, FakeDeployer, a_desk, clear, deeds, press, proposed, run_for, the
 from tests.fakes import FakeClock, a_change
 
 
@@ -48,6 +49,19 @@ async def test_the_same_form_sent_twice_is_one_action_with_its_reason(desk: Desk
     assert (action.status, action.requested_by) == (ActionStatus.AWAITING, OLIVIA)
     assert "abcdefgh" not in action.reason
     assert action.reason.endswith("is out")
+
+
+async def test_whoever_breaks_the_glass_is_not_handed_the_plan_that_waits_without_it(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    desk = a_desk(database, clock, vendor, policies=read_policies(f"{RULES}break_glass:\n  people: [{OLIVIA}]\n"))
+    await on_order(wish(), desk)
+    await on_order(wish(id="view:V2", claim=Claim.BREAK_GLASS, reason="the shop is down"), desk)
+    plain, broken = await desk.db.read(desk.actions.unfinished)
+    assert [plain.claim, broken.claim] == [Claim.NONE, Claim.BREAK_GLASS]
+    await press(desk, Deed.ACTION_APPROVE, broken.id, OLIVIA)
+    assert (await the(desk, broken.id)).status is ActionStatus.APPROVED
+    assert await deeds(desk, "break-glass") == [(OLIVIA, "broke the glass")]
 
 
 async def test_a_second_rollback_never_brings_back_what_the_first_one_took_out(
