@@ -13,10 +13,11 @@ from bot.domain.change import Commit
 from bot.domain.evidence import Confidence, Diagnosis, Remedy, Verdict
 from bot.domain.incident import Status
 from bot.domain.lock import Lock
-from bot.domain.request import Deed
+from bot.domain.request import Deed, Person, Press
 from bot.domain.suggestion import reference
-from bot.domain.view import NoteView
+from bot.domain.view import NoteView, Place
 from bot.flows.acting import executing
+from bot.flows.acting.pressing import on_press
 from bot.flows.automating.standing import digest_lines, on_home
 from bot.flows.automating.starting import automate
 from bot.flows.automating.weighing import confirmations, offers
@@ -348,6 +349,24 @@ async def test_one_click_is_planned_beforehand_and_one_press_of_an_approver_star
     assert "Only approvers may approve" in refused.text
     assert await press(desk, Deed.STEP_RUN, f"{incident.id}:{REF}", OLIVIA) is None
     assert [d.by for d in (await the(desk, action.id)).decisions] == [OLIVIA]
+    await worked(desk, clock, 5)
+    assert vendor.runs == [action.id]
+
+
+async def test_one_press_asks_too_so_it_counts_only_where_people_may_ask(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    elsewhere = ONE_PRESS.replace("one_click: true", 'one_click: true\n    channels: ["#deploys"]')
+    desk = await a_desk(database, clock, vendor, rules(ONE_CLICK, elsewhere))
+    incident = await open_incident(desk)
+    await worked(desk, clock)
+    action = await newest(desk)
+    for deed, value in ((Deed.STEP_RUN, f"{incident.id}:{REF}"), (Deed.ACTION_APPROVE, action.id)):
+        refused = await press(desk, deed, value, OLIVIA)
+        assert isinstance(refused, NoteView)
+        assert "are asked for in #deploys only" in refused.text
+    there = Press(Person(OLIVIA), Place("C-DEPLOYS", "1.1"), Deed.STEP_RUN, f"{incident.id}:{REF}", "t1", "p1")
+    assert await on_press(there, desk) is None
     await worked(desk, clock, 5)
     assert vendor.runs == [action.id]
 
