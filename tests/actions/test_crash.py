@@ -112,9 +112,8 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(
-    "moment", [pytest.param("claimed", marks=pytest.mark.slow), "asked", pytest.param("accepted", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["claimed", "asked", "accepted"])
 async def test_a_kill_in_the_middle_of_a_start_leaves_one_run(
     database: SqlDatabase, tmp_path: Path, started: list[Estate], moment: str
 ) -> None:

@@ -3,6 +3,8 @@
 import math
 import time
 
+import pytest
+
 from bot.domain.document import Document, DocumentKind, Inquiry, Tier
 from bot.knowledge.confidence import judge
 from bot.knowledge.search import Corpus
@@ -125,6 +127,7 @@ def test_an_empty_corpus_and_an_empty_inquiry_find_nothing() -> None:
     assert best(corpus(ERRORS), Inquiry()) == []
 
 
+@pytest.mark.slow
 def test_searching_a_thousand_pages_by_words_takes_milliseconds() -> None:
     pages = corpus(*((f"Page {chr(97 + i % 26) * (i % 9 + 2)} {i}", f"{ERRORS[1]} word{i} " * 20, (), ()) for i in range(1_200)))
     inquiry = Inquiry("HighErrorRatio", "HTTP 5xx answers, look at logs of the provider")
