@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.actions.plan import Patience, Surroundings, Wanted, make_plan, taken_out, without_taken_out
+from bot.actions.plan import Patience, Surroundings, Wanted, before_guilty, make_plan, taken_out, without_taken_out
 from bot.actions.policy import Policies, World, required_checks
 from bot.domain.action import Action, ActionKind, ActionStatus, Plan
 from bot.domain.change import Change, Commit, Version
 from bot.domain.document import Document, DocumentKind
 from bot.domain.service import Catalogue, Service
-from bot.errors import NotFound
+from bot.errors import IllegalMove, NotFound
 from bot.flows.desk import Desk
 from bot.flows.mapping.impacting import cause_of, past_causes
 from bot.investigation.foresight import PastCause, same_knobs
@@ -127,6 +127,21 @@ async def ran_before(service: Service, environment: str, desk: Desk) -> tuple[Ve
     """The versions that ran there, newest first, as its deployer tells; those that were rolled back count as unhealthy."""
     history = await deployer_of(service, desk).versions(service.name, environment)
     return without_taken_out(history, await desk.db.read(lambda tx: _taken(tx, service.name, environment, desk)))
+
+
+async def back_from(guilty: str, service: Service, environment: str, desk: Desk) -> str:
+    """The version to go back to from a convicted one, "" if nobody knows one.
+
+    Raises IllegalMove where the convicted one was rolled back already: going back further is for a person to ask for by name.
+    """
+    taken = await desk.db.read(lambda tx: _taken(tx, service.name, environment, desk))
+    deployer = deployer_of(service, desk)
+    if guilty in taken and (current := (await deployer.current(service.name, environment)).version) != guilty:
+        raise IllegalMove(
+            f"{service.name} {guilty} was rolled back in {environment} at {taken[guilty]:%Y-%m-%d %H:%M} UTC already; "
+            f"{current} runs. To go back further: /rollback {service.name} <version> {environment}"
+        )
+    return before_guilty(guilty, without_taken_out(await deployer.versions(service.name, environment), taken))
 
 
 def _look(tx: Transaction, action: Action, means: Means) -> _Kept:

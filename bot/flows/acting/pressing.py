@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from bot.actions.approvals import NotYours
-from bot.actions.plan import before_guilty, known_service
+from bot.actions.plan import known_service
 from bot.domain.action import Action, ActionKind, Claim, Ties, way_back
 from bot.domain.evidence import Candidate, Verdict
 from bot.domain.incident import Incident
@@ -12,7 +12,7 @@ from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
 from bot.flows.acting import batches, cancelling, history
 from bot.flows.acting.deciding import decide
-from bot.flows.acting.gathering import ran_before
+from bot.flows.acting.gathering import back_from
 from bot.flows.acting.proposing import ask_for_approval, propose
 from bot.flows.acting.sequencing import roll_back_all, still_there
 from bot.flows.acting.uncertain import settle_by_hand
@@ -64,17 +64,17 @@ async def _propose_rollback(press: Press, desk: Desk) -> Shown | None:
 
     incident, cause, others = await desk.db.read(read)
     service = known_service(cause.service, desk.catalogue())
-    history = await ran_before(service, incident.environment, desk)
+    target = await back_from(cause.version, service, incident.environment, desk)
     why = f"{incident.key}: {cause.service} {cause.version} ({cause.title}) is the likely cause"
     with_it = await still_there(others, cause.version, incident.environment, desk)
     if with_it:
-        parts = ((service.name, before_guilty(cause.version, history)), *with_it)
+        parts = ((service.name, target), *with_it)
         return await roll_back_all(incident, parts, why, press.person, press.place.channel, press.id, desk)
     action = await propose(
         incident=incident,
         kind=ActionKind.ROLLBACK,
         service=service.name,
-        target=before_guilty(cause.version, history),
+        target=target,
         environment=incident.environment,
         person=press.person,
         desk=desk,

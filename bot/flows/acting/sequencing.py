@@ -3,14 +3,13 @@
 from uuid import NAMESPACE_URL, uuid5
 
 from bot.actions.approvals import NotYours
-from bot.actions.plan import before_guilty
 from bot.actions.sequence import MOST, Ordered, in_order, ordered
 from bot.domain.action import Action, ActionKind, Claim, Ties
 from bot.domain.incident import Incident
 from bot.domain.request import CommandRequest, Person, SeveralRequest
 from bot.domain.view import NoteView, Place, Shown
 from bot.errors import IllegalMove
-from bot.flows.acting.gathering import deployer_of, ran_before
+from bot.flows.acting.gathering import back_from, deployer_of
 from bot.flows.acting.ordering import claimed
 from bot.flows.acting.proposing import Wish, propose_all
 from bot.flows.desk import Desk
@@ -116,7 +115,7 @@ async def still_there(services: tuple[str, ...], guilty: str, environment: str, 
     for name in services:
         service = desk.catalogue().get(name)
         if (await deployer_of(service, desk).current(name, environment)).version == guilty:
-            found.append((name, before_guilty(guilty, await ran_before(service, environment, desk))))
+            found.append((name, await back_from(guilty, service, environment, desk)))
     return tuple(found)
 
 

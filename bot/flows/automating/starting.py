@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from bot.actions.approvals import NotYours, approve_in_place, make_way
-from bot.actions.plan import ANY_TARGET, before_guilty
+from bot.actions.plan import ANY_TARGET
 from bot.actions.policy import BOT
 from bot.domain.action import Action, ActionKind, ActionStatus, Authority, Claim, Ties
 from bot.domain.automation import PREVIOUS, Degree, Offer
@@ -14,7 +14,7 @@ from bot.domain.incident import Entry, EntryKind, Incident
 from bot.domain.request import Person
 from bot.domain.suggestion import reference
 from bot.errors import IllegalMove, NotAllowed, NotFound
-from bot.flows.acting.gathering import deployer_of, ran_before
+from bot.flows.acting.gathering import back_from, deployer_of, ran_before
 from bot.flows.acting.proposing import propose
 from bot.flows.acting.steps import partition_of
 from bot.flows.acting.telling import tell
@@ -81,9 +81,9 @@ async def _target(offer: Offer, diagnosis: Diagnosis, desk: Desk) -> str:
     guilty = cause.version if cause and desk.catalogue().get(cause.service).name == service.name else ""
     if offer.step.target == PREVIOUS and not guilty:
         return ANY_TARGET
-    history = await ran_before(service, offer.environment, desk)
     if offer.step.target == PREVIOUS:
-        return before_guilty(guilty, history)
+        return await back_from(guilty, service, offer.environment, desk)
+    history = await ran_before(service, offer.environment, desk)
     current = await deployer_of(service, desk).current(service.name, offer.environment)
     fits = [v for v in history if _fits(v, offer.step.target) and v.version not in (guilty, current.version)]
     if not fits:

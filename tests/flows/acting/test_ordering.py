@@ -77,6 +77,10 @@ async def test_a_second_rollback_never_brings_back_what_the_first_one_took_out(
     again = await on_order(wish(kind=ActionKind.ROLLBACK, version="", id="view:V2"), desk)
     assert isinstance(again, NoteView)
     assert "roll back payments to v41" in again.text
+    stale = await press(desk, Deed.ROLLBACK_PROPOSE, action.incident_id, OLIVIA, "a second look at the card")
+    assert isinstance(stale, NoteView)
+    assert stale.text.startswith("payments v43 was rolled back in production at ")
+    assert stale.text.endswith("UTC already; v42 runs. To go back further: /rollback payments <version> production")
     with pytest.raises(IllegalMove, match=r"was rolled back in production .* /deploy payments v43 production"):
         await on_order(wish(kind=ActionKind.ROLLBACK, version="v43", id="view:V3"), desk)
 
