@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from bot.domain.action import Action, ActionStatus
 from bot.domain.verification import Verification
 from bot.errors import BotError, Unavailable
-from bot.ports import Deployer, Order, Run, RunState
+from bot.ports import Deployer, Order, Run, RunState, VersionCommits
 
 PATIENCE = 12  # looks at a deployer that does not answer or never heard of the order, before a person is asked
 SETTLED = timedelta(minutes=10)  # an order unheard of for so long, with the old version running, never arrived
@@ -51,6 +51,13 @@ async def still_true(action: Action, deployer: Deployer) -> str:
     if action.plan is not None and current.version != action.plan.current_version:
         return (
             f"Since the plan was made, {current.version} came in place of {action.plan.current_version}. "
+            f"Nothing was started; ask again for a fresh plan."
+        )
+    meant = action.plan.target_commit if action.plan is not None else ""
+    now = await deployer.commit_of(action.service, action.target) if meant and isinstance(deployer, VersionCommits) else ""
+    if now and not (now.startswith(meant) or meant.startswith(now)):  # somebody moved its tag
+        return (
+            f"Since the plan was made, {action.target} became another commit: {now[:12]}, not {meant[:12]}. "
             f"Nothing was started; ask again for a fresh plan."
         )
     return ""

@@ -72,7 +72,8 @@ async def make_plan(
     service = known_service(action.service, catalogue)
     current, history = await ask_versions(service.name, action.environment, deployer, wanted.patience.deployer)
     target = choose_target(action, current, history, changes, wanted.taken)
-    target, unheard = await with_commit(target, service.name, deployer, wanted.patience.forge)
+    ran = any(v.version == target.version and v.commit for v in history)
+    target, unheard = (target, ()) if ran else await with_commit(target, service.name, deployer, wanted.patience.forge)
     base, head = (current, target) if action.kind is ActionKind.DEPLOY else (target, current)
     answers = await ask_around(
         Order(service.name, action.environment, target.version, action.id, target.commit),

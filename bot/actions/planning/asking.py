@@ -55,12 +55,12 @@ async def ask_versions(service: str, environment: str, deployer: Deployer, secon
 
 
 async def with_commit(target: Version, service: str, deployer: Deployer, seconds: float) -> tuple[Version, tuple[str, ...]]:
-    """The version with its commit, where the deployer can tell it although the version never ran here, and who was not heard."""
-    if target.commit or not isinstance(deployer, VersionCommits):
+    """A version that never ran here with its commit, and who was not heard; what its deployer says goes before what was told."""
+    if not isinstance(deployer, VersionCommits):
         return target, ()
     answer = await _in_time(deployer.commit_of(service, target.version), seconds)
     if not isinstance(answer, _Silence):
-        return replace(target, commit=answer), ()
+        return replace(target, commit=answer or target.commit), ()
     return target, () if answer.unknown else (redact(clean(f"the commit of {target.version}: {answer.why}")),)
 
 

@@ -1,7 +1,7 @@
 """Carrying out an approved action: started once, followed, verified, or honestly uncertain."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -107,6 +107,31 @@ async def test_a_rollback_that_helps_leaves_the_end_of_an_incident_by_hand_to_a_
     incident = await desk.db.read(lambda tx: desk.incidents.get(tx, "INC-42"))
     assert incident is not None
     assert incident.live
+
+
+@dataclass
+class Tagged(FakeDeployer):
+    """A vendor that deploys by tags, which can be moved."""
+
+    tags: dict[str, str] = field(default_factory=lambda: {"v42": "v42-sha"})
+
+    async def commit_of(self, service: str, version: str) -> str:
+        return self.tags.get(version, "")
+
+
+async def test_a_tag_that_was_moved_after_people_approved_its_commit_is_not_deployed(
+    database: SqlDatabase, clock: FakeClock
+) -> None:
+    vendor = Tagged()
+    desk = a_desk(database, clock, vendor)
+    action = await approved(desk)
+    assert action.plan is not None
+    assert action.plan.target_commit == "v42-sha"
+    vendor.tags["v42"] = "e71100000000beef"
+    await run_for(desk, clock, 3)
+    refused = await the(desk, action.id)
+    assert (refused.status, vendor.runs) == (ActionStatus.REFUSED, [])
+    assert "v42 became another commit: e71100000000, not v42-sha" in refused.outcome
 
 
 async def test_what_was_approved_long_before_the_bot_came_back_is_not_begun(
