@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.errand import QUESTION, START, Errand, ErrandKind, Presence
+from bot.domain.errand import QUESTION, START, Errand, ErrandKind, ErrandState, Presence
 from bot.errors import IllegalMove, NotFound, NotStarted, Unavailable
 from bot.executor.keys import Signer
 from bot.executor.letters import Answer, Letter, Question, error_of, failure_of, read_answer, sealed, told
@@ -23,6 +23,7 @@ class Patience:
     start: timedelta = timedelta(seconds=30)
     warrant: timedelta = timedelta(seconds=120)
     away: timedelta = timedelta(seconds=60)
+    taken: timedelta = timedelta(seconds=8)  # a question that no executor took by then is not waited for: whoever asks hears why
 
 
 class Dispatch:
@@ -61,11 +62,15 @@ class Dispatch:
         errand = sealed(letter, self._signer)
         await self._db.write(lambda tx: self._errands.post(tx, errand))
         try:
-            done = await self._waited(errand.id, wait)
+            done = await self._waited(errand.id, wait, self.patience.taken)
         finally:
             await self._db.write(lambda tx: self._errands.drop(tx, errand.id))
         if done is None:
             raise Unavailable(f"The executor did not answer within {wait.total_seconds():g} s; {await self.seen()}.")
+        if not done.answered:
+            waited = min(wait, self.patience.taken).total_seconds()
+            late = f"No executor took the question within {waited:g} s; {await self.seen()}."
+            raise Unavailable(f"{late} Does `tocsin executor` run?")
         return _answer(done)
 
     async def start(self, order: Order) -> Answer:
@@ -146,12 +151,14 @@ class Dispatch:
 
         return await self._db.write(go)
 
-    async def _waited(self, id: str, wait: timedelta) -> Errand | None:
-        end = asyncio.get_running_loop().time() + wait.total_seconds()
+    async def _waited(self, id: str, wait: timedelta, taken: timedelta | None = None) -> Errand | None:
+        """The errand once it is answered, or after `taken` if nobody took it; None after `wait`."""
+        began = asyncio.get_running_loop().time()
+        end, ignored = began + wait.total_seconds(), began + (taken or wait).total_seconds()
         pause = FIRST
-        while asyncio.get_running_loop().time() < end:
+        while (now := asyncio.get_running_loop().time()) < end:
             there = await self._db.read(lambda tx: self._errands.get(tx, id))
-            if there is None or there.answered:
+            if there is None or there.answered or (there.state is ErrandState.WAITING and now >= ignored):
                 return there
             await asyncio.sleep(pause)
             pause = min(LAST, pause * GROWS)

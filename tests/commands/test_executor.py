@@ -65,6 +65,16 @@ def test_check_tells_what_is_missing_and_what_is_too_much(
     assert "is not there yet: start the bot once" in said
 
 
+def test_check_names_the_address_at_which_the_bot_is_not(
+    tmp_path: Path, configured: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOCSIN_EXECUTOR_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("TOCSIN_EXECUTOR_KEY", "k" * 43)
+    words = configured(f'[executor]\npublic_key = "{a_public_key(tmp_path, capsys)}"\n')
+    assert main([*words, "check"]) == 1
+    assert "It was looked for at http://127.0.0.1:9: does `tocsin serve` run there?" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_check_is_content_where_nothing_is_missing(
     tmp_path: Path, configured: Callable[[str], list[str]], capsys: pytest.CaptureFixture[str]

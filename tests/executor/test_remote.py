@@ -13,6 +13,7 @@ import pytest
 from bot.domain.errand import START, ErrandKind, ErrandState
 from bot.domain.service import Catalogue, Service
 from bot.errors import BadSettings, BadSignature, IllegalMove, NotAllowed, NotFound, NotStarted, Unavailable
+from bot.executor.dispatch import Patience
 from bot.executor.fences import Fences
 from bot.executor.keys import Signer, new_pair
 from bot.executor.letters import Letter, sealed
@@ -302,3 +303,11 @@ async def test_the_bot_knows_a_deployer_for_every_name_of_the_catalogue_and_when
         await asyncio.sleep(0.1)
         assert await known.dispatch.trouble() == ""
     assert [p.deployers for p in await known.dispatch.presences()] == [("shop",)]
+
+
+async def test_a_question_that_no_executor_takes_says_so_long_before_whoever_asks_gives_up(database: SqlDatabase) -> None:
+    ignored = Patience(timedelta(seconds=60), timedelta(seconds=3), timedelta(seconds=120), taken=timedelta(seconds=0.05))
+    here = remote(database, ignored)
+    with pytest.raises(Unavailable, match=r"No executor took the question within 0\.05 s; none was ever heard of\. Does `tocsin"):
+        await here.current("payments", "production")
+    assert database.read_now(lambda tx: STORE.get(tx, "ask:q1")) is None, "nobody answers it later"
