@@ -113,12 +113,15 @@ def rescue(tx: Transaction, desk: Desk) -> None:
         span = STUCK.get(action.status)
         if span is None or now - action.updated_at < span + desk.limits.verify:
             continue
-        verifies = action.status is ActionStatus.VERIFYING
+        verifies, id = action.status is ActionStatus.VERIFYING, f"action:{action.id}:{action.version}:rescue:{now:%Y-%m-%dT%H}"
+        if action.batch and action.status is ActionStatus.APPROVED:  # one before it may have ended, and nobody noticed
+            turn: Mapping[str, Scalar] = {"batch": action.batch}
+            desk.work.start(tx, "actions", "batch_turn", f"turn:{id}", turn, partition=f"batch:{action.batch}")
         desk.work.start(
             tx,
             "actions",
             "verify_action" if verifies else "execute",
-            f"action:{action.id}:{action.version}:rescue:{now:%Y-%m-%dT%H}",
+            id,
             {"action": action.id, "look": executing.PATIENCE},
             partition=partition_of(action),
         )

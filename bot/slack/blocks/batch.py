@@ -8,7 +8,7 @@ from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, conte
 from bot.slack.blocks.verification import verdict
 from bot.slack.text import bold, clock, code, count, escape, plain, who
 
-COMMITS = 2
+COMMITS, WARNINGS = 2, 2  # shown of each part; the others are counted
 WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
 
 
@@ -53,7 +53,9 @@ def _part(number: int, part: Action, view: BatchView) -> Block:
     if plan is not None and part.status in WAITING:
         reasons = f": {'; '.join(escape(r, 120) for r in plan.reasons[:2])}" if plan.reasons else ""
         lines.append(f"Risk {plan.risk.value}{reasons}")
-        lines += [f"⚠️ {escape(text, 200)}" for text in (*plan.barriers, *plan.warnings)[:2]]
+        told = (*plan.barriers, *plan.warnings)
+        lines += [f"⚠️ {escape(text, 200)}" for text in told[:WARNINGS]]
+        lines += [f"⚠️ … and {len(told) - WARNINGS} more"] if len(told) > WARNINGS else []
         lines += _commits(part, plan)
     said = [f"{'✅' if d.approved else '🚫'} {words.decider(d)} at {clock(d.at, view.as_of)}" for d in part.decisions[-3:]]
     if said or part.status in WAITING:

@@ -299,6 +299,34 @@ async def test_the_rescue_of_a_part_that_waits_starts_nothing(desk: Desk, clock:
     assert len(vendor.runs) == 1
 
 
+async def test_warnings_that_have_no_room_on_the_message_of_a_batch_are_counted(desk: Desk) -> None:
+    view = await shown(desk, await opened(desk))
+    plan = view.parts[0].plan
+    assert plan is not None
+    first = replace(view.parts[0], plan=replace(plan, barriers=(), warnings=("one", "two", "three", "four")))
+    drawn = str(render(replace(view, parts=(first, *view.parts[1:]))).blocks)
+    assert "⚠️ two" in drawn
+    assert "⚠️ … and 2 more" in drawn
+    assert "three" not in drawn
+
+
+async def test_parts_that_wait_for_one_that_ended_unnoticed_are_let_go_by_the_rescue(
+    desk: Desk, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    batch = await opened(desk)
+    await press(desk, Deed.BATCH_APPROVE, batch, AMIR)
+    first = (await shown(desk, batch)).parts[0]
+    failed = first.move(ActionStatus.EXECUTING, desk.clock()).move(ActionStatus.FAILED, desk.clock(), "It was lost.")
+    await desk.db.write(lambda tx: desk.actions.move(tx, first, failed))
+    assert isinstance(desk.work, InMemoryWork)
+    desk.work.done |= {s.id for s in desk.work.started}  # all of its work is lost
+    clock.advance(minutes=30)
+    await desk.db.write(lambda tx: executing.rescue(tx, desk))
+    await desk.work.run_all(handlers(desk), now=clock.now)
+    assert [s for _, s in await states(desk, batch)] == ["failed", "refused", "refused"]
+    assert vendor.runs == []
+
+
 async def test_a_part_of_which_nobody_knows_has_a_message_of_its_own_and_holds_the_others(
     desk: Desk, clock: FakeClock, vendor: FakeDeployer
 ) -> None:
