@@ -1,7 +1,7 @@
 """tocsin automation explain: which typed steps fit an incident, which degree holds for each, and what is missing."""
 
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from bot.storage.incidents import SqlIncidentStore
     from bot.storage.locks import SqlLockStore
     from bot.storage.switches import SqlSwitchStore
+
+
+NAMED = 5  # alerts of a step
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -91,7 +94,12 @@ def listed(documents: "Iterable[Document]", policies: "Policies", step: str = ""
         yield from (f"its actions count for nothing: {fault}" for fault in read.faults)
         for one in read.steps:
             if step in ("", one.label):
-                yield f"{one.label}: {one.kind.value} of {one.service} to {one.target}, when {', '.join(one.when.alerts[:5])}"
+                yield f"{one.label}: {one.kind.value} of {one.service} to {one.target}, when {_names(one.when.alerts)}"
+
+
+def _names(alerts: Sequence[str]) -> str:
+    more = f" and {len(alerts) - NAMED} more" if len(alerts) > NAMED else ""
+    return ", ".join(alerts[:NAMED]) + more
 
 
 def _told(tx: "Transaction", key: str, step: str, of: _Beside) -> Iterator[str]:

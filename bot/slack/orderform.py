@@ -49,7 +49,7 @@ def order_modal(form: OrderForm, channel: str) -> Block:
     chosen = form.environment if form.environment in form.environments else ""
     where = select(FORM_ENVIRONMENT, places, chosen=chosen)
     environment = asked(about(ENVIRONMENT_BLOCK, form.service), "Environment", where, dispatch=bool(form.service))
-    hint = "Shown to whoever approves; a claim needs one."
+    hint = "Shown to whoever approves; needed to get past a guard."
     reason = asked(REASON_BLOCK, "Why?", words(INPUT_ACTION, multiline=True), hint=hint, optional=True)
     claims = [(c.value or NO_CLAIM, CLAIMS[c]) for c in form.claims]
     claim = [asked(CLAIM_BLOCK, "Past a guard?", select(INPUT_ACTION, claims, chosen=NO_CLAIM), optional=True)] if claims else []

@@ -26,9 +26,10 @@ def lines(action: Action, plan: Plan) -> Iterator[str]:
     yield from (f"  check {_check(check)}" for check in plan.checks)
     yield from (f"  migration: {file}" for file in plan.migrations)
     by = ", ".join(f"{name} ({number})" for name, number in plan.authors)
-    yield f"  commits: {len(plan.commits)}" + (f" by {by}" if by else "")
+    yield f"  commits: {len(plan.commits) or 'none are known between the two'}" + (f" by {by}" if by else "")
     yield from (f"    {c.short} {c.author}: {next(iter(c.message.strip().splitlines()), '')}" for c in plan.commits)
-    yield f"  files: {len(plan.files)}"
+    if plan.files:
+        yield f"  files: {len(plan.files)}"
     yield from (f"    {file}" for file in plan.files)
     if plan.rehearsal:
         yield "  the deployer's own dry run:"

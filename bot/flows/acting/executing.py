@@ -57,7 +57,8 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
     except BotError as error:
         gave_up = Step(ActionStatus.REFUSED, f"Nothing was started: {error.for_people}")
         again = error.retry and look < executing.PATIENCE
-        await record(action, Step(None) if again else gave_up, look, desk)
+        waits = Step(None, f"Not begun yet: {error.for_people}")
+        await record(action, waits if again else gave_up, look, desk)
         return
     if moved_on:
         await record(action, Step(ActionStatus.REFUSED, moved_on), look, desk)

@@ -42,7 +42,8 @@ def _turn(tx: Transaction, wanted: str, request: CommandRequest, desk: Desk) -> 
     if wanted == ON:
         return f"Automation is on. {state(tx, desk)}"
     left = f" {running} had begun and go on; cancel them on their messages." if running else ""
-    return f"Automation is off: nothing is planned or started by itself. {stopped} not begun yet were stopped.{left}"
+    ended = f" {stopped} not begun yet were stopped." if stopped else ""
+    return f"Automation is off: nothing is planned or started by itself.{ended}{left}"
 
 
 def _stop(tx: Transaction, by: str, desk: Desk) -> tuple[int, int]:

@@ -41,12 +41,12 @@ def _said(action: Action, confirmed: tuple[str, ...]) -> str:
     before = action.plan.current_version if action.plan else ""
     opposite = ActionKind.DEPLOY if action.kind is ActionKind.ROLLBACK else ActionKind.ROLLBACK
     fix = ' --fix "the automatic step was wrong"' if opposite is ActionKind.DEPLOY else ""
-    back = f" The way back: /{opposite.value} {action.service} {before} {action.environment}{fix}" if before else ""
+    back = f"\nThe way back: `/{opposite.value} {action.service} {before} {action.environment}{fix}`" if before else ""
     seen = f" People approved it before, and it helped, in {', '.join(confirmed[:5])}." if confirmed else ""
     return (
         f"Tocsin {verb} {action.service} to {action.target} in {action.environment} by itself: step "
-        f"{action.step.rpartition('@')[0]}, which policies.yaml makes automatic.{seen} Its effect is watched.{back} "
-        f"Stop all of this: /incident automation off"
+        f"{action.step.rpartition('@')[0]}, which policies.yaml makes automatic.{seen} Its effect is watched.{back}\n"
+        f"Stop all of this: `/incident automation off`"
     )
 
 

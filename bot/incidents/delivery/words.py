@@ -98,7 +98,7 @@ def _service(one: ServiceFigures, span: timedelta) -> str:
 def on_call_lines(figures: OnCallFigures) -> tuple[str, ...]:
     """Acknowledgement, pages, nights, and what came of pages."""
     return (
-        f"Time to acknowledge: {in_words(figures.acknowledge, 'incident')}; {figures.unacknowledged} were never acknowledged",
+        f"Time to acknowledge: {in_words(figures.acknowledge, 'acknowledged incident')}; {figures.unacknowledged} never acknowledged",
         *(_watch(watch) for watch in figures.watches),
         _pages(figures),
     )

@@ -24,7 +24,7 @@ def render_card(view: IncidentView, hosts: Collection[str]) -> Message:
     """The card while the incident lives, or its quiet green end."""
     incident, diagnosis = view.incident, view.diagnosis
     body: list[Block] = [_top(view)]
-    body += _cause(view) if incident.live else _outcome(incident, diagnosis, view.as_of)
+    body += _cause(view) if incident.live else _outcome(view)
     body += [*_next(view), *steps(view, hosts)] if incident.live else []
     foot = [actions(*_buttons(view)), *_knowledge(diagnosis, view.as_of, hosts), _footer(view)]
     return message(_fallback(view), body, foot)
@@ -98,13 +98,16 @@ def _first_fact(facts: tuple[Fact, ...]) -> str:
     return f": {words.fact(best[0], 120)}" if best else ""
 
 
-def _outcome(incident: Incident, diagnosis: Diagnosis | None, near: datetime) -> list[Block]:
+def _outcome(view: IncidentView) -> list[Block]:
+    incident, near = view.incident, view.as_of
     at = f" at {clock(incident.resolved_at, near)}" if incident.resolved_at else ""
     if incident.merged_into:
         return [section(f"Merged into *{escape(incident.merged_into, 20)}*{at}; what it was about goes on there.")]
     by = who(incident.resolved_by)
     how = f" by {by}" if by.startswith("<@") else f": {by}" if by else ""
-    return [section(f"Resolved{at}{how}", cause_line(incident, diagnosis, near))]
+    did = view.action
+    done = [action_line(did, near)] if did is not None and (did.run or did.since(ActionStatus.EXECUTING)) else []
+    return [section(f"Resolved{at}{how}", cause_line(incident, view.diagnosis, near), *done)]
 
 
 def cause_line(incident: Incident, diagnosis: Diagnosis | None, near: datetime) -> str:

@@ -451,3 +451,18 @@ async def test_a_run_that_never_ends_is_looked_at_by_a_person(desk: Desk, vendor
     lost = await the(desk, action.id)
     assert lost.status is ActionStatus.UNCERTAIN
     assert "it still runs after 30 min" in lost.outcome
+
+
+async def test_while_the_deployer_cannot_be_asked_an_approved_action_says_why_it_has_not_begun(
+    desk: Desk, vendor: FakeDeployer, clock: FakeClock
+) -> None:
+    action = await approved(desk)
+    vendor.down = True
+    await run_for(desk, clock, 10)
+    waits = await the(desk, action.id)
+    assert waits.status is ActionStatus.APPROVED
+    assert waits.outcome.startswith("Not begun yet: ")
+    vendor.down = False
+    await run_for(desk, clock, 130)
+    assert "Not begun" not in (await the(desk, action.id)).outcome
+    assert vendor.runs == [action.id]

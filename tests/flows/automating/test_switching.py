@@ -68,6 +68,7 @@ async def test_off_stops_what_is_approved_and_has_not_begun(
     assert vendor.runs == []
     assert (await deeds(desk, id))[-1] == (SAM, "withdrawn")
     assert (await deeds(desk, "automation"))[-1] == (SAM, "automation off")
+    assert await switch(desk, "off") == "Automation is off: nothing is planned or started by itself."
     assert isinstance(desk.work, InMemoryWork)
     await desk.work.run_all(handlers(desk), now=clock.now)
     assert isinstance(desk.channel, FakeChannel)

@@ -115,7 +115,7 @@ def test_nothing_gives_no_figure() -> None:
     )
     assert service_lines(found) == ()
     assert on_call_lines(found.on_call) == (
-        "Time to acknowledge: no incident; 0 were never acknowledged",
+        "Time to acknowledge: no acknowledged incident; 0 never acknowledged",
         "Pages: nobody was paged",
     )
 

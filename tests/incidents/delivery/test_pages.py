@@ -66,4 +66,4 @@ def test_time_to_acknowledge_is_of_incidents_opened_in_the_span() -> None:
     found = on_call([], {}, incidents, taken, SINCE, UNTIL)
     assert found.acknowledge == Spread(5, timedelta(minutes=3))
     assert found.unacknowledged == 2
-    assert on_call_lines(found)[0] == "Time to acknowledge: 3 min (median of 5 incidents); 2 were never acknowledged"
+    assert on_call_lines(found)[0] == "Time to acknowledge: 3 min (median of 5 acknowledged incidents); 2 never acknowledged"
