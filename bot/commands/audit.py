@@ -137,7 +137,8 @@ def _out(path: Path | None) -> Iterator[BinaryIO]:
 
 def _lines(stores: "Stores", tx: "Transaction", args: argparse.Namespace) -> Iterator[AuditLine]:
     if args.action:
-        found = stores.ledger.about(tx, _subject(stores, tx, args.action))
+        every = (line for subject in _subjects(stores, tx, args.action) for line in stores.ledger.about(tx, subject))
+        found = sorted(every, key=lambda line: line.seq)
         if not found:
             raise NotFound(
                 f"The audit has no line about {args.action!r}; `tocsin audit export --by-action` has the ids of actions."
@@ -147,22 +148,25 @@ def _lines(stores: "Stores", tx: "Transaction", args: argparse.Namespace) -> Ite
     return stores.ledger.lines(tx, *stores.ledger.span(tx, args.since, args.until))
 
 
-def _subject(stores: "Stores", tx: "Transaction", named: str) -> str:
-    """The id under which the audit knows it: people say INC-42."""
+def _subjects(stores: "Stores", tx: "Transaction", named: str) -> tuple[str, ...]:
+    """The ids under which the audit knows it: people say INC-42, and mean what was deployed and rolled back for it, too."""
     incident = stores.incidents.get(tx, named.upper()) if named.upper().startswith("INC-") else None
-    return incident.id if incident else named
+    if incident is None:
+        return (named,)
+    return (incident.id, *(action.id for action in stores.actions.of_incident(tx, incident.id)))
 
 
 def _stories(stores: "Stores", tx: "Transaction", args: argparse.Namespace) -> "Iterator[ActionStory]":
     """The actions of which the first line lies in the span, in order."""
     from bot.actions.told import is_action, story  # slow: only commands that need the bot pay for it
 
+    seen: set[str] = set()
     for line in _lines(stores, tx, args):
-        if not is_action(line):
+        if not is_action(line) or line.subject in seen:
             continue
         every = stores.ledger.about(tx, line.subject)
         told = story(every) if every[0].seq == line.seq or args.action else None
         if told is not None:
             yield told
         if args.action:
-            return
+            seen.add(line.subject)

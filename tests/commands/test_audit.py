@@ -17,9 +17,12 @@ from bot.cli import main
 from bot.domain.audit import AuditLine, Check, Head, Wrong, read_head
 from bot.errors import NotFound
 from bot.ports import Transaction
+from bot.storage.actions import SqlActionStore
 from bot.storage.database import SqlDatabase, sql
+from bot.storage.incidents import SqlIncidentStore
 from bot.storage.ledger import SqlLedger, actors, contents, lines
-from tests.fakes import NOON
+from tests.executor.room import an_action
+from tests.fakes import NOON, an_incident
 
 LEDGER = SqlLedger(salt=lambda: "5a17")
 HOSTILE = '=cmd|"/c calc"!A1\n+1'
@@ -287,3 +290,18 @@ def test_stories_have_the_columns_that_are_documented() -> None:
     text = (Path(__file__).parents[2] / "docs/audit.md").read_text(encoding="utf-8")
     for name in (*LINES.columns, *STORIES.columns):
         assert f"`{name}`" in text, name
+
+
+def test_an_incident_is_exported_with_what_was_deployed_and_rolled_back_for_it(
+    running: SqlDatabase, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    def keep(tx: Transaction) -> None:
+        SqlIncidentStore().save(tx, an_incident(id="i1"))
+        SqlActionStore().add(tx, an_action(incident_id="i1"))
+
+    running.write_now(keep)
+    assert audit(tmp_path, "export", "--action", "inc-42") == 0
+    told = [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+    assert [(one["seq"], one["subject"]) for one in told] == list(enumerate(["a1", "i1", "a1", "a1", "a1", "a1", "i1"], 1))
+    assert audit(tmp_path, "export", "--action", "INC-42", "--by-action") == 0
+    assert [json.loads(line)["id"] for line in capsysbinary.readouterr().out.splitlines()] == ["a1"]

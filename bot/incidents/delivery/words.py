@@ -97,8 +97,9 @@ def _service(one: ServiceFigures, span: timedelta) -> str:
 
 def on_call_lines(figures: OnCallFigures) -> tuple[str, ...]:
     """Acknowledgement, pages, nights, and what came of pages."""
+    acknowledged = in_words(figures.acknowledge, "acknowledged incident")
     return (
-        f"Time to acknowledge: {in_words(figures.acknowledge, 'acknowledged incident')}; {figures.unacknowledged} never acknowledged",
+        f"Time to acknowledge: {acknowledged}; {figures.unacknowledged} never acknowledged",
         *(_watch(watch) for watch in figures.watches),
         _pages(figures),
     )

@@ -87,7 +87,9 @@ async def test_a_step_that_three_incidents_confirmed_runs_by_itself_and_a_person
     assert told.mention == (OLIVIA,)
     assert "rolls back payments to v42 in production by itself" in told.text
     assert "People approved it before, and it helped, in INC-1, INC-2, INC-3." in told.text
-    assert "/deploy payments v43 production --fix" in told.text
+    *_, back, off = told.text.splitlines()
+    assert back == 'The way back: `/deploy payments v43 production --fix "the automatic step was wrong"`'
+    assert off == "Stop all of this: `/incident automation off`"
     assert await offered(desk, incident.id) == ()  # it is under way
     await clear(desk)
     await worked(desk, clock, 10)
