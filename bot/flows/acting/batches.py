@@ -37,7 +37,7 @@ async def batch_turn(args: Mapping[str, Scalar], desk: Desk) -> None:
     parts = await desk.db.write(go)
     stopped = halted(parts)
     if stopped is not None:
-        await call(stopped, f"halted:{batch}", f"{stopped.outcome} {standing(parts)}".strip(), desk)
+        await call(stopped, f"halted:{batch}", f"{stopped.outcome}\n{standing(parts)}".strip(), desk)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.actions import verify as verifying
 from bot.actions.effect import Alerts, said, weigh
@@ -10,6 +10,7 @@ from bot.actions.execute import Step, finding_out
 from bot.actions.sequence import follows
 from bot.domain.action import Action, ActionStatus
 from bot.domain.change import Version
+from bot.domain.incident import Incident
 from bot.domain.verification import Verification
 from bot.errors import IllegalMove
 from bot.flows.acting.measuring import effective_since, measure
@@ -36,13 +37,24 @@ async def verify(args: Mapping[str, Scalar], desk: Desk) -> None:
         await record(action, Step(None), look, desk)
 
 
+def _alerts(
+    action: Action, incident: Incident | None, live: tuple[Incident, ...], since: datetime
+) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """What fires, what of that began after the action, and how many the incident had before.
+
+    What began on the service itself counts also where it opened an incident of its own.
+    """
+    firing = verifying.still_firing(action, incident, live)
+    if incident is None:
+        return firing, verifying.begun_here(action, live, since), 0
+    mine = verifying.begun_since(incident, since)
+    elsewhere = verifying.begun_here(action, tuple(i for i in live if i.id != incident.id), since)
+    return (*firing, *elsewhere), (*mine, *elsewhere), len(incident.members) - len(mine)
+
+
 def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verification, look: int, desk: Desk) -> None:
     incident = desk.incidents.get(tx, action.incident_id) if action.incident_id else None
-    live = desk.incidents.live(tx)
-    firing = verifying.still_firing(action, incident, live)
-    since = effective_since(tx, action, desk)
-    begun = verifying.begun_since(incident, since) if incident else verifying.begun_here(action, live, since)
-    known = len(incident.members) - len(begun) if incident else 0
+    firing, begun, known = _alerts(action, incident, desk.incidents.live(tx), effective_since(tx, action, desk))
     effect = weigh(seen, Alerts(known, len(firing) - len(begun), len(begun)))
     more = bool(action.batch) and bool(follows(action, desk.actions.of_batch(tx, action.batch)))
     watch = timedelta() if incident and not more else min(desk.limits.settle, desk.limits.verify)

@@ -6,7 +6,7 @@ from bot.domain.view import BatchView
 from bot.slack.blocks import words
 from bot.slack.blocks.kit import Block, Confirm, Message, actions, button, context, message, section
 from bot.slack.blocks.verification import verdict
-from bot.slack.text import bold, clock, code, count, escape, plain, who
+from bot.slack.text import bold, clock, code, count, escape, named, plain, who
 
 COMMITS, WARNINGS = 2, 2  # shown of each part; the others are counted
 WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
@@ -54,7 +54,7 @@ def _part(number: int, part: Action, view: BatchView) -> Block:
         reasons = f": {'; '.join(escape(r, 120) for r in plan.reasons[:2])}" if plan.reasons else ""
         lines.append(f"Risk {plan.risk.value}{reasons}")
         told = (*plan.barriers, *plan.warnings)
-        lines += [f"⚠️ {escape(text, 200)}" for text in told[:WARNINGS]]
+        lines += [f"⚠️ {named(escape(text, 200), plan.named)}" for text in told[:WARNINGS]]
         lines += [f"⚠️ … and {len(told) - WARNINGS} more"] if len(told) > WARNINGS else []
         lines += _commits(part, plan)
     said = [f"{'✅' if d.approved else '🚫'} {words.decider(d)} at {clock(d.at, view.as_of)}" for d in part.decisions[-3:]]

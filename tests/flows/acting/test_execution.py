@@ -466,3 +466,20 @@ async def test_while_the_deployer_cannot_be_asked_an_approved_action_says_why_it
     await run_for(desk, clock, 130)
     assert "Not begun" not in (await the(desk, action.id)).outcome
     assert vendor.runs == [action.id]
+
+
+async def test_an_alert_of_the_service_that_opens_an_incident_of_its_own_after_the_action_made_things_worse(
+    desk: Desk, clock: FakeClock
+) -> None:
+    """The incident is older than alerts are folded into it, so that what the rollback broke comes as another one."""
+    action = await approved(desk)
+    await run_for(desk, clock, 5)
+    new = a_member(fingerprint="f3", name="LatencyHigh", joined_at=clock.now)
+    other = an_incident(id="other", number=43, members=(new,), opened_at=clock.now)
+    await desk.db.write(lambda tx: desk.incidents.save(tx, other))
+    await run_for(desk, clock, 60)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.FAILED
+    assert done.outcome.startswith(
+        "It made things worse: v42 runs, and since then fires what did not before: LatencyHigh on payments."
+    )
