@@ -8,10 +8,10 @@ import pytest
 
 from bot.domain.action import Action, ActionKind, ActionStatus, CommitCheck, Plan
 from bot.domain.change import Commit
-from bot.domain.view import ActionView
+from bot.domain.view import ActionView, BatchView
 from bot.slack.blocks import render
 from bot.slack.blocks.plan import REHEARSED, plan_blocks
-from tests.slack.samples import ACTION, DRY, HOSTS, NOW
+from tests.slack.samples import ACTION, DRY, HOSTS, NOW, VIEWS
 from tests.slack.sizes import problems
 
 EVIL = "<!channel> <https://evil.example|ok> <@U0VICTIM> *b* `c` " + "x" * 4000
@@ -103,3 +103,13 @@ def test_authors_are_counted_where_the_lines_do_not_show_all() -> None:
 
 def test_an_action_without_a_plan_says_so() -> None:
     assert text_of(replace(DRY, plan=None)) == "No plan yet."
+
+
+def test_a_batch_names_whoever_locked_a_neighbour_as_a_person() -> None:
+    view = VIEWS["batch"]
+    assert isinstance(view, BatchView)
+    first, *others = view.parts
+    assert first.plan is not None
+    plan = replace(first.plan, warnings=("gateway is locked by U0APPROVER: moving it.",), named=("U0APPROVER",))
+    told = json.dumps(render(replace(view, parts=(replace(first, plan=plan), *others)), HOSTS).blocks)
+    assert "gateway is locked by <@U0APPROVER>" in told
