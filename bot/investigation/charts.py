@@ -123,7 +123,8 @@ def map_chart(
     }
     callers, callees = (sorted(set(found) & kept) for found in (graph.callers(centre), graph.callees(centre)))
     hurt = sorted(name for name, state in states.items() if state == "affected")
-    told_of = [f"{centre} is failing" if failing else centre, f"{listed(hurt)} suffer" if hurt else ""]
+    suffer = "suffers" if len(hurt) == 1 else "suffer"
+    told_of = [f"{centre} is failing" if failing else centre, f"{listed(hurt)} {suffer}" if hurt else ""]
     told_of += [f"called by {listed(callers)}" if callers else "", f"calls {listed(callees)}" if callees else ""]
     return MapChart(
         f"Around {plain(centre, 40)}",

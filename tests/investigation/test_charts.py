@@ -57,7 +57,7 @@ def test_the_map_shows_one_hop_and_says_what_calls_cost() -> None:
     assert chart.states == {"billing": "", "orders": "failing", "stock": "", "web": "affected"}
     assert ("web", "orders") in chart.calls
     assert chart.notes == {("web", "orders"): "900 ms, was 100"}
-    assert chart.alt == "orders is failing; web suffer; called by web; calls billing and stock"
+    assert chart.alt == "orders is failing; web suffers; called by web; calls billing and stock"
 
 
 def test_a_service_without_neighbours_has_no_map() -> None:

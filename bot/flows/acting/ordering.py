@@ -38,7 +38,7 @@ async def _order(asked: ChangeRequest, desk: Desk) -> NoteView:
         environment=where,
         person=asked.person,
         desk=desk,
-        reason=asked.reason or ("" if asked.claim else f"/{asked.kind.value} by a person"),
+        reason=asked.reason,
         place=Place(asked.channel),
         key=asked.id,
         claim=asked.claim,

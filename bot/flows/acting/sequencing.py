@@ -84,7 +84,7 @@ def _wish(asked: SeveralRequest, incident: Incident | None, service: str, versio
         service,
         version,
         asked.environment or desk.default_environment,
-        asked.reason or ("" if asked.claim else f"/{asked.kind.value} of {len(asked.parts)} services by a person"),
+        asked.reason,
         f"{ties.batch}:{service}",
         incident,
         asked.claim,
