@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+from matplotlib.dates import SECONDLY, AutoDateLocator, DateFormatter, date2num
 
 from bot.charts.look import BAD, FAINT, INK, LINES, SMALL, WARN, heading, png, sheet, shortened
 from bot.domain.chart import Mark, MetricChart
@@ -55,6 +55,7 @@ def time_axis(axes: Axes) -> None:
     left, right = axes.get_xlim()
     short = right - left < SHORT
     locator = AutoDateLocator(minticks=2, maxticks=4 if short else 5)  # type: ignore[no-untyped-call]  # as above
+    locator.intervald[SECONDLY] = [1, 5, 10, 15, 30, 60]  # two minutes in few ticks
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(DateFormatter("%H:%M:%S" if short else "%H:%M"))  # type: ignore[no-untyped-call]  # as above
     axes.set_xlabel("UTC", loc="right", fontsize=SMALL, color=FAINT)

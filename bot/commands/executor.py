@@ -97,7 +97,7 @@ async def _reached(settings: "Settings", deployers: tuple[str, ...]) -> tuple[bo
         async with _mailbox(settings, deployers, stop) as mailbox:
             if mailbox is None:
                 return False, "bot", f"{_where(settings)} is not there yet: start the bot once"
-            await mailbox.hello()
+            await mailbox.reach()
     except BotError as error:
         return False, "bot", f"{error} It was looked for at {_where(settings)}: does `tocsin serve` run there?"
     return True, "bot", f"errands can be had from {_where(settings)}"

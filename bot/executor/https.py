@@ -35,6 +35,10 @@ class HttpsMailbox:
         self._api = Rest("The bot", checked_url(url), headers, timeout=TIMEOUT, quotes=True, transport=transport)
         self._name, self._deployers = name, deployers
 
+    async def reach(self) -> None:
+        """The bot's door opens for the key."""
+        await self._send("reach", {"executor": self._name})
+
     async def hello(self) -> None:
         """Tell that this executor is there."""
         await self._send("hello", {"executor": self._name, "deployers": self._deployers})

@@ -17,6 +17,10 @@ class DatabaseMailbox:
         self._db, self._store, self._clock = db, store, clock
         self._name, self._deployers = name, deployers
 
+    async def reach(self) -> None:
+        """The tables are there and can be read."""
+        await self._db.read(lambda tx: self._store.free(tx, self._clock(), self._deployers))
+
     async def hello(self) -> None:
         """Tell that this executor is there."""
         here = Presence(self._name, self._clock(), self._deployers)

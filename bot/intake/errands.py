@@ -33,9 +33,16 @@ class _Asked:
 
 
 def errand_routes(db: Database, store: ErrandStore, clock: Clock, key: str) -> list[Route]:
-    """POST /executor/hello, next, begun, kept and answered, for whoever has the key."""
+    """POST /executor/reach, hello, next, begun, kept and answered, for whoever has the key."""
     door = _Door(db, store, clock, key)
-    deeds = {"hello": door.hello, "next": door.next, "begun": door.begun, "kept": door.kept, "answered": door.answered}
+    deeds = {
+        "reach": door.reach,
+        "hello": door.hello,
+        "next": door.next,
+        "begun": door.begun,
+        "kept": door.kept,
+        "answered": door.answered,
+    }
     return [Route(f"{PATH}/{name}", door.guarded(deed), methods=["POST"]) for name, deed in deeds.items()]
 
 
@@ -68,6 +75,11 @@ class _Door:
                 return JSONResponse({"error": str(error)[:300]}, 503)
 
         return answer
+
+    async def reach(self, asked: _Asked) -> object:
+        """The key is right, and the errands can be read."""
+        await self._box(asked).reach()
+        return {}
 
     async def hello(self, asked: _Asked) -> object:
         """It is there."""

@@ -39,6 +39,9 @@ class Mailbox(Protocol):
     After Unavailable of `begin` nobody knows whether it counts: nothing may be started, but `begin` may be asked again.
     """
 
+    async def reach(self) -> None:
+        """It can be reached; nobody is told of it."""
+
     async def hello(self) -> None:
         """Tell that this executor is there."""
 

@@ -69,10 +69,17 @@ async def test_of_a_reply_that_was_lost_it_is_asked_again_and_begins_once(
     assert await other.answer(begun, "{}") is False
 
 
+async def test_to_be_reached_is_no_sign_of_life(transport: httpx.ASGITransport, database: SqlDatabase) -> None:
+    await box(transport).reach()
+    assert database.read_now(STORE.presences) == ()
+    await box(transport).hello()
+    assert [p.name for p in database.read_now(STORE.presences)] == ["exe-1"]
+
+
 async def test_without_the_key_nothing_is_said(http: httpx.AsyncClient) -> None:
     for proof in ("", KEY, f"Bearer {KEY}x", "Bearer ", f"bearer {KEY}", "Bearer \xe4"):
         headers = [(b"authorization", proof.encode("latin-1"))] if proof else []
-        for path in ("hello", "next", "begun", "kept", "answered"):
+        for path in ("reach", "hello", "next", "begun", "kept", "answered"):
             answer = await http.post(f"/executor/{path}", json={"executor": "x"}, headers=headers)
             assert (answer.status_code, answer.json()) == (401, {"error": "The key is not that of an executor."}), (path, proof)
 

@@ -72,8 +72,10 @@ def _action(action: Action, address: str, near: datetime, hosts: Collection[str]
     state = words.STATES[action.status].split(":", 1)[0]
     yes = [words.decider(d) for d in action.decisions if d.approved]
     approved = f", approved by {', '.join(dict.fromkeys(yes[:3]))}" if yes else ""
+    no = [words.decider(d) for d in action.decisions if not d.approved]
+    rejected = f", rejected by {no[-1]}" if no else ""
     run = f" · run {link(action.link, action.run or 'page', hosts, 60)}" if action.link else ""
-    told = f"asked by {who(action.requested_by)}{approved}{_took(action)}{run}"
+    told = f"asked by {who(action.requested_by)}{approved}{rejected}{_took(action)}{run}"
     return f"{clock(action.created_at, near)}  {state}  {shown} ({escape(action.environment, 60)})\n      {told}"
 
 

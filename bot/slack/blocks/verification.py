@@ -9,7 +9,8 @@ from bot.slack.blocks.kit import Block, section
 from bot.slack.text import code_block, escape, plain
 
 ROWS = 5
-NAME, FIGURE = 17, 8  # characters of a column; a phone shows about 36 of a line in a code block
+NAME, FIGURE = 17, 8  # characters of a column
+LINE = 36  # characters that a phone shows of a line in a code block; a longer name than a column has one of its own
 SIGNS = {Judgement.BETTER: "🟢", Judgement.NO_CHANGE: "⚪", Judgement.WORSE: "🔴", Judgement.UNKNOWN: "❔"}
 MARKS = {Judgement.BETTER: "+", Judgement.WORSE: "!", Judgement.NO_CHANGE: "=", Judgement.UNKNOWN: " "}
 
@@ -42,10 +43,12 @@ def _table(rows: Sequence[Measured], service: str) -> list[str]:
     lines = [f"{'':{NAME}} {'before':>{FIGURE}} {'after':>{FIGURE}}"]
     for whose in dict.fromkeys(("", *(m.service for m in rows if m.service != service))):
         lines += [f"of {plain(whose, NAME + 2 * FIGURE - 3)}"] if whose else []
-        lines += [_row(m) for m in rows if (m.service if m.service != service else "") == whose]
+        lines += [line for m in rows if (m.service if m.service != service else "") == whose for line in _row(m)]
     return lines
 
 
-def _row(measured: Measured) -> str:
+def _row(measured: Measured) -> list[str]:
     was, now = (f"{plain(text, FIGURE):>{FIGURE}}" for text in figures(measured))
-    return f"{plain(label(measured), NAME):{NAME}} {was} {now} {MARKS[measured.judgement]}"
+    name = plain(label(measured), LINE)
+    values = f"{was} {now} {MARKS[measured.judgement]}"
+    return [name, f"{'':{NAME}} {values}"] if len(name) > NAME else [f"{name:{NAME}} {values}"]
