@@ -1,6 +1,7 @@
 """Every kind of chart becomes a PNG that a phone can show, whatever its texts hold."""
 
 import struct
+import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -48,6 +49,14 @@ def test_a_chart_is_a_png_of_a_phones_width(chart: Chart) -> None:
     assert width == 1080
     assert 200 < height < 2400
     assert len(png) < 400_000
+
+
+@pytest.mark.parametrize("seconds", [3, 20, 59, 100, 119, 150, 3_000, 6_500, 7_100, 20_000, 80_000, 170_000])
+def test_an_axis_of_time_has_marks_however_long_it_is(seconds: int) -> None:
+    points = tuple((NOON + timedelta(seconds=seconds * n / 20), float(n)) for n in range(21))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        draw(MetricChart("a", "alt", "", (Line("a", points),)))
 
 
 def test_a_caller_stands_above_what_it_calls_and_right_above_it_where_nobody_calls_it() -> None:
