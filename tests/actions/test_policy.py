@@ -127,6 +127,12 @@ def test_no_rules_means_no() -> None:
     assert "No rule of policies.yaml allows production deploys of payments" in ruling.reason
 
 
+def test_explain_tells_that_one_press_may_start_a_runbooks_step() -> None:
+    told = explained(an_action(DEPLOY, "store", "production"), "", World(POLICIES, Service("store"), NOON))
+    pressed = [line.strip() for line in told if "one press" in line]
+    assert pressed == ["a runbook's step that the bot planned: one press of whoever may ask and approve starts it"]
+
+
 def test_explain_tells_how_every_rule_was_tried() -> None:
     world = World(POLICIES, Service("payments"), NOON)
     assert explained(an_action(DEPLOY, "payments", "production"), "", world) == (

@@ -52,6 +52,7 @@ def _says(rule: Rule, policies: Policies) -> list[str]:
         *_checks(rule),
         f"waits: {rule.expires_minutes} min",
         _back(rule),
+        *_press(rule),
     ]
 
 
@@ -67,6 +68,11 @@ def _back(rule: Rule) -> str:
     if rule.way_back is WayBack.TAKE:
         return "made things worse: the way back is taken at once, once an hour at most, approved by this rule"
     return "made things worse: the way back is offered"
+
+
+def _press(rule: Rule) -> list[str]:
+    able = rule.one_click or rule.self_approval
+    return ["a runbook's step that the bot planned: one press of whoever may ask and approve starts it"] if able else []
 
 
 def _person(action: Action, person: str, world: World) -> list[str]:

@@ -39,13 +39,15 @@ def _step(offer: Offer, incident: str, hosts: Collection[str]) -> list[Block]:
 
 
 def _why_not(offer: Offer) -> list[str]:
-    """Why each degree between what holds and what policies.yaml wants is denied."""
+    """Why each degree between what holds and what policies.yaml wants is denied; those with the same reasons in one line."""
     asked = ORDER[ORDER.index(offer.ruled.degree) + 1 : ORDER.index(offer.ruled.wanted) + 1]
-    lines = []
+    denied: dict[tuple[str, ...], list[str]] = {}
     for degree in reversed(asked):
-        reasons = offer.ruled.why_not(degree)
+        denied.setdefault(tuple(offer.ruled.why_not(degree)), []).append(degree.value)
+    lines = []
+    for reasons, degrees in denied.items():
         more = f" and {len(reasons) - REASONS} more" if len(reasons) > REASONS else ""
-        lines.append(f"Not {degree.value}: {escape('; '.join(reasons[:REASONS]), 400)}{more}")
+        lines.append(f"Not {', not '.join(degrees)}: {escape('; '.join(reasons[:REASONS]), 400)}{more}")
     return lines
 
 
