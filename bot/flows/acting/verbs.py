@@ -43,7 +43,11 @@ def unclear(request: CommandRequest, usage: str, desk: Desk) -> NoteView:
     """
     first = request.words[0] if request.words else ""
     verbs = near(first, VERBS) if request.command == "deploy" and first else ()
-    if not first or desk.catalogue().resolve(first) is not None:
+    service = desk.catalogue().resolve(first) if first else None
+    if service is not None and len(request.words) == 1:
+        which = f"Which version of {service.name}? `/deploy` alone opens a form with those there are."
+        return NoteView(f"{which}\nUsage: {usage}")
+    if not first or service is not None:
         return NoteView(f"Usage: {usage}")
     if verbs and not near(first, desk.catalogue().services):
         return NoteView(f"I do not know `/deploy {first[:40]}`. Did you mean `/deploy {verbs[0]}`?\nUsage: {usage}")

@@ -24,7 +24,7 @@ VERBS = ("lock", "unlock", "freeze", "unfreeze", "explain")
 USUAL = timedelta(hours=2)
 USAGE = (
     '/deploy lock <service> "reason" [2h] [environment] | unlock <service> ["reason"] [environment] '
-    '| freeze "reason" [2h] [environment] | unfreeze ["reason"] [environment] | status [service] '
+    '| freeze "reason" [2h] [environment] | unfreeze ["reason"] [environment] '
     "| explain <service> [deploy or rollback] [environment]"
 )
 Spans = Callable[[str], timedelta]

@@ -138,7 +138,11 @@ async def test_what_is_mistyped_is_answered_with_what_is_close_to_it(desk: Desk,
 @pytest.mark.parametrize(
     ("command", "words", "said"),
     [
-        ("deploy", "payments", "Usage: /deploy <service> <version>"),
+        (
+            "deploy",
+            "payments",
+            "Which version of payments? `/deploy` alone opens a form with those there are.\nUsage: /deploy <service>",
+        ),
         ("deploy", "statsu", "Did you mean `/deploy status`?\nUsage: /deploy"),
         ("deploy", "hsitory payments v1 production extra", "Did you mean `/deploy history`?"),
         ("rollback", "payments v1 production extra", "Usage: /rollback <service> [version]"),
