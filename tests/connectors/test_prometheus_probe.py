@@ -144,8 +144,8 @@ async def real_prometheus(folder: Path) -> AsyncIterator[str]:
             async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
                 for _ in range(200):
                     with contextlib.suppress(httpx.HTTPError, KeyError):
-                        found = (await client.get("/api/v1/query", params={"query": "rate(errors_total[10s])"})).json()
-                        if found["data"]["result"]:
+                        found = await client.get("/api/v1/query", params={"query": "rate(errors_total[10s])"})
+                        if found.raise_for_status().json()["data"]["result"]:  # while it starts it answers 503
                             break
                     await asyncio.sleep(0.1)
             yield url
