@@ -219,28 +219,30 @@ async def test_once_a_day_on_one_service_and_again_the_day_after(
     assert len(vendor.runs) == 2
 
 
+async def by_itself(desk: Desk, service: str, status: ActionStatus) -> None:
+    """Another step of another page acted by itself at noon, on this service."""
+    step = "runbooks/a.md#b@c"
+    other = Action(
+        id=f"other-{service}",
+        kind=ActionKind.ROLLBACK,
+        service=service,
+        environment="production",
+        target="v1",
+        status=status,
+        requested_by="tocsin",
+        created_at=NOON,
+        updated_at=NOON,
+        decisions=(Decision(step, True, NOON, "", Authority.STEP),),
+        step=step,
+    )
+    await desk.db.write(lambda tx: desk.actions.add(tx, other))
+
+
 async def test_an_hour_takes_only_so_many_of_all_steps(database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer) -> None:
     desk = await a_desk(database, clock, vendor, rules(AUTOMATIC.replace("tier_1: 1", "tier_1: 1\n  per_hour: 1")))
     await confirmed_before(desk, 3)
 
-    def elsewhere(tx: Transaction) -> None:
-        by = Decision("runbooks/a.md#b@c", True, NOON, "", Authority.STEP)
-        done = Action(
-            id="elsewhere",
-            kind=ActionKind.ROLLBACK,
-            service="printer",
-            environment="production",
-            target="v1",
-            status=ActionStatus.SUCCEEDED,
-            requested_by="tocsin",
-            created_at=NOON,
-            updated_at=NOON,
-            decisions=(by,),
-            step="runbooks/a.md#b@c",
-        )
-        desk.actions.add(tx, done)
-
-    await desk.db.write(elsewhere)
+    await by_itself(desk, "printer", ActionStatus.SUCCEEDED)
     await open_incident(desk)
     assert await missing(desk) == {Condition.PER_HOUR}
     clock.advance(minutes=61)
@@ -253,24 +255,7 @@ async def test_nothing_starts_beside_another_automatic_action_of_the_neighbourho
     desk = await a_desk(database, clock, vendor)
     await confirmed_before(desk, 3)
 
-    def beside(tx: Transaction) -> None:
-        by = Decision("runbooks/a.md#b@c", True, NOON, "", Authority.STEP)
-        running = Action(
-            id="beside",
-            kind=ActionKind.ROLLBACK,
-            service="checkout",
-            environment="production",
-            target="v17",
-            status=ActionStatus.EXECUTING,
-            requested_by="tocsin",
-            created_at=NOON,
-            updated_at=NOON,
-            decisions=(by,),
-            step="runbooks/a.md#b@c",
-        )
-        desk.actions.add(tx, running)
-
-    await desk.db.write(beside)
+    await by_itself(desk, "checkout", ActionStatus.EXECUTING)
     await open_incident(desk)
     assert await missing(desk) == {Condition.NEIGHBOURS}
 
