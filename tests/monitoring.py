@@ -21,7 +21,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from bot.commands.staging import clean_environment, free_port, start_bot, start_workspace
+from bot.commands.loopback import free_port
+from bot.commands.staging import clean_environment, start_bot, start_workspace
 from bot.demo.alertmanager import GROUP_BY, RECEIVER, Timing
 from bot.demo.estate import Estate, EstateConfig, start_estate
 from bot.demo.prober import FEWEST_REQUESTS, RULES, Rule, dependency_error_ratio, down, error_ratio, latency_p95

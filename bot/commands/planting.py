@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 
+from bot.commands.loopback import free_port
 from bot.commands.sighting import Books, Json, books, effects, leaked, misplaced, pressable, shouted
-from bot.commands.staging import clean_environment, free_port, start_bot
+from bot.commands.staging import clean_environment, start_bot
 from bot.demo.planted import shipper
 from bot.demo.planted.plots import CHANNELS, Carrier, Plot, history, plots
 from bot.demo.planted.telling import alert, changes, telemetry_of

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +15,9 @@ from pathlib import Path
 
 from bot.commands.apart import keys_made, start_executor
 from bot.commands.children import child_of, first_line
+from bot.commands.loopback import free_port, refuse_busy
 from bot.demo.estate import Estate, EstateConfig, start_estate
 from bot.demo.setup import write_configuration
-from bot.errors import BadSettings
 
 Say = Callable[[str], None]
 SLACK = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "TOCSIN_SLACK_API_URL")
@@ -175,23 +174,6 @@ async def start_workspace(
         name, _, value = line.partition("=")
         found[name] = value
     return f"http://127.0.0.1:{port}/", found
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def refuse_busy(port: int) -> None:
-    """Raise BadSettings if somebody has the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise BadSettings(f"Port {port} is in use. Choose another: `tocsin demo --port {port + 1}`.") from None
 
 
 def clean_environment(keep: Collection[str] = ()) -> dict[str, str]:

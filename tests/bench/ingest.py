@@ -20,7 +20,8 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
-from bot.commands.staging import clean_environment, free_port
+from bot.commands.loopback import free_port
+from bot.commands.staging import clean_environment
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase, sql
 from bot.storage.inbox import SqlInboxStore

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bot.commands.loopback import free_port
 from bot.domain.document import Document, DocumentKind, Inquiry
 from bot.evals.metrics import percentile
 from bot.evals.rows import read_rows
@@ -186,7 +187,7 @@ async def _apart(*words: str) -> object:
 
 def main() -> None:
     """One part, as one JSON object."""
-    from tests.knowledge.test_chroma_server import a_server, free_port  # pytest is not needed for the other parts
+    from tests.knowledge.test_chroma_server import a_server  # pytest is not needed for the other parts
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=["corpus", "embedded", "server", "filtered"])

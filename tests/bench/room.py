@@ -11,7 +11,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.commands.staging import clean_environment, free_port, start_bot, start_workspace
+from bot.commands.loopback import free_port
+from bot.commands.staging import clean_environment, start_bot, start_workspace
 
 SERVICE = "  - {{name: svc{n}, owner: team}}\n"
 TOML = """

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.commands.staging import clean_environment, free_port
+from bot.commands.loopback import free_port
+from bot.commands.staging import clean_environment
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -75,8 +76,10 @@ async def demo(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
 async def is_up(process: asyncio.subprocess.Process, port: int) -> set[Process]:
     """All processes of the demo, once it says where its page is."""
     assert process.stdout is not None
+    assert process.stderr is not None
     line = await asyncio.wait_for(process.stdout.readline(), 90)
-    assert f"The demo is at http://127.0.0.1:{port}/" in line.decode()
+    said = line or await process.stderr.read()  # it ended without a line: it says why
+    assert f"The demo is at http://127.0.0.1:{port}/" in said.decode()
     everybody = family(process.pid)
     assert len(everybody) >= 8  # the demo, workspace, bot, five services, the provider
     return everybody

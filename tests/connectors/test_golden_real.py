@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 from bot.domain.telemetry import SourceStatus, Window
 from connectors.prometheus import Prometheus, PrometheusSettings
 from connectors.prometheus.conventions import Signal

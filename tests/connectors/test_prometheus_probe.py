@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 from bot.domain.care import Health
 from bot.errors import Unavailable
 from bot.knowledge.promql import metrics

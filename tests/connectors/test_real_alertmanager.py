@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bot.commands.loopback import free_port
 from bot.domain.handling import Deed
 from connectors.alertmanager.silences import Silences
-from tests.e2e.house import free_port
 from tests.fakes import an_alert
 
 PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager") or ""

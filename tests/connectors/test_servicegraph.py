@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 from bot.domain.service import Service
 from bot.domain.telemetry import SourceStatus, Window
 from bot.errors import BotError

@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 import httpx
 import psycopg
 
-from bot.commands.staging import clean_environment, free_port
+from bot.commands.loopback import free_port
+from bot.commands.staging import clean_environment
 from bot.demo.reading import Seen, is_card, is_resolved, see
 from bot.workspace.config import settings_lines
 from bot.workspace.delivery import sign

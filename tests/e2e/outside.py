@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 
 WELL = {
     "prometheus": {"status": "success", "data": {"resultType": "matrix", "result": []}},

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 
 MATRIX = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": []}})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 from tests.e2e.house import House, a_house, notification
 from tests.postgres import Postgres
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bot.commands.staging import free_port
+from bot.commands.loopback import free_port
 from bot.demo.reading import Seen
 from bot.ports import Order, RunState
 from tests.connectors.served import served

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-from bot.commands.staging import clean_environment, free_port, start_bot, start_workspace
+from bot.commands.loopback import free_port
+from bot.commands.staging import clean_environment, start_bot, start_workspace
 from bot.storage.database import SqlDatabase
 from bot.storage.topology import SqlTopologyStore
 from tests.fakes import NOON

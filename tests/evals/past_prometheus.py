@@ -2,7 +2,6 @@
 
 import random
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from bot.commands.loopback import free_port
 
 STEP = 60  # seconds
 
@@ -78,9 +79,7 @@ def past_prometheus(folder: Path, end: datetime, days: int) -> Iterator[str]:
     argv = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "past.txt", "data"]
     subprocess.run(argv, cwd=folder, check=True, capture_output=True, timeout=300)
     (folder / "prometheus.yml").write_text("global: {scrape_interval: 1m}\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address={address}",
          "--storage.tsdb.retention.time=200d"],

@@ -12,6 +12,7 @@ from sysconfig import get_path
 
 import pytest
 
+from bot.commands.loopback import free_port
 from bot.domain.document import Document, DocumentKind, Inquiry
 from bot.errors import BadSettings, Unavailable
 from bot.knowledge.chroma import ChromaServer
@@ -24,12 +25,6 @@ from tests.knowledge.test_index_real import many
 from tests.knowledge.test_library import page
 
 RUNBOOK = DocumentKind.RUNBOOK
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.commands.loopback import free_port
 from bot.domain.copy import Copy
 from bot.domain.document import DocumentKind
 from bot.flows.runbooks.keeping_up import note_news
@@ -20,7 +21,7 @@ from bot.storage.database import SqlDatabase
 from tests.desk import a_desk
 from tests.fakes import FakeClock
 from tests.knowledge.replica import FASTER
-from tests.knowledge.test_chroma_server import a_server, free_port
+from tests.knowledge.test_chroma_server import a_server
 from tests.knowledge.test_library import page
 from tests.postgres import Postgres
 

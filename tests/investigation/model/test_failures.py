@@ -1,10 +1,10 @@
 """Every way in which a model fails ends in a Reply that names it, over real HTTP."""
 
 import asyncio
-import socket
 
 import pytest
 
+from bot.commands.loopback import free_port
 from bot.demo.standin.refusals import Offers
 from bot.demo.standin.scripted import Scripted, in_turn
 from bot.demo.standin.server import standin
@@ -16,9 +16,7 @@ from tests.investigation.model.room import FORM, GOOD, Ear, Pauses, a_model, abl
 
 
 def nobody_listens() -> str:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{free.getsockname()[1]}/v1"
+    return f"http://127.0.0.1:{free_port()}/v1"
 
 
 async def answered(*replies: Scripted, **limits: object) -> Reply:
