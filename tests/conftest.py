@@ -14,6 +14,23 @@ from bot.storage.database import SqlDatabase, metadata, sql
 from tests.fakes import FakeClock
 from tests.postgres import Postgres, a_server
 
+SECOND_TRIES = 3  # in one run; more is no bad luck
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A slow test drives real programs on a machine that others use: it may be tried twice, unless it holds a promise."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("promise"):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=3))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Second tries are named at the end of a run, and too many of them fail it."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and len(again := terminal.stats.get("rerun", [])) > SECOND_TRIES:
+        terminal.write_line(f"\n{len(again)} tests were tried twice; more than {SECOND_TRIES} fail the run.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:

@@ -25,7 +25,7 @@ from tests.actions.estate import AMIR, OLIVIA, a_desk, press
 from tests.actions.mortal import real_deployer
 from tests.postgres import on_sqlite
 
-pytestmark = on_sqlite  # over PostgreSQL: tests/e2e/test_replicas.py
+pytestmark = [on_sqlite, pytest.mark.promise]  # over PostgreSQL: tests/e2e/test_replicas.py
 
 ROOT = Path(__file__).parents[2]
 

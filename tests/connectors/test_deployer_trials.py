@@ -16,6 +16,8 @@ from tests.connectors.company import ORDER, STAGES, history
 from tests.connectors.stages import Stage, Theatre
 from tests.fakes import NOON
 
+pytestmark = pytest.mark.promise
+
 WIRES = [stage for stage in STAGES if stage.wire]  # those of real processes have trials of their own in tests/once
 TRIALS = 200 // len(WIRES) + 1  # of each, in `make test-all`
 ENDS = (RunState.SUCCEEDED, RunState.FAILED)

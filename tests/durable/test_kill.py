@@ -17,6 +17,8 @@ from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
 from tests.durable.run_worker import QUEUES
 
+pytestmark = pytest.mark.promise
+
 REPOSITORY = Path(__file__).parents[2]
 
 

@@ -24,7 +24,7 @@ from bot.storage.database import SqlDatabase, sql
 from tests.durable.test_work import QUICK, Recorder, items, settled, start, until, working
 from tests.postgres import replica_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.promise]
 
 
 class Twins:

@@ -9,6 +9,8 @@ from tests.e2e.house import APPROVER, House, a_house, notification
 from tests.e2e.slow_prometheus import slow_prometheus
 from tests.parcels import PARCELS
 
+pytestmark = pytest.mark.promise
+
 
 async def test_alerts_answered_with_202_survive_kill_9_and_make_one_card(house: House) -> None:
     answers = await asyncio.gather(*(house.alert("payments", name=f"Alert{n}") for n in range(12)))

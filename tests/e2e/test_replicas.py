@@ -17,7 +17,7 @@ from tests.e2e.slow_prometheus import SlowPrometheus, slow_prometheus
 from tests.parcels import PARCELS
 from tests.postgres import Postgres, Server, a_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.promise, pytest.mark.timeout(240)]
 BOT, TEAM = "U0TOCSIN", "T0TOCSIN"
 TAKEOVER = 30.0  # seconds within which the other replica has ended what one began
 

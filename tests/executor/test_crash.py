@@ -29,7 +29,7 @@ from tests.actions.test_crash import behave, kill
 from tests.executor.room import ACTIONS, PRIVATE, PUBLIC, STORE, now
 from tests.postgres import on_sqlite
 
-pytestmark = [on_sqlite, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [on_sqlite, pytest.mark.slow, pytest.mark.promise, pytest.mark.timeout(120)]
 ROOT = Path(__file__).parents[2]
 SHORT = Patience(timedelta(seconds=15), timedelta(seconds=2), timedelta(seconds=110))  # the machine may be busy
 

@@ -23,6 +23,8 @@ from bot.storage.database import SqlDatabase, sql
 from tests.parcels import PARCELS
 from tests.postgres import Postgres
 
+pytestmark = pytest.mark.promise
+
 REPOSITORY = Path(__file__).parents[2]
 SECRET = "a-secret-of-this-test"
 SENDERS = 12

@@ -17,6 +17,8 @@ from tests.once.trial import run
 from tests.once.vendor import Script
 from tests.postgres import Postgres
 
+pytestmark = pytest.mark.promise
+
 TRIALS = 200
 CLICKS = tuple(Click(who, mark, 0.0, 0) for who, mark in (("U0APPROVER", "a"), ("U0APPROVER", "a"), ("U0OUTSIDER", "b")))
 DISPATCH = "vendor POST /repos/acme/shop/actions/workflows/deploy.yml/dispatches"

@@ -13,7 +13,7 @@ from tests.fakes import FakeClock
 from tests.flows.merging_process import the_desk
 from tests.postgres import Postgres
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.promise]
 ROOT = Path(__file__).parents[3]
 
 

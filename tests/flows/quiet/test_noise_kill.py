@@ -16,6 +16,8 @@ from bot.storage.database import SqlDatabase
 from tests.fakes import FakeClock
 from tests.flows.held_process import the_desk
 
+pytestmark = pytest.mark.promise
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -18,6 +18,8 @@ from bot.storage.database import SqlDatabase
 from tests.fakes import FakeClock
 from tests.flows.watching.bake_process import the_desk
 
+pytestmark = pytest.mark.promise
+
 ROOT = Path(__file__).parents[3]
 
 
