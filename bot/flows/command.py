@@ -1,24 +1,20 @@
-"""Somebody typed a command or used a card's menu: it is done, and the answer is theirs alone."""
+"""Somebody typed a command: it is done, and the answer is theirs alone."""
 
 import difflib
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import timedelta
 
 from bot.domain.action import ActionKind
 from bot.domain.document import DocumentKind
-from bot.domain.handling import Deed as Handled
-from bot.domain.incident import Entry, EntryKind, Incident, Status
+from bot.domain.incident import Incident
 from bot.domain.interaction import Feature, Interaction, Retrieved
-from bot.domain.request import CommandRequest, Deed, More, Person, Press
-from bot.domain.view import CatchupView, EvidenceView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
+from bot.domain.request import CommandRequest, Person
+from bot.domain.view import ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import NotFound
 from bot.flows import ticketing
 from bot.flows.acting import sequencing, verbs
 from bot.flows.acting.ordering import from_command, on_order
-from bot.flows.announce import announce
 from bot.flows.asking.engine import budget, model_line, switch
 from bot.flows.asking.meaning import mentioned
 from bot.flows.asking.question import about, answer_id, inquire
@@ -27,18 +23,15 @@ from bot.flows.automating.switching import automation
 from bot.flows.charting.asked import map_incident
 from bot.flows.delivering.reporting import on_delivery
 from bot.flows.desk import Desk
-from bot.flows.feedback import on_press as on_feedback
 from bot.flows.grouping import regrouping
-from bot.flows.grouping.regroup import undo
 from bot.flows.listening import listen
 from bot.flows.quiet import noise_command
-from bot.flows.reaching.carrying import tell_vendors
-from bot.flows.resolving import resolve
 from bot.flows.routes import route
 from bot.flows.runbooks import care
 from bot.flows.runbooks.knowing import Reader, fit_for
 from bot.flows.showing import incident_view
-from bot.investigation.answers import Topic, handover
+from bot.flows.tending import acknowledge, catch_up, is_span, parse_span, resolve_by, silence, unsilence
+from bot.investigation.answers import Topic
 from bot.ports import Transaction
 from bot.redact import redact
 
@@ -54,9 +47,6 @@ USAGE = {
     "| noise status|list|explain|arm|disarm "
     "| listen here on|off | delivery [service] [28d]",
 }
-_SPAN = re.compile(r"^(\d{1,4})\s*([mhd])$")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-HOUR = timedelta(hours=1)
 
 
 async def on_command(request: CommandRequest, desk: Desk) -> Shown:
@@ -84,7 +74,7 @@ async def _incident(request: CommandRequest, desk: Desk) -> Shown:
         return await list_unmatched(desk)
     if verb == "silence" and noise_command.by_matchers(tuple(rest)):
         return await noise_command.silence(tuple(rest), request.person, parse_span, desk)
-    if verb == "silence" and rest and not re.match(r"(?i)inc-\d+$", rest[0]) and not _SPAN.match(rest[0]):
+    if verb == "silence" and rest and not re.match(r"(?i)inc-\d+$", rest[0]) and not is_span(rest[0]):
         said = f'{rest[0][:40]!r} is neither an incident (INC-4) nor a time (2h) nor a matcher (service=payments, pod=~"web-.*").'
         return NoteView(f"{said} Nothing is silenced.")
     if verb == "silences":
@@ -141,68 +131,6 @@ async def list_incidents(everything: bool, desk: Desk) -> ListView:
 
     title = "The newest incidents" if everything else "Open incidents"
     return ListView(title, await desk.db.read(go), empty="No incident is open. All quiet.", as_of=desk.clock())
-
-
-def acknowledge(tx: Transaction, incident: Incident, person: Person, desk: Desk) -> Shown:
-    """Somebody has taken it; the first one stays."""
-    if incident.status is Status.ACKNOWLEDGED:
-        mine = incident.acknowledged_by == person.id
-        return NoteView(f"{incident.key} is acknowledged already" + (" by you." if mine else "."))
-    now = desk.clock()
-    taken = desk.incidents.save(tx, incident.move(Status.ACKNOWLEDGED, now, by=person.id))
-    _log(tx, taken, person, "acknowledged", "", desk)
-    tell_vendors(tx, taken, Handled.ACKNOWLEDGED, person.id, desk)
-    announce(tx, taken, desk)
-    return NoteView(f"{taken.key} is yours.")
-
-
-def resolve_by(tx: Transaction, incident: Incident, person: Person, reason: str, desk: Desk) -> Shown:
-    """A person says that it is over."""
-    done = resolve(tx, incident, person.id, reason or "by hand", desk)
-    return NoteView(f"{done.key} is resolved.")
-
-
-def silence(tx: Transaction, incident: Incident, person: Person, span: timedelta, desk: Desk, reason: str = "") -> Shown:
-    """No reminders for a while; the card stays current."""
-    until = desk.clock() + span
-    quiet = desk.incidents.save(tx, replace(incident, silenced_until=until, silenced_by=person.id, updated_at=desk.clock()))
-    _log(tx, quiet, person, "silenced", f"until {until:%Y-%m-%d %H:%M} UTC" + (f": {reason}" if reason else ""), desk)
-    tell_vendors(tx, quiet, Handled.SILENCED, person.id, desk, note=f"{quiet.key} {reason}".strip(), until=until)
-    announce(tx, quiet, desk)
-    return NoteView(f"{quiet.key} is silent until {until:%Y-%m-%d %H:%M} UTC; its card stays current.")
-
-
-def unsilence(tx: Transaction, incident: Incident, person: Person, desk: Desk) -> Shown:
-    """Reminders and escalation go on, and the vendors' silences that were made from here end."""
-    if incident.silenced_until is None or incident.silenced_until <= desk.clock():
-        return NoteView(f"{incident.key} is not silenced.")
-    loud = desk.incidents.save(tx, replace(incident, silenced_until=None, silenced_by="", updated_at=desk.clock()))
-    _log(tx, loud, person, "unsilenced", "", desk)
-    tell_vendors(tx, loud, Handled.UNSILENCED, person.id, desk)
-    announce(tx, loud, desk)
-    return NoteView(f"{loud.key} is silent no more.")
-
-
-def catch_up(tx: Transaction, incident: Incident, desk: Desk) -> CatchupView:
-    """What a person who joins late needs to know."""
-    view = incident_view(tx, incident, desk)
-    changes = desk.changes.between(tx, incident.opened_at - HOUR, desk.clock())
-    related = tuple(c for c in changes if set(c.services) & set(incident.services))
-    return CatchupView(view, handover(desk.timeline.of(tx, incident.id)), related[-8:])
-
-
-def _log(tx: Transaction, incident: Incident, person: Person, deed: str, detail: str, desk: Desk) -> None:
-    now = desk.clock()
-    desk.timeline.add(tx, [Entry(incident.id, now, EntryKind.STATUS, f"{deed} {detail}".strip(), person.id)])
-    desk.ledger.append(tx, now, person.id, deed, incident.id, {"incident": incident.key, "detail": detail})
-
-
-def parse_span(text: str) -> timedelta:
-    """Reads "30m", "2h" or "1d"; one hour for anything else. At most 30 days."""
-    match = _SPAN.match(text.strip().split(" ")[0]) if text.strip() else None
-    if match is None:
-        return HOUR
-    return min(timedelta(**{_UNITS[match[2]]: int(match[1])}), timedelta(days=30))
 
 
 async def _order(request: CommandRequest, desk: Desk) -> Shown:
@@ -278,35 +206,3 @@ async def status(desk: Desk) -> str:
             f"Catalogue: {len(desk.catalogue().services)} services. {model}",
         )
     )
-
-
-async def on_press(press: Press, desk: Desk) -> Shown | None:
-    """A button or menu entry of a card; the answer is the person's alone."""
-
-    def go(tx: Transaction) -> Shown:
-        incident = desk.incidents.get(tx, press.value)
-        if incident is None:
-            raise NotFound("That incident is no longer kept; `/incident list all` shows those there are.")
-        if press.action_id is Deed.INCIDENT_ACK:
-            return acknowledge(tx, incident, press.person, desk)
-        if press.action_id is Deed.INCIDENT_RESOLVE:
-            return resolve_by(tx, incident, press.person, redact(press.text), desk)
-        if press.action_id is Deed.INCIDENT_SILENCE:
-            return silence(tx, incident, press.person, parse_span(press.span), desk, redact(press.text))
-        return _more(tx, incident, press.person, press.choice, desk)
-
-    shown = await fit_for(await desk.db.write(go), press.place.channel, desk, press.person.id)
-    if press.action_id is Deed.INCIDENT_RESOLVE and press.cause:
-        return await on_feedback(replace(press, action_id=Deed.CAUSE_OTHER, text=press.cause), desk)
-    return shown
-
-
-def _more(tx: Transaction, incident: Incident, person: Person, choice: More | None, desk: Desk) -> Shown:
-    if choice is More.UNDO:
-        return undo(tx, incident, person, desk)
-    if choice is More.TIMELINE:
-        return TimelineView(incident, desk.timeline.of(tx, incident.id))
-    diagnosis = desk.diagnoses.latest(tx, incident.id)
-    if choice is More.EXPLAIN and diagnosis is not None:
-        return EvidenceView(incident, diagnosis)
-    return catch_up(tx, incident, desk)

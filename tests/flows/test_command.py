@@ -10,8 +10,9 @@ from bot.domain.interaction import Feature
 from bot.domain.request import CommandRequest, Deed, More, Person, Press
 from bot.domain.view import CatchupView, IncidentView, ListView, NoteView, Place, RunbookView, Shown, TimelineView
 from bot.errors import BotError, NotFound
-from bot.flows.command import on_command, on_press, parse_span
+from bot.flows.command import on_command
 from bot.flows.desk import Desk
+from bot.flows.tending import on_press, parse_span
 from bot.slack.blocks import render
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk

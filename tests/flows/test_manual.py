@@ -11,10 +11,10 @@ from bot.domain.view import NoteView, Place
 from bot.errors import NotAllowed
 from bot.flows.alerts import on_alerts
 from bot.flows.asking import question
-from bot.flows.command import resolve_by
 from bot.flows.desk import Desk
 from bot.flows.manual import open_by_hand, opened_by_hand
 from bot.flows.settling import settle
+from bot.flows.tending import resolve_by
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk, handlers
 from tests.fakes import FakeChannel, FakeClock, an_alert

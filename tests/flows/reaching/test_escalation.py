@@ -12,7 +12,7 @@ from bot.domain.request import Person
 from bot.domain.view import IncidentView, NoteView
 from bot.errors import NotFound, Unavailable
 from bot.flows.announce import announce
-from bot.flows.command import acknowledge, resolve_by, silence
+from bot.flows.tending import acknowledge, resolve_by, silence
 from bot.ports import OnCall
 from bot.slack.blocks import render
 from bot.storage.database import SqlDatabase

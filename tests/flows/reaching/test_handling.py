@@ -11,9 +11,9 @@ from bot.domain.incident import Status
 from bot.domain.request import Person
 from bot.errors import NotFound, Unavailable
 from bot.flows.alerts import on_alerts
-from bot.flows.command import acknowledge, resolve_by, silence, unsilence
 from bot.flows.desk import Desk
 from bot.flows.reaching.handling import on_handlings
+from bot.flows.tending import acknowledge, resolve_by, silence, unsilence
 from bot.intake.inbox import Drain
 from bot.ports import Delivery, Silenced
 from bot.storage.database import SqlDatabase
