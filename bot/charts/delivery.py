@@ -17,7 +17,7 @@ def history(chart: HistoryChart) -> bytes:
     columns = chart.columns[-MOST_COLUMNS:]
     places = range(len(columns))
     with sheet(3.6) as (figure, axes):
-        heading(axes, chart.title)
+        heading(figure, chart.title)
         axes.bar(places, [c.fine for c in columns], width=0.62, color=FINE)
         axes.bar(
             places, [c.failed for c in columns], width=0.62, bottom=[c.fine for c in columns],
@@ -63,7 +63,7 @@ def services(chart: ServicesChart) -> bytes:
     """The bars as a PNG, the busiest service on top, its name above and its other figures below the bar."""
     rows = chart.rows[:MOST_ROWS]
     with sheet(1.3 + 0.95 * max(len(rows), 1)) as (figure, axes):
-        heading(axes, chart.title)
+        heading(figure, chart.title)
         axes.set_ylim(len(rows) - 0.35, -0.5)
         axes.set_yticks([])
         axes.grid(visible=False)

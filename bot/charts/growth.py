@@ -10,7 +10,7 @@ def draw(chart: GrowthChart) -> bytes:
     """The bars as a PNG, the loudest on top; lengths are on a scale of powers, so that 3 beside 3,000 is still seen."""
     rates = chart.rates[:MOST]
     with sheet(1.5 + 0.95 * max(len(rates), 1)) as (figure, axes):
-        heading(axes, chart.title)
+        heading(figure, chart.title)
         axes.set_xscale("symlog", linthresh=1)
         axes.set_ylim(len(rates) - 0.4, -0.45)
         axes.set_yticks([])

@@ -1,6 +1,7 @@
 """How our charts look: one dark sheet that is legible in light and dark mode, letters for a phone held at arm's length."""
 
 import io
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ LINES = ("#6cb6ff", "#ffb454", "#7ee0a2", "#d2a8ff", "#ff9bb3")
 GOOD, BAD, WARN = "#7ee0a2", "#ff6b6b", "#ffb454"
 WIDTH, DPI = 5.4, 200
 SMALL, NORMAL, LARGE = 11, 13, 15
+ACROSS = 36  # large bold letters that fit beside each other
 _ASIAN = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Micro Hei", "PingFang SC", "Microsoft YaHei", "Arial Unicode MS")
 
 
@@ -43,18 +45,32 @@ def sheet(height: float) -> Iterator[tuple[Figure, Axes]]:
         yield figure, axes
 
 
-def heading(axes: Axes, text: str) -> None:
-    """The title, on the left, where reading begins."""
-    axes.set_title(shortened(text, 44), loc="left", fontsize=LARGE, fontweight="bold", color=INK, pad=14)
+def heading(figure: Figure, text: str) -> None:
+    """The title, on the left, where reading begins; a long one takes two lines of the sheet's whole width."""
+    lines = textwrap.wrap(shortened(text, 2 * ACROSS), ACROSS)[:2]
+    figure.suptitle("\n".join(lines), x=0.02, ha="left", fontsize=LARGE, fontweight="bold", color=INK)
 
 
 def png(figure: Figure) -> bytes:
     """The sheet as a file."""
     out = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # drawn as a box; the words beside the chart have it
+    with _any_letter():
         figure.savefig(out, format="png", facecolor=SHEET)
     return out.getvalue()
+
+
+def lay_out(figure: Figure) -> None:
+    """Everything on the sheet has its place and size from now on."""
+    with _any_letter():
+        figure.draw_without_rendering()
+
+
+@contextmanager
+def _any_letter() -> Iterator[None]:
+    """A letter that no font has is drawn as a box; the words beside the chart have it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
 
 
 def shortened(text: str, most: int) -> str:

@@ -10,14 +10,15 @@ from bot.domain.chart import Mark, MetricChart
 
 MOST_LINES = 5
 SHORT = 6 / 1440  # of a day
+ROW = 0.1  # of the chart's height, for a row of words
 BEYOND = 1e100  # "no value" as some programs write it; an axis cannot hold it
 _STYLES = {"onset": (BAD, "--"), "alert": (WARN, "-"), "deploy": (FAINT, ":")}
 
 
 def draw(chart: MetricChart) -> bytes:
     """The chart as a PNG."""
-    with sheet(3.9) as (figure, axes):
-        heading(axes, chart.title)
+    with sheet(3.9 + 0.25 * max(0, len(chart.marks) - 3)) as (figure, axes):
+        heading(figure, chart.title)
         for line, colour in zip(chart.lines[:MOST_LINES], LINES, strict=False):
             points = [(number(at), v) for at, v in line.points if abs(v) < BEYOND]
             axes.plot(
@@ -39,10 +40,17 @@ def draw(chart: MetricChart) -> bytes:
         axes.set_ylim(bottom=min([0.0, *(v for line in chart.lines for _, v in line.points if abs(v) < BEYOND)]))
         if chart.unit:
             axes.set_ylabel(chart.unit)
-        marks(axes, chart.marks)
+        _make_room(axes, marks(axes, chart.marks))
         if len(chart.lines) > 1:
-            axes.legend(loc="best", frameon=False, fontsize=SMALL)
+            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.1), ncols=2, frameon=False, fontsize=SMALL, borderaxespad=0.0)
         return png(figure)
+
+
+def _make_room(axes: Axes, rows: int) -> None:
+    """The words of so many rows stand above the numbers, not on them; the axis has no marks up there."""
+    low, high = axes.get_ylim()
+    axes.set_yticks([tick for tick in axes.get_yticks() if low <= tick <= high])
+    axes.set_ylim(top=low + (high - low) / (1 - ROW * min(rows, 6)))
 
 
 def number(at: datetime) -> float:
@@ -61,8 +69,8 @@ def time_axis(axes: Axes) -> None:
     axes.set_xlabel("UTC", loc="right", fontsize=SMALL, color=FAINT)
 
 
-def marks(axes: Axes, given: tuple[Mark, ...]) -> None:
-    """What happened, as lines across; their words stand above each other where they would collide."""
+def marks(axes: Axes, given: tuple[Mark, ...]) -> int:
+    """What happened, as lines across; their words stand above each other where they would collide: in how many rows."""
     left, right = axes.get_xlim()
     shown = sorted((m for m in given if left <= number(m.at) <= right), key=lambda m: m.at)
     ends: list[float] = []  # of the last word in each row, as a share of the width
@@ -82,3 +90,4 @@ def marks(axes: Axes, given: tuple[Mark, ...]) -> None:
             color=colour if mark.kind != "deploy" or mark.loud else INK,
             bbox={"facecolor": "#1d212bd0", "edgecolor": "none", "pad": 1.5},
         )  # fmt: skip
+    return len(ends)

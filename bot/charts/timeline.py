@@ -12,7 +12,7 @@ def draw(chart: TimelineChart) -> bytes:
     """The timeline as a PNG: a row a change, the most suspected one on top."""
     rows = sorted(chart.bars, key=lambda bar: (bool(bar.ruled_out), -bar.points))[:MOST]
     with sheet(1.9 + 0.62 * len(rows)) as (figure, axes):
-        heading(axes, chart.title)
+        heading(figure, chart.title)
         top = max((bar.points for bar in rows), default=0.0)
         times = [number(bar.at) for bar in rows] + [number(mark.at) for mark in chart.marks]
         span = max(max(times) - min(times), 5 / 1440)

@@ -143,7 +143,7 @@ def unit_of(metric: str, highest: float) -> tuple[str, float]:
     if is_share(metric) and highest <= 1:
         return "%", 100.0
     if "bytes" in parts:
-        return "MiB", 1 / 2**20
+        return ("GiB", 1 / 2**30) if highest >= 10 * 2**30 else ("MiB", 1 / 2**20)
     if "ms" in parts or "milliseconds" in parts:
         return "ms", 1.0
     if "second" in parts and "per" in parts:

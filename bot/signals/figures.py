@@ -15,7 +15,7 @@ def figure(value: float, metric: str) -> str:
     if is_share(metric) and abs(value) <= 1:
         return f"{rounded(value * 100)} %"
     if "bytes" in parts:
-        return f"{rounded(value / 2**20)} MiB"
+        return f"{rounded(value / 2**30)} GiB" if abs(value) >= 10 * 2**30 else f"{rounded(value / 2**20)} MiB"
     if "ms" in parts or "milliseconds" in parts:
         return f"{rounded(value)} ms"
     if "seconds" in parts and "per" not in parts and not parts & {"calls", "requests", "queries"}:

@@ -5,8 +5,11 @@ import warnings
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
-from bot.charts import draw
+from bot.charts import draw, look
 from bot.charts.map import _rows
 from bot.domain.chart import (
     Bar,
@@ -63,3 +66,54 @@ def test_a_caller_stands_above_what_it_calls_and_right_above_it_where_nobody_cal
     calls = (("web", "orders"), ("orders", "billing"), ("admin", "billing"), ("billing", "cardco"))
     rows = _rows(MapChart("", "", calls, {"billing": "failing", "orders": "affected"}))
     assert rows == [["web"], ["orders", "admin"], ["billing"], ["cardco"]]
+
+
+def test_a_row_of_too_many_is_several_and_leaves_nobody_out() -> None:
+    names = [f"caller-{n}" for n in range(8)]
+    rows = _rows(MapChart("", "", tuple((name, "billing") for name in names), {"billing": "failing"}))
+    assert [len(row) for row in rows] == [2, 3, 3, 1]
+    assert {name for row in rows for name in row} == {*names, "billing"}
+
+
+def drawn_figure(chart: Chart, room: str, monkeypatch: pytest.MonkeyPatch) -> Figure:
+    kept: list[Figure] = []
+
+    def png(figure: Figure) -> bytes:
+        kept.append(figure)
+        return b""
+
+    monkeypatch.setattr(f"bot.charts.{room}.png", png)
+    draw(chart)
+    kept[0].draw_without_rendering()
+    return kept[0]
+
+
+def test_the_boxes_of_a_crowded_map_stand_apart_and_on_the_sheet(monkeypatch: pytest.MonkeyPatch) -> None:
+    callers = ("checkout-frontend", "subscription-billing", "refundservicewithoutdashes", "mobile-api-gateway", "admin-console")
+    calls = (*((c, "payments-gateway") for c in callers), ("payments-gateway", "risk-scoring-service"))
+    chart = MapChart("Around", "alt", calls, {"payments-gateway": "failing", "checkout-frontend": "affected"})
+    figure = drawn_figure(chart, "map", monkeypatch)
+    boxes = [t.get_bbox_patch() for t in figure.axes[0].texts if isinstance(t, Annotation) and t.get_text()]
+    found = [box.get_window_extent() for box in boxes if box is not None]
+    assert len(found) == 7
+    assert all(figure.bbox.x0 <= b.x0 and b.x1 <= figure.bbox.x1 for b in found)
+    assert not [1 for n, one in enumerate(found) for other in found[n + 1 :] if Bbox.intersection(one, other)]
+
+
+def test_the_words_of_what_happened_stand_above_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = tuple(Mark(NOON + timedelta(minutes=20 + n), "deploy", f"payments v{n}") for n in range(4))
+    figure = drawn_figure(MetricChart("errors", "alt", "%", (Line("a", POINTS),), found), "metric", monkeypatch)
+    axes = figure.axes[0]
+    highest = axes.transData.transform((0, 6.0))[1]
+    words = [t for t in axes.texts if t.get_text().startswith("payments")]
+    assert len(words) == 4
+    assert all(t.get_window_extent().y0 > highest for t in words)
+    assert max(axes.get_yticks()) <= 7
+
+
+def test_a_long_title_takes_two_lines_and_is_not_cut_at_the_edge() -> None:
+    with look.sheet(3.0) as (figure, _):
+        look.heading(figure, "checkout-frontend: request latency p99 seconds to mmmmmmmmmmmm")
+        figure.draw_without_rendering()
+        assert figure.get_suptitle().count("\n") == 1
+        assert figure._suptitle.get_window_extent().x1 < figure.bbox.x1  # type: ignore[attr-defined]  # no public way

@@ -8,6 +8,7 @@ from bot.domain.telemetry import Edge
 from bot.investigation.case import Case
 from bot.investigation.charts import charts, map_chart, series_chart, unit_of
 from bot.investigation.diagnose import diagnose
+from bot.signals.figures import figure
 from bot.investigation.picture import paint
 from tests.investigation.cases import GRAPH, alert, at, case, edit, logs, rises, series, shipped
 
@@ -80,6 +81,8 @@ def test_series_are_charted_as_asked_for() -> None:
 
 def test_units_are_read_from_the_name() -> None:
     assert unit_of("memory_rss_bytes", 1e9) == ("MiB", 1 / 2**20)
+    assert unit_of("memory_rss_bytes", 24e9) == ("GiB", 1 / 2**30)
+    assert figure(24 * 2**30, "memory_rss_bytes") == "24 GiB"
     assert unit_of("error_ratio", 0.2) == ("%", 100.0)
     assert unit_of("cpu_pct", 90) == ("%", 1.0)
     assert unit_of("http_requests_total_per_second", 9) == ("per second", 1.0)
