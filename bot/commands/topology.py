@@ -118,7 +118,7 @@ def findings(settings: "Settings", catalogue: "Catalogue", known: "Sequence[Know
     seen, declared = sum(1 for e in edges if e.last_seen), sum(1 for e in edges if e.declared)
     told = f"{len(edges)} edges: {declared} declared, {seen} seen; those nobody declared are used for: {own.learned.value}"
     if not sources and not own.otlp_port:
-        told += "; nothing tells who calls whom: configure Prometheus, Jaeger or [topology] otlp_port"
+        told += "; nothing tells who calls whom: configure Prometheus, Jaeger, Kubernetes or [topology] otlp_port"
     yield Finding("topology", True, told)
     strangers = [u.name for u in unknown(edges, catalogue) if not u.external]
     if strangers:

@@ -35,7 +35,7 @@ class _Edge:
 def merged(catalogue: Catalogue, known: Iterable[KnownCall], now: datetime, fades: timedelta = FADES) -> tuple[EdgeOrigin, ...]:
     """Every edge that is declared, or that some source saw lately, under the catalogue's names; sorted by name.
 
-    What is known of the traffic comes from the source that saw it last.
+    What is known of the traffic comes from the source that counted it last.
     """
     edges: dict[tuple[str, str], _Edge] = {}
     for service in catalogue.services.values():
@@ -51,7 +51,8 @@ def merged(catalogue: Catalogue, known: Iterable[KnownCall], now: datetime, fade
         edge = edges.setdefault((caller, callee), _Edge())
         edge.sources[call.source] = max(edge.sources.get(call.source) or call.last_seen, call.last_seen)
         edge.external = edge.external and call.external
-        edge.latest = edge.latest or call
+        if edge.latest is None or (call.calls and not edge.latest.calls):
+            edge.latest = call
     return tuple(_origin(caller, callee, edge, catalogue) for (caller, callee), edge in sorted(edges.items()))
 
 

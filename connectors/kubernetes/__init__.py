@@ -13,10 +13,11 @@ from bot.domain.change import Change, ChangeKind, ChangeStatus
 from bot.domain.payload import Node, read_json
 from bot.domain.vocabulary import environment_of, first, line
 from bot.errors import BadPayload, BadSignature
-from bot.ports import Connector, Delivery, EvidenceSource, Ignored, Parsed, Watcher
+from bot.ports import Connector, Delivery, EdgeSource, EvidenceSource, Ignored, Parsed, Watcher
 from connectors.kubernetes.api import KubernetesSettings
 from connectors.kubernetes.deployer import kubernetes_deployer
 from connectors.kubernetes.evidence import SERVICE, KubernetesEvidence
+from connectors.kubernetes.graph import KubernetesEdges
 from connectors.kubernetes.watch import ID, KubernetesWatcher
 
 NAME = "kubernetes"
@@ -105,6 +106,10 @@ def _evidence(settings: BaseModel) -> EvidenceSource | None:
     return KubernetesEvidence(settings) if isinstance(settings, KubernetesSettings) else None
 
 
+def _edges(settings: BaseModel) -> EdgeSource | None:
+    return KubernetesEdges(settings) if isinstance(settings, KubernetesSettings) else None
+
+
 def _watcher(settings: BaseModel) -> Watcher | None:
     return KubernetesWatcher(NAME, settings) if isinstance(settings, KubernetesSettings) else None
 
@@ -117,5 +122,6 @@ CONNECTOR = Connector(
     webhook=KubernetesSightings(),
     watcher=_watcher,
     evidence=_evidence,
+    edges=_edges,
     deployer=kubernetes_deployer,
 )

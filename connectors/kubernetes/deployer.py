@@ -7,7 +7,6 @@ The controller copies annotations to the replica set, so that a key is known as 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -20,12 +19,13 @@ from bot.wire.orders import checked, checked_order, settings_of
 from connectors.kubernetes.api import KubernetesSettings
 from connectors.kubernetes.calls import JSON_PATCH, MERGE, ApiServer
 from connectors.kubernetes.images import container_of, image_for, version_of
+from connectors.kubernetes.patches import KEY, new_image, undo
+from connectors.kubernetes.rehearsal import would_change
 
 GOOD = (
     'kind = "kubernetes", namespace = "shop", selector = "app.kubernetes.io/name={service}"; see docs/connectors/kubernetes.md.'
 )
-KEY, CAUSE, REVISION = "tocsin.dev/key", "kubernetes.io/change-cause", "deployment.kubernetes.io/revision"
-HASH = "pod-template-hash"
+REVISION = "deployment.kubernetes.io/revision"
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
 VERBS = (("deployments", "get"), ("deployments", "list"), ("deployments", "patch"), ("replicasets", "list"))
@@ -46,6 +46,7 @@ class KubernetesDeploys(BaseModel):
     selector: str = ""  # of labels, in place of `deployment`
     container: str = ""  # "": the only one, or the one named like the service
     image: str = ""  # "registry.example/{service}:{version}"; "": the present one with another tag
+    dry_run: bool = True  # server-side, for each plan
     timeout_seconds: float = Field(15, gt=0, le=300)
 
     @model_validator(mode="after")
@@ -63,7 +64,7 @@ class KubernetesDeploys(BaseModel):
 
 
 class KubernetesDeployer:
-    """ports.Deployer by patches of Deployments."""
+    """ports.Deployer and Rehearsal by patches of Deployments."""
 
     idempotent = True
     cancels = False
@@ -103,21 +104,40 @@ class KubernetesDeployer:
         known = self._seen(item, sets, order)
         if known.state is not RunState.UNKNOWN:
             return known
-        if item["spec"]["paused"].value is True:
-            raise IllegalMove(f"The Deployment {_name(item)} is paused; resume it first. Nothing was started.")
+        _refuse_paused(item)
+        patch, kind = self._patch(item, sets, order)
         try:
-            return self._run(await self._changed(item, sets, order), order)
+            return self._run(await self._api.patch(_path(item), patch, kind), order)
         except BadPayload:  # somebody changed it meanwhile, perhaps for this very key
             known = await self._status(order)
             if known.state is RunState.UNKNOWN:
                 raise
             return known
 
-    async def _changed(self, item: Node, sets: tuple[Node, ...], order: Order) -> Node:
+    def _patch(self, item: Node, sets: tuple[Node, ...], order: Order) -> tuple[object, str]:
+        """The patch that brings the version of the order, and its media type."""
         former = next((s for s in sets if self._former(s, order.service) == order.version), None)
         if former is not None:
-            return await self._api.patch(_path(item), _undo(item, former, order), JSON_PATCH)
-        return await self._api.patch(_path(item), self._new_image(item, order), MERGE)
+            return undo(item, former, order), JSON_PATCH
+        one = container_of(item["spec"]["template"], self._settings.container, order.service)
+        wanted = self._filled(self._settings.image, order.service, order.environment)
+        image = image_for(wanted, one["image"].text(), order.version)
+        return new_image(item, one["name"].needed(), image, order), MERGE
+
+    async def rehearse(self, order: Order) -> tuple[str, ...]:
+        """What the API server says of the very patch that `start` would send, tried with `dryRun=All`; nothing is changed.
+
+        Empty where the settings turn it off. Raises IllegalMove or NotAllowed where it would be refused, else as questions do.
+        """
+        checked_order(order)
+        if not self._settings.dry_run:
+            return ()
+        async with self._api:
+            item = await self._deployment(order.service, order.environment)
+            _refuse_paused(item)
+            patch, kind = self._patch(item, await self._sets(item), order)
+            after, warnings = await self._api.try_patch(_path(item), patch, kind, f"the Deployment {_name(item)}")
+        return would_change(item, after, warnings)
 
     async def status(self, order: Order) -> Run:
         """What became of the rollout with this key; one that another came after has failed."""
@@ -163,16 +183,6 @@ class KubernetesDeployer:
             return Run(order.key, RunState.FAILED, order.version, output=(_overtaken(item),))
         state, why = phase_of(item)
         return Run(order.key, state, order.version, output=(line(why),) if why else ())
-
-    def _new_image(self, item: Node, order: Order) -> dict[str, object]:
-        one = container_of(item["spec"]["template"], self._settings.container, order.service)
-        wanted = self._filled(self._settings.image, order.service, order.environment)
-        image = image_for(wanted, one["image"].text(), order.version)
-        containers = [{"name": one["name"].needed(), "image": image}]
-        return {
-            "metadata": {"resourceVersion": item["metadata"]["resourceVersion"].needed(), "annotations": _marks(order)},
-            "spec": {"template": {"spec": {"containers": containers}}},
-        }
 
     def _version(self, template: Node, service: str) -> str:
         return version_of(container_of(template, self._settings.container, service)["image"].text())
@@ -231,28 +241,9 @@ def phase_of(item: Node) -> tuple[RunState, str]:
     return RunState.SUCCEEDED, ""
 
 
-def _undo(item: Node, former: Node, order: Order) -> list[dict[str, object]]:
-    """What `kubectl rollout undo --to-revision` does, on the condition that nobody changed the Deployment since it was read."""
-    template: dict[str, Any] = dict(former["spec"]["template"].object().value)  # type: ignore[call-overload]  # object() made sure
-    meta = dict(template.get("metadata") or {})
-    meta["labels"] = {name: value for name, value in (meta.get("labels") or {}).items() if name != HASH}
-    marks: list[dict[str, object]] = [{"op": "add", "path": "/metadata/annotations", "value": _marks(order)}]
-    if item["metadata"]["annotations"]:
-        marks = [{"op": "add", "path": f"/metadata/annotations/{_pointer(k)}", "value": v} for k, v in _marks(order).items()]
-    return [
-        {"op": "test", "path": "/metadata/resourceVersion", "value": item["metadata"]["resourceVersion"].needed()},
-        {"op": "replace", "path": "/spec/template", "value": {**template, "metadata": meta}},
-        *marks,
-    ]
-
-
-def _pointer(name: str) -> str:
-    """A key as a part of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
-def _marks(order: Order) -> dict[str, str]:
-    return {KEY: order.key, CAUSE: f"{order.version} by Tocsin ({order.key})"}
+def _refuse_paused(item: Node) -> None:
+    if item["spec"]["paused"].value is True:
+        raise IllegalMove(f"The Deployment {_name(item)} is paused; resume it first. Nothing was started.")
 
 
 def _overtaken(item: Node) -> str:

@@ -82,16 +82,16 @@ def of_rollout(sets: Sequence[Node], service: str) -> Iterable[Happening]:
         if len(kept) < 2:
             continue
         (_, before), (number, newest) = kept[-2:]
-        at, changed = newest["metadata"]["creationTimestamp"].time(), _changed(_shape(before), _shape(newest))
-        if at is not None and changed:
-            said = f"revision {number}: {'; '.join(changed)}"
+        at, differs = newest["metadata"]["creationTimestamp"].time(), changed(shape_of(before), shape_of(newest))
+        if at is not None and differs:
+            said = f"revision {number}: {'; '.join(differs)}"
             yield Happening(at, service, "Rollout", line(said), f"deployment/{owner}"[:120], bad=False)
 
 
-def _shape(replica_set: Node) -> dict[str, str]:
-    """Images, limits, requests and probes of a pod template, by what they are called; no environment, no arguments."""
+def shape_of(item: Node) -> dict[str, str]:
+    """Images, limits, requests and probes of an item with a pod template, by their names; no environment, no arguments."""
     shape: dict[str, str] = {}
-    for container in replica_set["spec"]["template"]["spec"]["containers"].optional_items():
+    for container in item["spec"]["template"]["spec"]["containers"].optional_items():
         name = container["name"].text()
         shape[f"{name} image"] = container["image"].text()
         for kind in ("limits", "requests"):
@@ -104,7 +104,8 @@ def _shape(replica_set: Node) -> dict[str, str]:
     return shape
 
 
-def _changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What differs between two shapes, a few words each: "app memory limit 512Mi → 128Mi"; eight at most."""
     names = dict.fromkeys([*after, *before])
     return [f"{n} {before.get(n, 'none')} → {after.get(n, 'none')}" for n in names if before.get(n) != after.get(n)][:8]
 

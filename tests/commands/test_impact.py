@@ -127,7 +127,7 @@ def test_doctor_says_how_the_graph_is_known_and_who_is_missing_from_the_catalogu
     )  # fmt: skip
     assert (spans.ok, "TOCSIN_TOPOLOGY_OTLP_TOKEN" in spans.text) == (False, True)
     (silent,) = findings(Settings(), catalogue, (), 0)
-    assert silent.text.endswith("nothing tells who calls whom: configure Prometheus, Jaeger or [topology] otlp_port")
+    assert silent.text.endswith("nothing tells who calls whom: configure Prometheus, Jaeger, Kubernetes or [topology] otlp_port")
 
 
 def test_names_that_were_seen_do_no_harm_to_a_terminal() -> None:

@@ -53,6 +53,12 @@ def test_an_edge_says_who_knows_it_and_its_traffic_is_of_whoever_saw_it_last() -
     assert edges["checkout", "acmepay"].external
 
 
+def test_a_source_that_counts_nothing_does_not_hide_what_another_counted() -> None:
+    seen = (known("web", "ledger", "kubernetes", calls=0.0), known("web", "ledger", "prometheus", calls=4.0, days=1))
+    [edge] = [e for e in merged(SHOP, seen, NOON) if e.callee == "ledger"]
+    assert (edge.calls, set(edge.sources)) == (4.0, {"kubernetes", "prometheus"})
+
+
 def test_names_are_the_catalogues_what_faded_is_gone_and_nobody_calls_itself() -> None:
     edges = {(e.caller, e.callee) for e in merged(SHOP, SEEN, NOON)}
     assert edges == {
