@@ -64,10 +64,10 @@ async def connect(settings: KubernetesSettings) -> "ApiClient":
             )
         else:
             config.load_incluster_config(own)  # type: ignore[no-untyped-call]  # the client has no types here
+        own.trace_configs = [_stays_there()]
+        return client.ApiClient(own)
     except (config.ConfigException, OSError) as error:
         raise BadSettings(f"no way to reach the API server: {str(error)[:200]}") from None
-    own.trace_configs = [_stays_there()]
-    return client.ApiClient(own)
 
 
 def _stays_there() -> "aiohttp.TraceConfig":

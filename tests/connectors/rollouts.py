@@ -7,9 +7,12 @@ import asyncio
 import copy
 import hashlib
 import json
+import tempfile
 from typing import Any
 
 from aiohttp import web
+
+from tests.connectors.served import one_authority
 
 Object = dict[str, Any]
 REVISION = "deployment.kubernetes.io/revision"
@@ -26,12 +29,20 @@ def template(version: str, **resources: str) -> Object:
 
 
 class Rollouts:
-    """`changes` are the templates that were written. `trouble` meets the next PATCH: a status, "before", "after", "meanwhile"."""
+    """`changes` are the templates that were written, `tried` counts dry runs, which write nothing.
+
+    `trouble` meets the next PATCH: a status, "before", "after", "meanwhile", or what an admission webhook answers: a status and
+    its words. `warns` are the texts of its Warning headers, `patches` the queries and `bodies` the contents of all.
+    """
 
     def __init__(self) -> None:
         self.version = 100
         self.changes: list[Object] = []
-        self.trouble: int | str = ""
+        self.trouble: int | str | tuple[int, str] = ""
+        self.tried = 0
+        self.warns: list[str] = []
+        self.patches: list[dict[str, str]] = []
+        self.bodies: list[str] = []
         self.asked: list[str] = []
         self.denied: set[str] = set()
         meta = {"name": "payments", "namespace": "production", "uid": "d1", "generation": 1, "labels": {"app": "payments"}}
@@ -78,6 +89,8 @@ class Rollouts:
         self.item["status"] |= {"availableReplicas": ready, "conditions": [said]}
 
     async def __aenter__(self) -> "Rollouts":
+        self._folder = tempfile.TemporaryDirectory(prefix="tocsin-rollouts-")
+        self.authorities = str(one_authority(self._folder.name))
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -88,6 +101,7 @@ class Rollouts:
 
     async def __aexit__(self, *_: object) -> None:
         await self._runner.cleanup()
+        self._folder.cleanup()
 
     def read(self) -> Object:
         """The Deployment as it is read."""
@@ -118,6 +132,13 @@ class Rollouts:
 
     async def _patched(self, request: web.Request) -> web.StreamResponse:
         trouble, self.trouble = self.trouble, ""
+        self.patches.append(dict(request.query))
+        self.bodies.append(await request.text())
+        dry = request.query.get("dryRun")
+        if dry not in (None, "All"):
+            return _status(422, f'dryRun: Unsupported value: "{dry}": supported values: "All"')
+        if isinstance(trouble, tuple):
+            return _status(*trouble)
         if isinstance(trouble, int):
             return _status(trouble, "no such luck", {"retry-after": "30"} if trouble == 429 else {})
         if trouble == "before":
@@ -128,8 +149,17 @@ class Rollouts:
         told = self._json_patch(body) if request.content_type == "application/json-patch+json" else self._merge(body)
         if told is None:
             return _status(409, "the object has been modified; please apply your changes to the latest version and try again")
-        if told["spec"] != self.item["spec"]:
-            told["metadata"]["generation"] += 1
+        differs = told["spec"] != self.item["spec"]
+        told["metadata"]["generation"] += differs
+        if dry:
+            self.tried += 1
+            if trouble == "after":
+                await asyncio.sleep(2)
+            answer = web.json_response(told)
+            for text in self.warns:
+                answer.headers.add("warning", f"299 - {json.dumps(text)}")
+            return answer
+        if differs:
             self.changes.append(told["spec"]["template"])
         self.version += 1
         told["metadata"].pop("resourceVersion", None)

@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
+import certifi
 import httpx
 from aiohttp import web
 
@@ -11,6 +13,14 @@ from tests.connectors.stages import SECRET, Theatre
 
 SILENCE = 2.0  # seconds for which a lost answer does not come
 OURS = ("content-length", "transfer-encoding", "content-encoding")
+
+
+def one_authority(folder: str) -> Path:
+    """A file with one certificate: nobody is asked over TLS, and all that a machine trusts take long to read."""
+    one = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
+    path = Path(folder) / "one.pem"
+    path.write_text("".join(one[:2]) + "\n")
+    return path
 
 
 @contextlib.asynccontextmanager

@@ -9,15 +9,14 @@ import json
 import re
 import tempfile
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-import certifi
 import httpx
 
 from bot.ports import Order, RunState
-from connectors.kubernetes.deployer import HASH, KEY, REVIEWS, REVISION, KubernetesDeployer, KubernetesDeploys
-from tests.connectors.served import served
+from connectors.kubernetes.deployer import REVIEWS, REVISION, KubernetesDeployer, KubernetesDeploys
+from connectors.kubernetes.patches import HASH, KEY
+from tests.connectors.served import one_authority, served
 from tests.connectors.stages import SECRET, Play, Promise, Stage, Theatre, Trouble, nothing
 from tests.fakes import NOON
 
@@ -43,9 +42,7 @@ class ClusterTheatre(Theatre):
     async def __aenter__(self) -> "ClusterTheatre":
         importlib.import_module("kubernetes.aio.client")  # takes longer than the deployer's patience here
         self.folder = tempfile.TemporaryDirectory(prefix="tocsin-stage-")
-        one = Path(certifi.where()).read_text(encoding="utf-8").partition("-----END CERTIFICATE-----")
-        self.authorities = Path(self.folder.name) / "one.pem"  # nobody is asked over TLS, and all of them take long to read
-        self.authorities.write_text("".join(one[:2]) + "\n")
+        self.authorities = one_authority(self.folder.name)
         self._doors = contextlib.AsyncExitStack()
         self.url = await self._doors.enter_async_context(served(self, PATIENCE * 3))
         return self
@@ -96,6 +93,11 @@ class ClusterTheatre(Theatre):
         if seen != now:
             return status(409, "the object has been modified; please apply your changes to the latest version and try again")
         version = template["spec"]["containers"][0]["image"].rpartition(":")[2]
+        if request.url.params.get("dryRun") == "All":
+            self.rehearsed += 1
+            tried = self._deployment(namespace)
+            tried["spec"]["template"]["spec"]["containers"][0]["image"] = template["spec"]["containers"][0]["image"]
+            return httpx.Response(200, json=tried)
         self.accept(Order("payments", namespace, version, key))
         return httpx.Response(200, json=self._deployment(namespace))
 
@@ -166,9 +168,8 @@ def status(code: int, message: str) -> httpx.Response:
 
 def kubernetes(theatre: Theatre) -> KubernetesDeployer:
     assert isinstance(theatre, ClusterTheatre)
-    table = {"url": theatre.url, "token": SECRET, "ca_file": str(theatre.authorities), "namespace": "{environment}"}
-    table["timeout_seconds"] = PATIENCE
-    return KubernetesDeployer(KubernetesDeploys.model_validate(table))
+    table = {"url": theatre.url, "token": SECRET, "ca_file": theatre.authorities, "namespace": "{environment}"}
+    return KubernetesDeployer(KubernetesDeploys.model_validate({**table, "timeout_seconds": PATIENCE}))
 
 
 LACKS = {
@@ -188,6 +189,7 @@ STAGES = (
         LACKS,
         HELD,
         slow=True,
+        rehearses=True,
     ),
     Stage(
         "kubernetes rollout undo",
@@ -198,5 +200,6 @@ STAGES = (
         LACKS,
         HELD,
         slow=True,
+        rehearses=True,
     ),
 )

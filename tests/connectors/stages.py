@@ -63,7 +63,7 @@ class Theatre(ABC):
     """A vendor in memory.
 
     `trouble` befalls the next start; `refusal` answers every start, `down` every request. `weak`: the token may only read.
-    `asked` is every request.
+    `asked` is every request, `rehearsed` counts the dry runs that were carried out; they start nothing.
     """
 
     def __init__(self) -> None:
@@ -73,6 +73,7 @@ class Theatre(ABC):
         self.refusal: tuple[int, Mapping[str, str]] | None = None
         self.down: tuple[int, Mapping[str, str]] | None = None
         self.weak = False
+        self.rehearsed = 0
         self.asked: list[httpx.Request] = []
         self._ids = itertools.count(71)
 
@@ -192,6 +193,7 @@ class Stage:
     lacks: Mapping[Promise, str] = field(default_factory=dict)
     troubles: tuple[Trouble, ...] = tuple(Trouble)
     slow: bool = False  # it waits for real processes or timeouts
+    rehearses: bool = False  # its vendor can be asked for a dry run, and `starts` is true of that request too
 
     def __str__(self) -> str:
         return self.name

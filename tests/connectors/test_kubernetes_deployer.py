@@ -24,7 +24,7 @@ async def cluster() -> AsyncIterator[Rollouts]:
 
 
 def deployer(cluster: Rollouts, **more: object) -> KubernetesDeployer:
-    table = {"url": cluster.url, "token": TOKEN, "namespace": "{environment}", "timeout_seconds": 1, **more}
+    table = {"url": cluster.url, "token": TOKEN, "ca_file": cluster.authorities, "namespace": "{environment}", **more}
     return KubernetesDeployer(KubernetesDeploys.model_validate(table))
 
 
@@ -100,9 +100,9 @@ async def test_two_that_start_at_once_change_it_once(cluster: Rollouts) -> None:
 
 async def test_a_lost_answer_loses_nothing_and_a_change_in_between_starts_nothing(cluster: Rollouts) -> None:
     cluster.trouble = "after"
-    shop = deployer(cluster, timeout_seconds=0.3)
-    with pytest.raises(Unavailable, match=r"did not answer within 0\.3 s"):
-        await shop.start(NEW)
+    with pytest.raises(Unavailable, match="did not answer within 1 s"):
+        await deployer(cluster, timeout_seconds=1).start(NEW)
+    shop = deployer(cluster)
     assert (await shop.start(NEW)).state is RunState.RUNNING
     assert len(cluster.changes) == 1
     cluster.trouble = "meanwhile"
@@ -135,11 +135,16 @@ async def test_refusals_say_whether_anything_was_begun(cluster: Rollouts, troubl
 
 async def test_where_nobody_answers_nothing_was_begun() -> None:
     async with Rollouts() as gone:
-        shop = deployer(gone)
+        shop = deployer(gone, ca_file=None)
     with pytest.raises(NotStarted):
         await shop.start(NEW)
     with pytest.raises(Unavailable, match="cannot be reached"):
         await shop.status(NEW)
+
+
+async def test_a_file_of_authorities_that_is_not_there_is_a_wrong_setting(cluster: Rollouts) -> None:
+    with pytest.raises(BadSettings, match="no way to reach the API server"):
+        await deployer(cluster, ca_file=f"{cluster.authorities}.gone").current("payments", "production")
 
 
 async def test_what_cannot_be_deployed_is_refused_with_the_reason(cluster: Rollouts) -> None:
