@@ -15,7 +15,7 @@ import numpy as np
 
 from bot.domain.telemetry import Series
 from bot.signals.changepoints import since_last_jump
-from bot.signals.direction import bag, words
+from bot.signals.direction import bag, label_suffix, words
 
 FEWEST = 12  # points
 MOST = 200  # points that a line is drawn through; more are thinned evenly
@@ -24,14 +24,16 @@ SURE = 1.96  # standard deviations: 95 %
 DAY = timedelta(days=1)
 
 _CERTIFICATE = bag("cert certificate ssl tls x509")
-_LEFT = bag("free available remaining left headroom")
+_ENDS = bag("expiry expires expire expiration not_after notafter after ttl")
+_LEFT = bag("free avail available remaining left headroom")
 _USED = bag("used usage utilization utilisation use active inuse depth")
 _MOST = bag("limit max maximum capacity size total quota")
 _THINGS = {
     "disk": bag("disk filesystem volume storage fs inode inodes tablespace partition"),
-    "quota": bag("quota quotas allowance budget limit"),
+    "quota": bag("quota quotas allowance budget credit credits burst limit"),
     "memory": bag("memory rss heap mem"),
-    "connections": bag("pool pools connection connections conn conns fds sockets"),
+    "file descriptors": bag("fds fd descriptors"),
+    "connections": bag("pool pools connection connections conn conns sockets"),
 }
 
 
@@ -64,7 +66,7 @@ def forecasts(series: Iterable[Series], now: datetime, horizon: timedelta) -> tu
 def thing_of(metric: str) -> str:
     """What a metric is about that can run out, or ""."""
     parts = set(words(metric))
-    if parts & _CERTIFICATE and (parts & (_LEFT | bag("expiry expires expire not_after notafter after"))):
+    if parts & _CERTIFICATE and parts & (_LEFT | _ENDS):
         return "certificate"
     return next((thing for thing, names in _THINGS.items() if parts & names), "")
 
@@ -101,7 +103,7 @@ def _limit(one: Series, every: Sequence[Series]) -> float | None:
         return 0.0
     if not parts & _USED:
         return None
-    top = max(value for _, value in one.points)
+    top = max(value for _, value in one.points if math.isfinite(value))
     if parts & bag("percent pct percentage") and top <= 100:
         return 100.0
     if parts & bag("ratio share fraction utilization utilisation") and top <= 1:
@@ -111,7 +113,7 @@ def _limit(one: Series, every: Sequence[Series]) -> float | None:
         theirs = set(words(other.metric))
         same = other.service == one.service and dict(other.labels) == dict(one.labels)
         if same and theirs & _MOST and not theirs & _USED and theirs - _USED - _MOST == bare and other.points:
-            return other.points[-1][1]
+            return other.points[-1][1] if math.isfinite(other.points[-1][1]) else None
     return None
 
 
@@ -169,14 +171,15 @@ def _going_on(x: Sequence[float], y: Sequence[float], slope: float) -> bool:
 
 
 def said(forecast: Forecast, now: datetime) -> str:
-    """For people: "disk of db-1 full in 3.1 days (2.4-4.6)", "certificate of edge expires in 6.5 days"."""
+    """For people: "disk of db-1 (mountpoint=/var) full in 3.1 days (2.4-4.6)", "certificate of edge expires in 6.5 days"."""
     days = (forecast.at - now) / DAY
+    whose = f"{forecast.service}{label_suffix(forecast.labels)}"
     if forecast.exact:
-        return f"certificate of {forecast.service} " + (f"expires in {_days(days)}" if days > 0 else "has expired")
+        return f"certificate of {whose} " + (f"expires in {_days(days)}" if days > 0 else "has expired")
     low, high = (forecast.earliest - now) / DAY, (forecast.latest - now) / DAY
     end = {"disk": "full", "memory": "full"}.get(forecast.thing, "used up")
     span = f"{low:.1f}-{high:.1f}" if days >= 1 else f"{24 * low:.1f}-{24 * high:.1f}"
-    return f"{forecast.thing} of {forecast.service} {end} in {_days(days)} ({span})"
+    return f"{forecast.thing} of {whose} {end} in {_days(days)} ({span})"
 
 
 def _days(days: float) -> str:

@@ -85,6 +85,8 @@ USUAL = (
     _usual("process_memory_bytes", "runtime.python.mem.rss"),
     _usual("process_memory_bytes", "runtime.node.mem.rss"),
     _usual("event_loop_lag_seconds", _LOOP, f"max:{_LOOP}{{in}} / 1000000000"),
+    _usual("db_connections_used_ratio", "postgresql.percent_usage_connections"),
+    _usual("certificate_remaining_days", "http.ssl.days_left", "min:http.ssl.days_left{in}"),
     _usual("queue_consumer_lag", "kafka.consumer_lag", "sum:kafka.consumer_lag{in}"),
 )
 

@@ -1,6 +1,6 @@
 """Who calls whom, as workloads are configured: an address in an environment variable that names another workload.
 
-Only the names at both ends leave this file: values of variables hold secrets. What comes from a ConfigMap or a Secret is not read.
+Only the names at both ends leave this file: values of variables hold secrets. Those of a ConfigMap or a Secret are not read.
 """
 
 import re

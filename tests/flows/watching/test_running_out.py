@@ -82,3 +82,13 @@ def test_certificates_have_a_horizon_of_their_own(story: Story, numbers: Numbers
     numbers.metrics["checkout", "certificate_remaining_days"] = lambda at: 20 - (at - NOON) / timedelta(days=1)
     hour(story)
     assert [w.text for w in warned(story)] == ["certificate of payments expires in 12.0 days"]
+
+
+def test_a_quota_that_services_yaml_names_and_a_pool_are_told_with_their_intervals(story: Story, numbers: Numbers) -> None:
+    numbers.metrics["payments", "api_quota_used_ratio"] = fills()
+    numbers.metrics["checkout", "db_pool_connections_used_ratio"] = fills()
+    hour(story)
+    assert {w.text for w in warned(story)} == {
+        "quota of payments used up in 3.3 days (3.3-3.3)",
+        "connections of checkout used up in 3.3 days (3.3-3.3)",
+    }
