@@ -288,7 +288,7 @@ async def _running(stack: contextlib.AsyncExitStack, words: list[str], port: int
 
     stack.push_async_callback(end)
     async with aiohttp.ClientSession(trust_env=False) as session:
-        for _ in range(200):
+        for _ in range(600):
             with contextlib.suppress(aiohttp.ClientError):
                 async with session.get(f"http://127.0.0.1:{port}/-/ready") as answer:
                     if answer.status == 200:

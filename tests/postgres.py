@@ -47,7 +47,7 @@ class Server:
         """Every connection ends at once, and nobody answers any more. SIGQUIT is quicker and keeps nothing."""
         if self.process is not None:
             self.process.send_signal(how)
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
 
@@ -152,10 +152,10 @@ def replica_of(opened: SqlDatabase) -> SqlDatabase:
 
 
 def _until_up(url: str) -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
-            psycopg.connect(url, connect_timeout=2).close()
+            psycopg.connect(url, connect_timeout=5).close()
         except psycopg.OperationalError:
             if time.monotonic() > end:
                 raise

@@ -70,7 +70,7 @@ async def demo(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
         if process.returncode is None:
             process.terminate()
             await process.wait()
-        await gone(left, 20)
+        await gone(left, 60)
 
 
 async def is_up(process: asyncio.subprocess.Process, port: int) -> set[Process]:
@@ -91,8 +91,8 @@ async def test_however_it_is_ended_no_process_is_left_and_the_next_start_works(h
     async with demo("--port", str(port)) as process:
         everybody = await is_up(process, port)
         os.kill(process.pid, how)
-        await asyncio.wait_for(process.wait(), 15)
-        await gone(everybody, 10)
+        await asyncio.wait_for(process.wait(), 60)
+        await gone(everybody, 30)
         assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 0)
     async with demo("--port", str(port)) as again:
         await is_up(again, port)
@@ -104,7 +104,7 @@ async def test_a_busy_port_is_said_plainly() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         async with demo("--port", str(port)) as process:
-            _, said = await asyncio.wait_for(process.communicate(), 30)
+            _, said = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 2
     assert f"Port {port} is in use. Choose another: `tocsin demo --port {port + 1}`." in said.decode()
     assert "Traceback" not in said.decode()
@@ -116,8 +116,8 @@ async def test_once_that_is_interrupted_leaves_no_process() -> None:
         await asyncio.wait_for(process.stdout.readline(), 90)  # the story has begun
         everybody = family(process.pid)
         os.kill(process.pid, signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 15) != 0
-        await gone(everybody, 10)
+        assert await asyncio.wait_for(process.wait(), 60) != 0
+        await gone(everybody, 30)
 
 
 async def test_once_that_ends_by_itself_leaves_no_process() -> None:
@@ -128,5 +128,5 @@ async def test_once_that_ends_by_itself_leaves_no_process() -> None:
             if b" s  " in line:
                 everybody |= family(process.pid)
         await asyncio.wait_for(process.wait(), 30)
-        await gone(everybody, 2)
+        await gone(everybody, 30)
     assert len(everybody) >= 8

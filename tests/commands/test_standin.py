@@ -18,10 +18,10 @@ async def test_the_stand_in_says_where_it_is_and_ends_with_its_standard_input() 
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
-    line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+    line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode()
     url = line.removeprefix("The stand-in is at ").strip()
     async with httpx.AsyncClient(trust_env=False) as http:
         models = (await http.get(f"{url}/models")).json()
     assert [m["id"] for m in models["data"]] == ["stand-in"]
     process.stdin.close()
-    assert await asyncio.wait_for(process.wait(), 10) == 0
+    assert await asyncio.wait_for(process.wait(), 30) == 0

@@ -1,6 +1,7 @@
 """The Ansible deployer with real playbooks on this machine: once per key, whoever starts, whatever is killed."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -71,21 +72,21 @@ def deployer(folder: Path, **more: object) -> AnsibleDeployer:
     return made
 
 
-async def ended(ask: Callable[[], Awaitable[Run]], seconds: float = 30) -> Run:
+async def ended(ask: Callable[[], Awaitable[Run]], seconds: float = 60) -> Run:
     until = time.monotonic() + seconds
     while (run := await ask()).state is RunState.RUNNING and time.monotonic() < until:
         await asyncio.sleep(0.1)
     return run
 
 
-async def reached(place: Path, seconds: float = 30) -> None:
+async def reached(place: Path, seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not place.exists():
         assert time.monotonic() < until, place
         await asyncio.sleep(0.05)
 
 
-async def left_alone(room: Path, seconds: float = 5) -> None:
+async def left_alone(room: Path, seconds: float = 30) -> None:
     """The worker itself ends a moment after it said how the run ended."""
     until = time.monotonic() + seconds
     while left := worker.kin(room):
@@ -125,7 +126,7 @@ async def test_arguments_hold_no_secret_and_files_of_a_run_are_ours_alone(tmp_pa
     await shop.start(ORDER)
     await reached(tmp_path / "waits")
     room = room_of(tmp_path / "state", "key-1")
-    told = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in worker.kin(room.path)]
+    told = [_words(pid) for pid in worker.kin(room.path)]
     assert told
     assert not any(SECRET.encode() in words for words in told)
     assert (room.path / "env/extravars").stat().st_mode & 0o777 == 0o600
@@ -179,7 +180,7 @@ async def test_a_run_goes_on_when_the_process_that_started_it_is_killed(tmp_path
     shop = deployer(tmp_path)
     assert (await shop.status(ORDER)).state is RunState.RUNNING
     assert (await shop.start(ORDER)).state is RunState.RUNNING
-    _sleeper(tmp_path)
+    await _sleeper(tmp_path)
     assert (await ended(lambda: shop.status(ORDER))).state is RunState.FAILED  # the sleep was killed, and nothing else
     assert ran(tmp_path) == ["key-1"]
 
@@ -191,7 +192,7 @@ async def test_a_killed_worker_is_running_while_its_children_live_and_failed_aft
     await shop.start(ORDER)
     await reached(tmp_path / "waits")
     room = tmp_path / "state/runs/key-1"
-    leader = next(pid for pid in worker.kin(room) if worker.__file__.encode() in Path(f"/proc/{pid}/cmdline").read_bytes())
+    leader = next(pid for pid in worker.kin(room) if worker.__file__.encode() in _words(pid))
     os.kill(leader, signal.SIGKILL)
     await asyncio.sleep(0.2)
     assert (await shop.status(ORDER)).state is RunState.RUNNING
@@ -230,10 +231,19 @@ def _told(order: Order) -> list[str]:
     return [order.service, order.environment, order.version, order.key]
 
 
-def _sleeper(folder: Path) -> None:
-    for pid in worker.kin(folder / "state/runs/key-1"):
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep"):
-            os.kill(pid, signal.SIGKILL)
+async def _sleeper(folder: Path) -> None:
+    """The sleep is killed, which begins a moment after the playbook said that it waits."""
+    async with asyncio.timeout(30):
+        while not (found := [p for p in worker.kin(folder / "state/runs/key-1") if _words(p).startswith(b"sleep")]):
+            await asyncio.sleep(0.02)
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _words(pid: int) -> bytes:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 # What needs no playbook

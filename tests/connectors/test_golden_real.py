@@ -95,18 +95,18 @@ def a_prometheus(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 async def ready(client: httpx.AsyncClient) -> None:
-    for _ in range(150):
+    for _ in range(600):
         try:
             if (await client.get("/-/ready")).status_code == 200:
                 return
         except httpx.TransportError:
             pass
         await asyncio.sleep(0.1)
-    raise AssertionError("Prometheus is not ready after 15 s")
+    raise AssertionError("Prometheus is not ready after 60 s")
 
 
 def queries() -> set[str]:

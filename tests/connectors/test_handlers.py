@@ -43,5 +43,5 @@ def test_ruby_can_read_it(handler: Path) -> None:
     ruby = shutil.which("ruby")
     if ruby is None:
         pytest.skip("no ruby here: the handler's syntax is not checked")
-    checked = subprocess.run([ruby, "-c", str(handler)], capture_output=True, text=True, timeout=20, check=False)
+    checked = subprocess.run([ruby, "-c", str(handler)], capture_output=True, text=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr

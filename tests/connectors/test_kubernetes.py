@@ -105,7 +105,7 @@ async def watched(watcher: KubernetesWatcher, told: Callable[[Delivery], Awaitab
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not true():
             await asyncio.sleep(0.01)
 

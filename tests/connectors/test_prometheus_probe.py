@@ -142,7 +142,7 @@ async def real_prometheus(folder: Path) -> AsyncIterator[str]:
         )
         try:
             async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-                for _ in range(200):
+                for _ in range(600):
                     with contextlib.suppress(httpx.HTTPError, KeyError):
                         found = await client.get("/api/v1/query", params={"query": "rate(errors_total[10s])"})
                         if found.raise_for_status().json()["data"]["result"]:  # while it starts it answers 503

@@ -30,7 +30,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     command += [f"--web.listen-address={address}", "--cluster.listen-address="]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
+        for _ in range(600):
             with suppress(httpx.HTTPError):
                 if httpx.get(f"http://{address}/-/ready", trust_env=False).status_code == 200:
                     break
@@ -38,7 +38,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def alerts(url: str) -> list[dict[str, object]]:

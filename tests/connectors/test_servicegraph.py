@@ -232,7 +232,7 @@ async def test_the_real_prometheus_understands_every_query(tmp_path: Path) -> No
     try:
         source = ServiceGraphMetrics(rest_of(PrometheusSettings(url=f"http://127.0.0.1:{port}")))
         window = Window(START - timedelta(minutes=4), START)
-        for _ in range(100):
+        for _ in range(600):
             with contextlib.suppress(BotError):
                 calls = await source.seen(window)
                 break
@@ -240,7 +240,7 @@ async def test_the_real_prometheus_understands_every_query(tmp_path: Path) -> No
         readings = await source.read(["checkout", "Cart"], window)
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
     assert {(c.caller, c.callee): (round(c.calls, 2), round(c.errors, 2), round(c.latency_ms)) for c in calls} == {
         ("checkout", "payments"): (2.0, 0.5, 100),
         ("web", "cart"): (2.0, 0.0, 100),

@@ -33,7 +33,7 @@ class Receiver:
         return [one for one in self.got if one.headers.get("X-GitHub-Event") == event]
 
     async def until(self, count: int, path: str = "") -> list[Received]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found := [one for one in self.got if one.path.endswith(path)]) < count:
                 await asyncio.sleep(0.05)
         return found

@@ -147,7 +147,7 @@ async def test_what_a_job_writes_after_it_was_taken_over_is_refused(opened: SqlD
 async def test_a_replica_that_cannot_beat_loses_its_work_to_the_other_one(
     opened: SqlDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.durable.lease.Lease.__init__.__kwdefaults__", {"lease": 1.5, "beat": 0.2})
+    monkeypatch.setattr("bot.durable.lease.Lease.__init__.__kwdefaults__", {"lease": 3.0, "beat": 0.2})
     deaf, kept = replica_of(opened), DurableWork()
     held, slow, quick = DurableWork(), Recorder(take=60), Recorder()
     async with working(deaf, {"job": slow}, held):
@@ -161,7 +161,7 @@ async def test_a_replica_that_cannot_beat_loses_its_work_to_the_other_one(
         async with working(opened, {"job": quick}, kept):
             began = time.monotonic()
             await settled(opened, kept, 1)
-            assert time.monotonic() - began < 6
+            assert time.monotonic() - began < 15
             await until(lambda: slow.active == 0)  # it gave up by itself
         monkeypatch.undo()
     (item,) = await items(opened, kept)
@@ -184,7 +184,7 @@ async def test_a_clock_that_is_a_minute_off_neither_hurries_nor_delays_nor_kills
     assert {(i.state, i.attempts, i.crashes) for i in found.values()} == {("done", 1, 0)}
     for name in ("right", "wrong"):
         waited = (found[f"soon-{name}"].started_at or 0) - found[f"soon-{name}"].created_at
-        assert 0.4 < waited < 3
+        assert 0.4 < waited < 20  # a minute off would be seen
 
 
 async def test_what_one_replica_starts_wakes_the_other_at_its_commit(opened: SqlDatabase) -> None:
@@ -198,7 +198,7 @@ async def test_what_one_replica_starts_wakes_the_other_at_its_commit(opened: Sql
             await start(other, DurableWork(QUICK), f"{n}")
             await until(lambda n=n: len(job.seen) > n)  # type: ignore[misc]  # a bound default
             waits.append(time.monotonic() - began)
-        assert sorted(waits)[10] < 0.2, waits  # polling alone would take a second on average
+        assert sorted(waits)[10] < 0.4, waits  # polling alone would take a second on average
         cut = text(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
         )

@@ -83,7 +83,7 @@ class Recorder:
         return [n for _, n in self.begun]
 
 
-async def until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for something to become true."""
     end = time.monotonic() + seconds
     while not true():
@@ -106,7 +106,7 @@ async def items(db: Database, kept: DurableWork, state: str | None = None) -> li
 
 async def settled(db: Database, kept: DurableWork, count: int) -> None:
     """Wait until so many items are done or dead."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while len([i for i in await items(db, kept) if i.state in ("done", "dead")]) < count:
         assert time.monotonic() < end
         await asyncio.sleep(0.01)

@@ -25,9 +25,12 @@ async def test_alerts_answered_with_202_survive_kill_9_and_make_one_card(house: 
 
 @pytest.mark.slow
 async def test_kill_9_during_an_investigation_only_delays_the_card(tmp_path: Path) -> None:
-    async with slow_prometheus(1.5) as source, a_house(tmp_path, more=source.toml) as house:
+    async with slow_prometheus(1.5) as source, a_house(tmp_path, more=source.toml, started=False) as house:
+        toml = tmp_path / "tocsin.toml"  # else the card might come without a diagnosis before the kill
+        toml.write_text(toml.read_text().replace("first_card_seconds = 1\n", "first_card_seconds = 20\n"))
+        await house.start()
         await house.alert()
-        await asyncio.wait_for(source.first.wait(), 10)
+        await asyncio.wait_for(source.first.wait(), 60)
         await house.kill()
         assert await house.cards() == []
         await house.start()

@@ -86,7 +86,7 @@ def past_prometheus(folder: Path, end: datetime, days: int) -> Iterator[str]:
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        for _ in range(200):
+        for _ in range(600):
             try:
                 if httpx.get(f"http://{address}/-/ready", trust_env=False).status_code == 200:
                     break
@@ -96,4 +96,4 @@ def past_prometheus(folder: Path, end: datetime, days: int) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)

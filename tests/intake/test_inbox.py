@@ -151,14 +151,13 @@ async def test_the_running_drain_wakes_at_once_and_stops_when_told(database: Sql
     await asyncio.sleep(0.05)
     put(database, clock, {"alerts": ["a"]}, {"changes": ["b"]}, b"?")
     line.wake()
-    for _ in range(40):
-        await asyncio.sleep(0.01)
-        if stories.heard(database):
-            break
+    async with asyncio.timeout(30):
+        while len(stories.heard(database)) < 3:
+            await asyncio.sleep(0.01)
     assert stories.heard(database) == ["b", "a", UNREADABLE]
     assert line.healthy
     line.stop()
-    await asyncio.wait_for(running, 2)
+    await asyncio.wait_for(running, 30)
     page = meters.page().decode()
     assert 'tocsin_parcels_total{connector="plain",outcome="alerts"} 1.0' in page
     assert 'tocsin_parcels_total{connector="plain",outcome="unreadable"} 1.0' in page

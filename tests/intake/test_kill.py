@@ -40,7 +40,7 @@ class Sender:
     async def send(self, port: int, name: str, dead: asyncio.Event) -> None:
         """Send until the process is dead."""
         url = f"http://127.0.0.1:{port}/webhooks/alertmanager"
-        async with httpx.AsyncClient(headers={"authorization": f"Bearer {SECRET}"}, timeout=5) as http:
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {SECRET}"}, timeout=30) as http:
             n = 0
             while not dead.is_set():
                 n += 1
@@ -119,7 +119,7 @@ class Intake:
             self.parent.stdin.close()
             with suppress(ProcessLookupError):
                 self.signal(signal.SIGTERM)
-            await asyncio.wait_for(self.parent.wait(), 20)
+            await asyncio.wait_for(self.parent.wait(), 60)
 
 
 def ask(url: str, query: str) -> list[tuple[object, ...]]:
@@ -142,7 +142,7 @@ async def drained(url: str) -> None:
 
 async def flowing(sender: Sender, count: int) -> None:
     """Wait until so many were acknowledged."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while len(sender.acknowledged) < count:
         assert time.monotonic() < end, "nothing is acknowledged"
         await asyncio.sleep(0.005)

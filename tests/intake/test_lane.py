@@ -57,7 +57,7 @@ async def answers(port: int, *pieces: bytes, pause: float = 0.0) -> list[tuple[i
         await asyncio.sleep(pause)
     writer.write(a_request("", "Connection: close", path="/last", method="GET"))
     found = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while line := await reader.readline():
             headers = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
             size = next(int(h.partition(":")[2]) for h in headers if h.startswith("content-length"))
@@ -151,7 +151,7 @@ async def test_a_server_that_ends_answers_what_it_has_taken(database: SqlDatabas
         server.should_exit = True
         await asyncio.sleep(0.2)
         writer.write(whole[-3:])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 202 ")
         assert b"connection: close" in answer

@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from sysconfig import get_path
 
@@ -33,8 +34,8 @@ def a_server(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     words = [f"{get_path('scripts')}/chroma", "run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder) as server:
         try:
-            for _ in range(300):
-                with contextlib.suppress(OSError):
+            for _ in range(600):
+                with contextlib.suppress(OSError, HTTPException):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v2/heartbeat", timeout=1).read()
                     break
                 time.sleep(0.1)
@@ -150,7 +151,7 @@ def test_a_server_that_never_answers_is_away_and_holds_nobody_up() -> None:
 @pytest.mark.slow
 def test_a_server_that_falls_silent_is_away_and_serves_again_once_it_speaks(tmp_path: Path) -> None:
     port = free_port()
-    index = VectorIndex(ChromaServer(f"http://127.0.0.1:{port}", patience=1), FakeEmbedder, cool_down=0)
+    index = VectorIndex(ChromaServer(f"http://127.0.0.1:{port}", patience=3), FakeEmbedder, cool_down=0)
     with a_server(tmp_path, port) as server:
         index.open()
         index.sync(RUNBOOK, many())
@@ -158,7 +159,7 @@ def test_a_server_that_falls_silent_is_away_and_serves_again_once_it_speaks(tmp_
         began = time.monotonic()
         with pytest.raises(Unavailable, match="does not work"):
             index.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 20
         server.send_signal(signal.SIGCONT)
         assert many()[5].key in index.nearest(RUNBOOK, many()[5].text, 3)[Part.SECTION]
 

@@ -105,7 +105,7 @@ async def test_one_of_them_embeds_and_both_hear_of_news_within_a_minute(
         replica.until("state 121 meaning")
     assert (time.monotonic() - began) < 60 / FASTER + 5  # of its time, and what a busy machine takes
     began = time.monotonic()
-    while sum(r.embedded for r in replicas) < texts + 3 and time.monotonic() - began < 20:
+    while sum(r.embedded for r in replicas) < texts + 3 and time.monotonic() - began < 60:
         for replica in replicas:
             replica.hear(0.1)
     for replica in replicas:
@@ -127,7 +127,7 @@ async def test_the_other_one_goes_on_when_the_one_that_embeds_is_killed(pair: tu
 
 
 def _first_to_embed(replicas: list[Replica]) -> Replica:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         for replica in replicas:
             replica.hear(0.05)

@@ -48,7 +48,7 @@ async def test_a_signed_command_is_acknowledged_and_reaches_its_flow() -> None:
     async with scripted() as server, door(server, flows) as client:
         answer = await client.post("/slack/events", content=BODY, headers=headers(BODY))
         assert (answer.status_code, answer.text) == (200, "")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not flows.asked:
                 await asyncio.sleep(0.01)
     assert flows.asked[0][1].words == ("list",)
@@ -83,7 +83,7 @@ async def test_forms_shortcuts_and_reactions_come_by_signed_http_too(body: str, 
         assert (await client.post("/slack/events", content=body, headers=headers(body, "another"))).status_code == 401
         answer = await client.post("/slack/events", content=body, headers=headers(body))
         assert (answer.status_code, answer.text) == (200, "")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not flows.asked:
                 await asyncio.sleep(0.01)
     assert [name for name, _ in flows.asked] == [flow]

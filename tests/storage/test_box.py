@@ -74,11 +74,11 @@ def test_what_comes_in_waits_for_no_writer_of_the_database(file: Path) -> None:
 
     def long(_tx: Transaction) -> None:
         holds.set()
-        assert let_go.wait(5)
+        assert let_go.wait(30)
 
     writer = threading.Thread(target=lambda: database.write_now(long))
     writer.start()
-    assert holds.wait(5)
+    assert holds.wait(30)
     add(database, "meanwhile")
     let_go.set()
     writer.join()

@@ -30,7 +30,7 @@ def test_the_latest_look_comes_back_whole(database: SqlDatabase) -> None:
 def test_the_first_looks_of_two_at_the_same_moment_are_one_of_both(database: SqlDatabase) -> None:
     other = replace(LOOK, summary="payments v43, said the other one")
     inside = threading.Event()
-    late = threading.Thread(target=lambda: inside.wait(5) and database.write_now(lambda tx: STORE.save(tx, "i", other)))
+    late = threading.Thread(target=lambda: inside.wait(30) and database.write_now(lambda tx: STORE.save(tx, "i", other)))
     late.start()
 
     def first(tx: Transaction) -> None:
@@ -39,6 +39,6 @@ def test_the_first_looks_of_two_at_the_same_moment_are_one_of_both(database: Sql
         late.join(0.3)  # the other one begins while this is not committed yet
 
     database.write_now(first)
-    late.join(5)
+    late.join(30)
     assert not late.is_alive()
     assert database.read_now(lambda tx: STORE.latest(tx, "i")) == other

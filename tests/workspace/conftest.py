@@ -51,7 +51,7 @@ class Running:
         found: list[Any] = (await self.see("messages", **query))["messages"]
         return found
 
-    async def until(self, true: Callable[[], Any], seconds: float = 5.0) -> Any:
+    async def until(self, true: Callable[[], Any], seconds: float = 30.0) -> Any:
         """The first truthy value of `true` (a coroutine function or not); an error after so many seconds."""
         async with asyncio.timeout(seconds):
             while True:
@@ -77,7 +77,7 @@ async def running(**settings: Any) -> AsyncIterator[Running]:
         if task.done():
             task.result()
         config = ready.result()
-        async with httpx.AsyncClient(base_url=config.base_url, trust_env=False, timeout=10) as http:
+        async with httpx.AsyncClient(base_url=config.base_url, trust_env=False, timeout=30) as http:
             yield Running(config, http)
     finally:
         task.cancel()

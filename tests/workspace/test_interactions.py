@@ -209,11 +209,11 @@ async def test_a_mention_comes_as_app_mention_and_as_message_with_one_ts(workspa
             await workspace.do("messages", **AS, channel="C0ALERTS", text="hi @tocsin, see #incidents <!channel> <b>")
             events = []
             for _ in range(2):
-                envelope = await socket.receive_json(timeout=5)
+                envelope = await socket.receive_json(timeout=30)
                 await socket.send_json({"envelope_id": envelope["envelope_id"]})
                 events.append(envelope["payload"]["event"])
             await workspace.do("messages", **AS, channel="U0TOCSIN", text="just us")
-            direct = (await socket.receive_json(timeout=5))["payload"]["event"]
+            direct = (await socket.receive_json(timeout=30))["payload"]["event"]
     assert {e["type"] for e in events} == {"app_mention", "message"}
     assert len({e["ts"] for e in events}) == 1
     assert events[0]["text"] == "hi <@U0TOCSIN>, see <#C0INCIDENTS|incidents> <!channel> &lt;b&gt;"
@@ -231,7 +231,7 @@ async def test_a_reaction_arrives_as_an_event(workspace: Running) -> None:
     async with connected(workspace, app):
         posted = await app.client.chat_postMessage(channel="C0ALERTS", text="x")
         await workspace.do("reactions", **AS, channel="C0ALERTS", ts=posted["ts"], name=":eyes:")
-        event = await asyncio.wait_for(heard.get(), 5)
+        event = await asyncio.wait_for(heard.get(), 30)
         twice = await workspace.do("reactions", **AS, channel="C0ALERTS", ts=posted["ts"], name="eyes")
     assert (event["reaction"], event["item"]["ts"], event["item_user"]) == ("eyes", posted["ts"], "U0TOCSIN")
     assert twice["error"] == "already_reacted"
@@ -243,5 +243,5 @@ async def test_the_workspace_echoes_pings(workspace: Running) -> None:
         async with session.ws_connect(opened["url"], autoping=False) as socket:
             await socket.receive_json()
             await socket.ping(b"sdk-ping-pong:1")
-            pong = await socket.receive(timeout=5)
+            pong = await socket.receive(timeout=30)
     assert (pong.type, bytes(pong.data)) == (aiohttp.WSMsgType.PONG, b"sdk-ping-pong:1")

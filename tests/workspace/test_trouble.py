@@ -90,7 +90,7 @@ async def test_what_nobody_acknowledged_comes_again_with_the_same_event_id(works
         async with session.ws_connect(opened["url"]) as socket:
             assert (await socket.receive_json())["type"] == "hello"
             await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0ALERTS", text="hello?")
-            seen = [await socket.receive_json(timeout=5) for _ in range(2)]
+            seen = [await socket.receive_json(timeout=30) for _ in range(2)]
             await socket.send_json({"envelope_id": seen[1]["envelope_id"]})
             entries = await workspace.until(lambda: _entries(workspace, "event_acked"))
     assert [e["retry_attempt"] for e in seen] == [0, 1]
@@ -113,9 +113,9 @@ async def test_a_lost_socket_hands_its_event_to_the_next_one(workspace: Running)
             sockets.append(await session.ws_connect(opened["url"]))
             await sockets[-1].receive_json()
         await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0ALERTS", text="hello?")
-        first = await sockets[0].receive_json(timeout=5)
+        first = await sockets[0].receive_json(timeout=30)
         await sockets[0].close()
-        again = await sockets[1].receive_json(timeout=5)
+        again = await sockets[1].receive_json(timeout=30)
         await sockets[1].close()
     assert again["payload"]["event_id"] == first["payload"]["event_id"]
     assert again["retry_reason"] == "connection_closed"
@@ -130,7 +130,7 @@ async def test_each_envelope_goes_to_one_socket(workspace: Running) -> None:
             await sockets[-1].receive_json()
         for text in ("one", "two"):
             await workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0ALERTS", text=text)
-        seen = [await s.receive_json(timeout=5) for s in sockets]
+        seen = [await s.receive_json(timeout=30) for s in sockets]
         for socket in sockets:
             await socket.close()
     assert {e["payload"]["event"]["text"] for e in seen} == {"one", "two"}

@@ -21,7 +21,7 @@ def form(schema: dict[str, Any], *, strict: bool = True) -> Any:
 
 
 def client(server: Server, key: str = "any") -> openai.AsyncOpenAI:
-    http = openai.DefaultAsyncHttpxClient(trust_env=False, timeout=5)
+    http = openai.DefaultAsyncHttpxClient(trust_env=False, timeout=30)
     return openai.AsyncOpenAI(base_url=server.url, api_key=key, max_retries=0, http_client=http)
 
 

@@ -34,12 +34,12 @@ class Collector:
         (span,) = [s for s in self.spans if s.name == name]
         return span
 
-    def wait(self, name: str, seconds: float = 10.0) -> Span:
+    def wait(self, name: str, seconds: float = 30.0) -> Span:
         """The span of this name once it has arrived."""
         self.until(lambda s: s.name == name, seconds)
         return self.named(name)
 
-    def until(self, such: Callable[[Span], bool], seconds: float = 10.0) -> None:
+    def until(self, such: Callable[[Span], bool], seconds: float = 30.0) -> None:
         """A span like this has arrived; the others may come before or after it."""
         end = time.monotonic() + seconds
         while not any(such(s) for s in self.spans):
