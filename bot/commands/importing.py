@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ MOST = 20_000  # incidents of one import
 BATCH = 50
 BAD_SHOWN = 20
 YEAR = timedelta(days=365)
+STILL_OPEN = timedelta(days=14)  # what began so long before the last import may have been open then: it is asked for again
+LONGEST_MARK = 64  # characters of a switch's name
 MARKDOWN = (".md", ".markdown")
 
 
@@ -54,7 +57,11 @@ def run(args: argparse.Namespace) -> int:
     settings = load_settings(args.config)
     if args.dry_run and args.files:
         return _files(args, settings, None)
-    return beside(args.config, lambda db: _files(args, settings, db) if args.files else asyncio.run(_vendor(args, settings, db)))
+
+    def work(db: "SqlDatabase") -> int:
+        return _files(args, settings, db) if args.files else asyncio.run(_vendor(args, settings, db))
+
+    return beside(args.config, work, make=True)
 
 
 def _files(args: argparse.Namespace, settings: "Settings", db: "SqlDatabase | None") -> int:
@@ -134,7 +141,7 @@ async def _vendor(args: argparse.Namespace, settings: "Settings", db: "SqlDataba
     from bot.wiring import Stores, utc_now  # as above
     from bot.wiring.history import history_of  # as above
 
-    history, mark = history_of(settings, args.tool, args.query), f"import:{args.tool}:{args.query}"[:200]
+    history, mark, began = history_of(settings, args.tool, args.query), _mark(args.tool, args.query), utc_now()
     try:
         asked = when(args.since)
     except ValueError:
@@ -163,8 +170,16 @@ async def _vendor(args: argparse.Namespace, settings: "Settings", db: "SqlDataba
             print(f"stopped after {MOST} incidents; the same command goes on from here", file=sys.stderr)
             break
     flush()
+    if kept and len(kept) < MOST and not args.dry_run:
+        _keep(db, (), mark, began - STILL_OPEN)
     _report(kept, args, 0)
     return 0
+
+
+def _mark(tool: str, query: str) -> str:
+    """The switch that tells how far a tool was read for a query."""
+    plain = f"import:{tool}:{query}"
+    return plain if len(plain) <= LONGEST_MARK else f"import:{tool}:{hashlib.sha256(query.encode()).hexdigest()[:32]}"
 
 
 def _finish(settings: "Settings") -> Finish:
@@ -183,11 +198,16 @@ def _finish(settings: "Settings") -> Finish:
 
 def _keep(db: "SqlDatabase", rows: Sequence[PastIncident], mark: str = "", reached: datetime | None = None) -> None:
     """One transaction: what was read, and how far that is, so that the same command goes on from there."""
-    from bot.wiring import Stores, utc_now  # slow, as above
+    from uuid6 import uuid7  # slow, as above
+
+    from bot.flows.runbooks.keeping_up import MARK  # as above
+    from bot.wiring import Stores, utc_now  # as above
 
     def go(tx: "Transaction") -> None:
         stores = Stores()
-        stores.past.keep(tx, rows, utc_now())
+        if rows:
+            stores.past.keep(tx, rows, utc_now())
+            stores.switches.turn(tx, MARK, str(uuid7()), "tocsin", utc_now())  # a running bot hears of it
         if mark and reached is not None:
             stores.switches.turn(tx, mark, reached.astimezone(UTC).isoformat(), "tocsin", utc_now())
 
@@ -208,6 +228,7 @@ def _report(kept: Sequence[PastIncident], args: argparse.Namespace, bad: int) ->
                 f"{'':12}{', '.join(one.services) or 'no service'} · cause: {one.cause[:80] or '?'} · fix: {one.fix[:80] or '?'}"
             )
         )
-    told = "would be kept" if args.dry_run else "kept; the bot finds them at its next sync, within ten minutes"
+    found = "; a running bot finds them within a minute" if kept else ""
+    told = "would be kept" if args.dry_run else f"kept{found}"
     incidents = "1 past incident" if len(kept) == 1 else f"{len(kept)} past incidents"
     print(f"{incidents} {told}" + (f"; {bad} left out" if bad else ""))

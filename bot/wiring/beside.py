@@ -18,7 +18,7 @@ from bot.storage.database import SqlDatabase
 from bot.topology.catalogue import catalogue_file
 from bot.wiring.knowledge import confirmed_incidents, library_of
 from bot.wiring.sources import links, origins
-from bot.wiring.stores import Stores
+from bot.wiring.stores import Stores, opened
 from bot.wiring.vendors import vendors
 
 
@@ -72,12 +72,9 @@ def records_beside(settings: Settings) -> Iterator[tuple[Library, Records]]:
 
 
 def _opened(settings: Settings, *, make: bool) -> SqlDatabase | None:
-    db = SqlDatabase(settings.database)
     try:
-        db.open(beside=True)
+        return opened(settings, make=make)
     except BadSettings:
-        if not make:
-            return None
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        db.open()  # the first time, or after an update: says what is in the way
-    return db
+        if make:
+            raise
+        return None

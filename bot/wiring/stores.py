@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from bot.errors import BadSettings
 from bot.ports import Transaction
-from bot.settings import load_settings
+from bot.settings import Settings, load_settings
 from bot.storage.actions import SqlActionStore
 from bot.storage.alerts import SqlAlertStore
 from bot.storage.attribution import SqlAttributionStore
@@ -75,11 +76,23 @@ def ask(folder: Path, work: Callable[[Stores, Transaction], T]) -> T:
     return beside(folder, lambda db: db.read_now(lambda tx: work(Stores(), tx)))
 
 
-def beside(folder: Path, work: Callable[[SqlDatabase], T]) -> T:
-    """Use the database beside a running bot; for commands."""
-    db = SqlDatabase(load_settings(folder).database)
-    db.open(beside=True)
+def beside(folder: Path, work: Callable[[SqlDatabase], T], *, make: bool = False) -> T:
+    """Use the database beside a running bot; for commands. With `make` it is made where there is none yet."""
+    db = opened(load_settings(folder), make=make)
     try:
         return work(db)
     finally:
         db.close()
+
+
+def opened(settings: Settings, *, make: bool = False) -> SqlDatabase:
+    """The database, open beside a running bot. Raises BadSettings saying what is in the way."""
+    db = SqlDatabase(settings.database)
+    try:
+        db.open(beside=True)
+    except BadSettings:
+        if not make:
+            raise
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        db.open()  # the first time, or after an update
+    return db

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from bot.cli import main
 from bot.domain.interaction import Opinion
 from bot.domain.past import PastIncident
 from bot.domain.suggestion import Judgement, Subject
+from bot.flows.runbooks.keeping_up import MARK
 from bot.storage.database import SqlDatabase
 from bot.wiring import Stores, confirmed_incidents
 from tests.connectors.vendor import a_vendor
@@ -73,6 +76,14 @@ def kept(folder: Path) -> list[PastIncident]:
     db = SqlDatabase(f"sqlite:///{folder}/.tocsin/tocsin.db")
     db.open(beside=True)
     found = list(db.read_now(Stores().past.known))
+    db.close()
+    return found
+
+
+def switches(folder: Path) -> Mapping[str, str]:
+    db = SqlDatabase(f"sqlite:///{folder}/.tocsin/tocsin.db")
+    db.open(beside=True)
+    found = db.read_now(lambda tx: Stores().switches.like(tx, ""))
     db.close()
     return found
 
@@ -150,16 +161,39 @@ def test_what_cannot_be_done_says_what_to_do(
     assert why in capsys.readouterr().err
 
 
-def test_a_tool_is_read_from_where_the_last_import_stopped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tool_is_read_from_two_weeks_before_the_last_import_because_some_were_still_open_then(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = "project = OPS AND issuetype in (Incident, Outage) AND statusCategory = Done AND component = payments"
     with a_vendor() as vendor:
-        (folder / "tocsin.toml").write_text(f'[connectors.github]\napi_url = "{vendor.url}"\ntoken = "t"\ntickets = "acme/ops"\n')
-        issue = {"number": 7, "title": "Slow", "created_at": "2026-11-03T10:00:00Z", "body": "## Cause\nA lock"}
-        vendor.says("GET /repos/acme/ops/issues", [issue])
+        toml = f'[connectors.jira]\nurl = "{vendor.url}"\ntoken = "t"\nuser = "bot@example.com"\n'
+        (folder / "tocsin.toml").write_text(toml)
+        issue = {
+            "key": "OPS-7",
+            "fields": {"summary": "Slow", "created": "2026-11-03T10:00:00Z", "description": "## Cause\nA lock"},
+        }
+        vendor.says("GET /rest/api/3/search/jql", {"issues": [issue]})
         for _ in range(2):
-            assert tocsin(folder, "incidents", "import", "--from", "github") == 0
-        assert vendor.asked[1].query["since"] == ["2026-11-03T10:00:00+00:00"]
-    assert [(p.ref, p.cause) for p in kept(folder)] == [("acme/ops#7", "A lock")]
+            assert tocsin(folder, "incidents", "import", "--from", "jira", "--query", long) == 0
+        first, second = (asked.query["jql"][0] for asked in vendor.asked)
+    assert first.startswith(f"({long}) AND created >= ")
+    since = datetime.strptime(second.split('"')[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+    assert timedelta(days=13, hours=23) < datetime.now(UTC) - since < timedelta(days=14, hours=1)
+    assert [(p.ref, p.cause) for p in kept(folder)] == [("OPS-7", "A lock")]
     assert "1 past incident kept" in capsys.readouterr().out
+    assert all(len(name) <= 64 for name in switches(folder))  # what PostgreSQL has room for
+
+
+def test_the_first_import_makes_the_database_and_a_running_bot_hears_of_it(folder: Path) -> None:
+    (folder / ".tocsin" / "tocsin.db").unlink()
+    (folder / ".tocsin").rmdir()
+    assert tocsin(folder, "incidents", "import", str(folder / "post"), "--dry-run") == 0
+    assert not (folder / ".tocsin").exists()
+    assert tocsin(folder, "incidents", "import", str(folder / "post")) == 0
+    first = switches(folder)[MARK]
+    assert tocsin(folder, "incidents", "import", str(folder / "post")) == 0
+    assert switches(folder)[MARK] != first
+    assert [p.ref for p in kept(folder)] == ["2026/storm.md"]
 
 
 def test_what_was_imported_is_knowledge_marked_with_its_origin(folder: Path) -> None:
