@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bot.durable.table import metadata as work_metadata
 from bot.ports import Transaction
@@ -15,6 +16,11 @@ from tests.fakes import FakeClock
 from tests.postgres import Postgres, a_server
 
 SECOND_TRIES = 3  # in one run; more is no bad luck
+
+# Examples are the same in every run and may take their time on a busy machine; `--hypothesis-profile=explore` looks for new ones.
+settings.register_profile("explore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("explore"), derandomize=True)
+settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

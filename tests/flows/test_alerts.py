@@ -257,7 +257,7 @@ telling = st.lists(
 
 
 @given(telling)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_alert_counts_are_exact_whatever_comes(story: Story, told: list[tuple[str, str, bool, int]]) -> None:
     """Every example continues the same story: what fires by the incidents is what fires in truth, and every event is kept."""
     start = story.clock.advance(days=1)
