@@ -20,16 +20,18 @@ def may_lock(person: str, service: Service, environment: str, world: World) -> R
     names = ", ".join(dict.fromkeys(r.name for r in rules))
     if not rules:
         return Ruling(False, "", f"No rule of policies.yaml speaks about {where}, so nobody may lock it; add one")
+    deed = "freeze" if whole else "lock"
     if world.policies.is_in(person, groups, world.groups_of(person)):
-        return Ruling(True, names, f"{spelt(groups)} may lock {where}")
-    return Ruling(False, names, f"Only {spelt(groups)} may lock {where}", world.policies.members(groups), "Ask one of them.")
+        return Ruling(True, names, f"{spelt(groups)} may {deed} {where}")
+    return Ruling(False, names, f"Only {spelt(groups)} may {deed} {where}", world.policies.members(groups), "Ask one of them.")
 
 
 def may_take(lock: Lock, there: Lock | None, now: datetime) -> Ruling:
     """A lock may be set where none is held, or where one's own is."""
     if there is None or not there.held(now) or there.owner == lock.owner:
         return Ruling(True, "", "nobody else holds it")
-    reason = f"{there.owner} has locked it already until {there.until:%Y-%m-%d %H:%M} UTC: {there.reason}"
+    did = "frozen" if lock.freezes else "locked"
+    reason = f"{there.owner} has {did} it already until {there.until:%Y-%m-%d %H:%M} UTC: {there.reason}"
     return Ruling(False, "locks", reason, (there.owner,), "Wait, or ask them.", (there.owner,))
 
 
@@ -37,16 +39,17 @@ def may_unlock(person: str, lock: Lock, service: Service, reason: str, world: Wo
     """Its owner may; others may who override locks, and say why."""
     if person == lock.owner:
         return Ruling(True, "", "it is their own")
+    what = f"This {'freeze' if lock.freezes else 'lock'} is of {lock.owner}"
     override = world.policies.file.locks.override
     if override is None:
         rules = _rules(service, lock.environment, world.policies, whole=lock.freezes)
         override = tuple(dict.fromkeys(g for r in rules for g in r.approve))
     if not world.policies.is_in(person, override, world.groups_of(person)):
-        only = f"This lock is of {lock.owner}; only they and {spelt(override)} may end it"
+        only = f"{what}; only they and {spelt(override)} may end it"
         able = tuple(dict.fromkeys((lock.owner, *world.policies.members(override))))
         return Ruling(False, "locks", only, able, "Ask one of them, or wait until it ends.", (lock.owner,))
     if not reason.strip():
-        return Ruling(False, "locks", f"This lock is of {lock.owner}", (), 'Say why you end it: add "reason".', (lock.owner,))
+        return Ruling(False, "locks", what, (), 'Say why you end it: add "reason".', (lock.owner,))
     return Ruling(True, "locks", f"{spelt(override)} may override locks")
 
 

@@ -106,7 +106,8 @@ def fault_of(warrant: Warrant, now: datetime, least: int) -> str:
         return "What it would do is not what the approved plan says."
     people = {who for who in warrant.approved_by if who and who != BOT}
     if len(people) < least:
-        return f"{len(people)} people approved it; this executor's least_approvals wants {least}."
+        alone = f" {warrant.stand_in!r} stood in for them; least_approvals = 0 lets that start, too." if warrant.stand_in else ""
+        return f"{len(people)} people approved it; this executor's least_approvals wants {least}.{alone}"
     if not warrant.stand_in and len(people) < warrant.approvals_needed:
         return f"{len(people)} people approved it, and its rule wants {warrant.approvals_needed}."
     return ""

@@ -136,11 +136,14 @@ async def list_incidents(everything: bool, desk: Desk) -> ListView:
 async def _order(request: CommandRequest, desk: Desk) -> Shown:
     if verbs.is_verb(request, desk):
         return await verbs.on_words(request, parse_span, desk)
+    usage = USAGE[request.command]
+    if (said := verbs.mistyped(request, usage, desk)) is not None:
+        return said
     if sequencing.several(request.words):
         together = sequencing.from_words(request, ActionKind(request.command), desk)
         return await sequencing.on_several(together, desk) if together else NoteView(sequencing.usage(request.command))
     asked = from_command(request, ActionKind(request.command), desk)
-    return await on_order(asked, desk) if asked else verbs.unclear(request, USAGE[request.command], desk)
+    return await on_order(asked, desk) if asked else verbs.unclear(request, usage, desk)
 
 
 async def _runbook(request: CommandRequest, desk: Desk) -> Shown:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.actions.cancel import AT_THE_VENDOR, HEARD
 from bot.actions.sequence import in_order, ordered, standing
-from bot.domain.action import UNDECIDED, Action, ActionStatus
+from bot.domain.action import UNDECIDED, Action, ActionStatus, Claim
 from bot.domain.alert import Severity
 from bot.domain.evidence import Diagnosis, Verdict
 from bot.domain.incident import Incident, Status
@@ -110,6 +110,8 @@ def _build_action(tx: Transaction, id: str, desk: Desk) -> tuple[Shown, Place] |
     rule = desk.policies().rule_for(action.kind, service, action.environment)
     asked = desk.policies().members(rule.approve) if rule else ()
     able = tuple(p for p in asked if desk.policies().may_approve(p, action, service).allowed)
+    if action.claim is Claim.BREAK_GLASS and action.status in UNDECIDED:  # whoever may ask for that may approve it alone
+        able = tuple(dict.fromkeys((action.requested_by, *able)))
     groups = desk.policies().chat_groups(rule.approve) if rule and action.status in UNDECIDED else ()
     began = action.since(action.status) or action.updated_at
     going = action.status in (ActionStatus.EXECUTING, ActionStatus.VERIFYING)

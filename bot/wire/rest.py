@@ -25,7 +25,9 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 @cache
 def _trusted() -> ssl.SSLContext:
     """Whom we trust, read once: it takes longer than most answers."""
-    return ssl.create_default_context(cafile=certifi.where())
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.load_default_certs()  # and whom this machine trusts: a company's own authority
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ class Rest:
     def _silence(self, error: httpx.HTTPError) -> str:
         if isinstance(error, httpx.TimeoutException):
             return f"{self._title} did not answer within {self._timeout:g} s."
+        if fault := _distrust(error):
+            return f"{self._title} shows a certificate that this machine does not trust ({fault})."
         return f"{self._title} cannot be reached ({type(error).__name__})."
 
     async def _read(self, answer: httpx.Response) -> bytes:
@@ -220,6 +224,14 @@ class Rest:
 
 def _answer(answer: httpx.Response, told: bytes) -> Answer:
     return Answer(read_json(told) if told.strip() else Node(None), {k.lower(): v for k, v in answer.headers.items()})
+
+
+def _distrust(error: BaseException) -> str:
+    """What is wrong with the certificate that was shown, in OpenSSL's words; "" where that is not what failed."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return cause.verify_message[:100] if cause is not None else ""
 
 
 def _rationed(answer: httpx.Response) -> bool:

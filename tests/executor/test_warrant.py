@@ -65,7 +65,8 @@ def test_a_rule_in_place_of_people_is_enough_only_where_the_executor_says_so() -
     warrant = warrant_of(an_action(decisions=(stand_in,)), NOON, LASTS)
     assert (warrant.approved_by, warrant.stand_in) == ((), "the way back")
     assert fault_of(warrant, NOON, 0) == ""
-    assert "wants 1" in fault_of(warrant, NOON, 1)
+    refused = fault_of(warrant, NOON, 1)
+    assert refused.endswith("wants 1. 'the way back' stood in for them; least_approvals = 0 lets that start, too.")
 
 
 @pytest.mark.parametrize("fields", [{"status": ActionStatus.AWAITING}, {"status": ActionStatus.SUCCEEDED}, {"plan": None}])

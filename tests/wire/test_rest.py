@@ -1,12 +1,22 @@
 """What vendors answer is held to a size, packed or not."""
 
+import asyncio
 import gzip
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from bot.errors import BadPayload, NotAllowed, NotFound, NotStarted, Unavailable
+from bot.wire import rest
 from bot.wire.rest import Rest
 
 BOMB = gzip.compress(gzip.compress(bytes(30_000_000)))
@@ -121,3 +131,40 @@ async def test_what_is_not_json_names_whom_it_came_from() -> None:
     page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
     with pytest.raises(BadPayload, match="Acme answered GET /a with what is not JSON"):
         await Rest("Acme", "https://acme.example", {}, transport=page).get("/a")
+
+
+@pytest.fixture
+def own_authority(tmp_path: Path) -> Path:
+    """A certificate for 127.0.0.1 that no public authority vouches for, with its key, in one file."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tocsin.internal")])
+    now = datetime.now(UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 7, now - timedelta(days=1), now + timedelta(days=1))
+    shown = builder.add_extension(here, critical=False).sign(key, hashes.SHA256())
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = tmp_path / "own.pem"
+    path.write_bytes(shown.public_bytes(serialization.Encoding.PEM) + key.private_bytes(*form))
+    return path
+
+
+async def test_a_certificate_of_ones_own_is_named_as_what_is_wrong_until_the_machine_trusts_it(
+    own_authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\nconnection: close\r\n\r\n" + b'{"a": 1}')
+        await writer.drain()
+        writer.close()
+
+    door = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    door.load_cert_chain(own_authority)
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=door)
+    async with server:
+        there = Rest("Acme", f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", {"X-Key": "k3y-of-acme"})
+        rest._trusted.cache_clear()
+        with pytest.raises(Unavailable, match=r"a certificate that this machine does not trust \(self-signed certificate\)"):
+            await there.get("/a")
+        monkeypatch.setenv("SSL_CERT_FILE", str(own_authority))  # what OpenSSL reads, as it does /etc/ssl
+        rest._trusted.cache_clear()
+        assert (await there.get("/a"))["a"].value == 1
+    rest._trusted.cache_clear()

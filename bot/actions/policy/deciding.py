@@ -138,7 +138,8 @@ def _found(action: Action, rule: Rule, world: World) -> Iterator[Barrier]:
         theirs = rule.approve if file.locks.override is None else file.locks.override
         if lock.held(now) and lock.environment == action.environment and _concerns(lock, action):
             what = f"freeze of {lock.environment}" if lock.freezes else f"lock of {lock.service}"
-            reason = f"{lock.environment if lock.freezes else lock.service} is locked by {lock.owner}: {lock.reason}"
+            held = f"Deploys in {lock.environment} are frozen" if lock.freezes else f"{lock.service} is locked"
+            reason = f"{held} by {lock.owner}: {lock.reason}"
             own = lock.owner in (action.requested_by, action.on_behalf_of)
             mine = "it is their own lock" if own else ""
             yield Barrier(what, reason, theirs, lock.until, mine, (lock.owner,))

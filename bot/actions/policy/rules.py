@@ -124,8 +124,8 @@ class Policies:
         if self.may_break_glass(person, chat):
             return Ruling(True, rule.name, f"{person} may break the glass; the owner is paged and the digest tells")
         able = self.glass_breakers()
-        named = "those whom break_glass in policies.yaml names" if able or self._file.break_glass.groups else "nobody"
-        return Ruling(False, rule.name, f"For {such(action)} {named} may break the glass", able, "Ask without it.")
+        named = "Only those whom break_glass in policies.yaml names" if able or self._file.break_glass.groups else "Nobody"
+        return Ruling(False, rule.name, f"{named} may break the glass for {such(action)}", able, "Ask without it.")
 
     def counts(self, person: str, action: Action, service: Service, chat: frozenset[str] = NOBODY) -> Ruling:
         """Whether an approval of this person's is worth something for this action; the bot's never is."""

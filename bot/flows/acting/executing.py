@@ -14,7 +14,7 @@ from bot.actions.sequence import its_turn
 from bot.domain.action import Action, ActionStatus
 from bot.errors import BotError
 from bot.flows.acting.steps import find, partition_of, record
-from bot.flows.acting.telling import BOT, tell
+from bot.flows.acting.telling import BOT, ended_alone, tell
 from bot.flows.automating.weighing import automatic_now
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import involved, memberships, world_of
@@ -93,6 +93,7 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
 def _end(tx: Transaction, action: Action, ended: Action, desk: Desk) -> None:
     if (kept := desk.actions.move(tx, action, ended)) is not None:
         tell(tx, kept, BOT, kept.status.value, desk)
+        ended_alone(tx, kept, desk)
 
 
 def _ready_since(tx: Transaction, action: Action, desk: Desk) -> datetime:

@@ -11,7 +11,7 @@ from bot.actions.execute import Step
 from bot.domain.action import Action, ActionStatus
 from bot.domain.change import Version
 from bot.errors import BotError
-from bot.flows.acting.telling import BOT, tell
+from bot.flows.acting.telling import BOT, ended_alone, tell
 from bot.flows.announce import show_progress
 from bot.flows.desk import Desk
 from bot.ports import Scalar, Transaction
@@ -47,6 +47,7 @@ def write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) ->
     tell(tx, moved, BOT, moved.status.value, desk)
     if not moved.ended:
         look_again(tx, moved, 0, desk)
+    ended_alone(tx, moved, desk)
     if moved.status is ActionStatus.UNCERTAIN:
         desk.work.start(tx, "slack", "call_for_help", f"help:{moved.id}:{moved.version}", {"action": moved.id})
     return moved

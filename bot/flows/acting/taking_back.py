@@ -130,7 +130,8 @@ async def _told(done: Action, text: str, desk: Desk) -> None:
     def write(tx: Transaction) -> None:
         latest = desk.actions.get(tx, done.id)
         if latest is not None and text not in latest.outcome:
-            kept = desk.actions.move(tx, latest, replace(latest, outcome=f"{latest.outcome} {text}"))
+            before = latest.outcome if latest.outcome.endswith((".", "!", "?")) else f"{latest.outcome}."
+            kept = desk.actions.move(tx, latest, replace(latest, outcome=f"{before} {text}"))
             if kept is not None:
                 tell(tx, kept, BOT, "way back", desk)
 

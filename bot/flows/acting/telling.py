@@ -1,6 +1,7 @@
 """An action is told: in the audit, the timeline and on its message; to people by name when nobody knows what became of it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.actions.told import detail
 from bot.domain.action import UNDECIDED, Action, ActionStatus, expired
@@ -12,6 +13,7 @@ from bot.flows.desk import Desk
 from bot.ports import Scalar, Transaction
 
 BOT = "tocsin"
+BADLY = {ActionStatus.FAILED: "failed", ActionStatus.REFUSED: "was refused", ActionStatus.EXPIRED: "expired"}
 
 
 def tell(tx: Transaction, action: Action, actor: str, deed: str, desk: Desk, place: Place | None = None) -> None:
@@ -56,13 +58,40 @@ def when_due(tx: Transaction, action: Action, look: int, desk: Desk) -> None:
     desk.work.start(tx, "actions", "expire_action", f"expire:{action.id}:{look}", args, not_before=action.expires_at)
 
 
+def ended_alone(tx: Transaction, ended: Action, desk: Desk) -> None:
+    """Where what nobody but a rule or a step approved came to nothing, people are called; what it was to take back says so."""
+    if not _came_to_nothing(ended):
+        return
+    desk.work.start(tx, "slack", "call_for_help", f"help:{ended.id}:{ended.version}", {"action": ended.id})
+    done = desk.actions.get(tx, ended.undoes) if ended.undoes else None
+    if done is None or done.status is not ActionStatus.FAILED:
+        return
+    said = f"{done.outcome} The way back to {ended.target} {BADLY[ended.status]}; its message says why."
+    if (kept := desk.actions.move(tx, done, replace(done, outcome=said.strip()))) is not None:
+        tell(tx, kept, BOT, "way back", desk)
+
+
+def _came_to_nothing(action: Action) -> bool:
+    return action.stand_in is not None and action.status in BADLY and action.cancel is None
+
+
 async def call_for_help(args: Mapping[str, Scalar], desk: Desk) -> None:
-    """The people concerned are addressed by name about an action of which nobody knows what became."""
+    """The people concerned are addressed by name: nobody knows what became of an action, or it was the bot's own and failed."""
 
     def read(tx: Transaction) -> Action | None:
         action = desk.actions.get(tx, str(args["action"]))
-        return action if action is not None and action.status is ActionStatus.UNCERTAIN else None
+        wanted = action is not None and (action.status is ActionStatus.UNCERTAIN or _came_to_nothing(action))
+        return action if wanted else None
 
     found = await desk.db.read(read)
     if found is not None:
-        await call(found, f"help:{found.id}:{found.version}", found.outcome, desk)
+        text = _what_now(found) if _came_to_nothing(found) else found.outcome
+        await call(found, f"help:{found.id}:{found.version}", text, desk)
+
+
+def _what_now(action: Action) -> str:
+    """What the bot began by itself and did not bring to a good end; what never ran, people may ask for."""
+    order = f"{action.service} {action.target} {action.environment}"
+    by_hand = "" if action.since(ActionStatus.VERIFYING) else f" By hand: `/{action.kind.value} {order}`"
+    what = f"The {action.kind.value} of {action.service} to {action.target}, which the bot took by itself,"
+    return f"{what} {BADLY[action.status]}. {action.outcome}{by_hand}"

@@ -36,20 +36,30 @@ async def on_words(request: CommandRequest, span: Callable[[str], timedelta], de
     return await locks.on_words(request, span, desk)
 
 
+def mistyped(request: CommandRequest, usage: str, desk: Desk) -> NoteView | None:
+    """What is said where the first word is closer to a verb than to any service: `/deploy histroy`, `/deploy unlok payments`."""
+    first = request.words[0] if request.words else ""
+    catalogue = desk.catalogue()
+    if request.command != "deploy" or not first or catalogue.resolve(first) is not None:
+        return None
+    names = (*catalogue.services, *(alias for s in catalogue.services.values() for alias in s.aliases))
+    closest = near(first, (*VERBS, *names))[:1]
+    if not closest or closest[0] not in VERBS or closest[0] in names:
+        return None
+    return NoteView(f"I do not know `/deploy {first[:40]}`. Did you mean `/deploy {closest[0]}`?\nUsage: {usage}")
+
+
 def unclear(request: CommandRequest, usage: str, desk: Desk) -> NoteView:
     """What is said of words that are no wish: which word is not known and what is close to it, then how it is used.
 
-    Raises NotFound where the first word is neither a service nor near a verb.
+    Raises NotFound where the first word is no service.
     """
     first = request.words[0] if request.words else ""
-    verbs = near(first, VERBS) if request.command == "deploy" and first else ()
     service = desk.catalogue().resolve(first) if first else None
     if service is not None and len(request.words) == 1:
         which = f"Which version of {service.name}? `/deploy` alone opens a form with those there are."
         return NoteView(f"{which}\nUsage: {usage}")
     if not first or service is not None:
         return NoteView(f"Usage: {usage}")
-    if verbs and not near(first, desk.catalogue().services):
-        return NoteView(f"I do not know `/deploy {first[:40]}`. Did you mean `/deploy {verbs[0]}`?\nUsage: {usage}")
     named_service(first, desk.catalogue())
     return NoteView(f"Usage: {usage}")

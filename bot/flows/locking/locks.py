@@ -118,7 +118,7 @@ async def give_back(wish: Wish, desk: Desk) -> NoteView:
     def go(tx: Transaction) -> str:
         lock = desk.locks.get(tx, wish.service.name, wish.environment)
         if lock is None or not lock.held(desk.clock()):
-            return f"{what} not locked in {wish.environment}."
+            return f"{what} not {'frozen' if wish.service.name == EVERYTHING else 'locked'} in {wish.environment}."
         world = world_of(tx, wish.service, groups, desk)
         _allow(may_unlock(wish.person.id, lock, wish.service, wish.reason, world))
         if not desk.locks.drop(tx, lock):
@@ -159,8 +159,8 @@ def held_lines(tx: Transaction, service: Service | None, desk: Desk) -> tuple[tu
 
 
 def _line(lock: Lock) -> str:
-    what = "All deploys" if lock.freezes else lock.service
-    return f"{what} ({lock.environment}): locked by {lock.owner} until {lock.until:%Y-%m-%d %H:%M} UTC: {lock.reason}"
+    what, how = ("All deploys", "frozen") if lock.freezes else (lock.service, "locked")
+    return f"{what} ({lock.environment}): {how} by {lock.owner} until {lock.until:%Y-%m-%d %H:%M} UTC: {lock.reason}"
 
 
 def _allow(ruling: Ruling) -> None:

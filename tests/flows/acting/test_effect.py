@@ -18,6 +18,7 @@ from bot.flows.acting import ordering
 from bot.flows.acting.measuring import measure
 from bot.flows.acting.taking_back import SUBJECT, take_back
 from bot.flows.desk import Desk
+from bot.ports import RunState
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import (
     AMIR,
@@ -213,6 +214,27 @@ async def test_a_deploy_that_makes_things_worse_without_any_alert_is_taken_back_
     assert isinstance(call.view, NoteView)
     assert "rule 'production' takes it back: v43 is on its way" in call.view.text
     assert {OLIVIA, AMIR} <= set(call.view.mention)
+
+
+async def test_people_are_called_again_where_the_way_back_that_was_on_its_way_fails(
+    desk: Desk, clock: FakeClock, vendor: FakeDeployer, metrics: Numbers
+) -> None:
+    curves(metrics, vendor, clock, {"v43": 0.002, "v44": 0.3})
+    action = await deployed(desk)
+    await passes(desk, clock, 5)
+    vendor.outcome = RunState.FAILED
+    await passes(desk, clock, 80)
+    done = await the(desk, action.id)
+    assert done.status is ActionStatus.FAILED
+    assert "/rollback payments v43 production. payments v44 made things worse" in done.outcome
+    assert done.outcome.endswith("The way back to v43 failed; its message says why.")
+    assert isinstance(desk.channel, FakeChannel)
+    first, second = [p.view for p in desk.channel.posts if isinstance(p.view, NoteView)]
+    assert "v43 is on its way" in first.text
+    assert second.text.startswith("The rollback of payments to v43, which the bot took by itself, failed. ")
+    assert second.text.endswith("By hand: `/rollback payments v43 production`")
+    assert OLIVIA in first.mention
+    assert OLIVIA in second.mention
 
 
 async def test_the_way_back_is_only_offered_where_the_rule_says_no_more_and_never_taken_for_no_change(

@@ -10,9 +10,10 @@ from bot.actions.policy import read_policies
 from bot.domain.action import ActionKind, ActionStatus
 from bot.domain.lock import Lock
 from bot.domain.request import CommandRequest, Deed, Person
-from bot.domain.view import NoteView
+from bot.domain.view import ActionView, NoteView
 from bot.errors import IllegalMove, NotFound
 from bot.flows.acting.executing import execute
+from bot.flows.announce import refresh
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
 from bot.flows.locking.breaking import digest_lines, glass_broken
@@ -24,6 +25,10 @@ from tests.fakes import NOON, FakeChannel, FakeClock, InMemoryWork
 from tests.flows.reaching.fakes import FakePager
 
 CHIEF = "U0CHIEF"
+
+
+LISTED = RULES + "break_glass: {people: [U0BREAK]}\n"
+GROUPED = RULES.replace("groups:\n", "groups:\n  breakers: [S0BREAK]\n") + "break_glass: {groups: [breakers]}\n"
 
 
 @pytest.fixture
@@ -168,12 +173,16 @@ async def test_a_lock_ends_by_itself_and_the_audit_says_so(desk: Desk, clock: Fa
 
 
 async def test_a_freeze_stops_deploys_of_everything_and_no_rollback(desk: Desk) -> None:
-    assert "may lock production" in (await said(desk, "U0NIGHT", "freeze", "big day", "2h")).text
+    assert "may freeze production" in (await said(desk, "U0NIGHT", "freeze", "big day", "2h")).text
     note = await said(desk, AMIR, "freeze", "big day", "2h")
     assert note.text.startswith("Deploys are frozen in production until 2026-11-22 14:00 UTC: big day")
-    assert 'rule "freeze of production"' in (await said(desk, OLIVIA, "payments", "v44")).text
+    refused = (await said(desk, OLIVIA, "payments", "v44")).text
+    assert refused.startswith("Deploys in production are frozen by U0APPROVER: big day, until ")
+    assert 'rule "freeze of production"' in refused
+    assert "This freeze is of U0APPROVER; only they" in (await said(desk, "U0NIGHT", "unfreeze")).text
     assert "is posted" in (await said(desk, OLIVIA, "payments", "v42", command="rollback")).text
     assert (await said(desk, AMIR, "unfreeze")).text == "Deploys are free again in production."
+    assert (await said(desk, AMIR, "unfreeze")).text == "Deploys are not frozen in production."
 
 
 async def test_a_service_with_an_open_incident_takes_a_fix_and_no_other_deploy(desk: Desk) -> None:
@@ -185,21 +194,28 @@ async def test_a_service_with_an_open_incident_takes_a_fix_and_no_other_deploy(d
     assert "needs a reason" in (await said(desk, OLIVIA, "checkout", "v19", "--fix")).text
 
 
+@pytest.mark.parametrize("rules", [LISTED, GROUPED], ids=["listed", "of a user group"])
 async def test_whoever_breaks_the_glass_approves_alone_the_owner_hears_of_it_and_so_does_the_digest(
-    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer, rules: str
 ) -> None:
-    desk = a_desk(database, clock, vendor, policies=read_policies(RULES + "break_glass: {people: [U0BREAK]}\n"))
+    desk = a_desk(database, clock, vendor, policies=read_policies(rules))
+    assert isinstance(desk.channel, FakeChannel)
+    desk.channel.memberships["U0BREAK"] = ("S0BREAK",)
     await said(desk, CHIEF, "lock", "payments", "moving", "2h")
-    assert "may break the glass" in (await said(desk, AMIR, "payments", "v44", "--break-glass", "fire")).text
+    refused = (await said(desk, AMIR, "payments", "v44", "--break-glass", "fire")).text
+    assert refused.startswith("Only those whom break_glass in policies.yaml names may break the glass for production deploys")
     await said(desk, "U0BREAK", "payments", "v44", "--break-glass", "fire")
     (action,) = await desk.db.read(desk.actions.unfinished)
+    await refresh({"key": f"action:{action.id}"}, desk)
+    view = next(p for p in desk.channel.posts if p.key == f"action:{action.id}").views[-1]
+    assert isinstance(view, ActionView)
+    assert "U0BREAK" in view.approvers, "it waits for whoever asked, too: their own approval is enough"
     await press(desk, Deed.ACTION_APPROVE, action.id, "U0BREAK")
     assert (await the(desk, action.id)).status is ActionStatus.APPROVED
     assert isinstance(desk.work, InMemoryWork)
     (told,) = desk.work.named("glass_broken")
     await glass_broken(told.args, desk)
     await glass_broken(told.args, desk)
-    assert isinstance(desk.channel, FakeChannel)
     (post,) = [p for p in desk.channel.posts if p.key == f"glass:{action.id}"]
     assert isinstance(post.views[-1], NoteView)
     assert "U0BREAK goes past every guard with the deploy of payments to v44" in post.views[-1].text
