@@ -159,7 +159,7 @@ async def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) 
     began = time.monotonic()
     with pytest.raises(Unavailable, match=r"did not end within 0\.6 s and was killed"):
         await deployer(tmp_path, timeout_seconds=0.6).start(ORDER)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert runs(tmp_path) == []
 
 
@@ -167,7 +167,7 @@ async def test_a_program_may_leave_a_child_behind(tmp_path: Path) -> None:
     behave(tmp_path, linger=True)
     began = time.monotonic()
     assert (await deployer(tmp_path).start(ORDER)).state is RunState.SUCCEEDED
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -242,9 +242,9 @@ def test_two_hundred_alerts_take_a_bounded_number_of_statements(story: Story) ->
         event.listen(sql(tx), "before_cursor_execute", count)
         on_alerts(tx, batch, story.desk)
 
-    began = time.perf_counter()
+    began = time.process_time()
     story.write(counted)
-    assert time.perf_counter() - began < 2  # 0.1 s on an idle machine
+    assert time.process_time() - began < 2  # 0.1 s on an idle machine
     assert len(statements) < 30
     assert story.only().firing == 200
 

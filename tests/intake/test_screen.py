@@ -50,6 +50,6 @@ def test_many_flat_things_are_not_deep() -> None:
     "body", [b"[" * 65 + b'"' + b'\\"' * 500_000, b"[" * 65 + b'"' * 1_000_000, b"[" * 500_000 + b"]" * 500_000]
 )
 def test_no_megabyte_takes_long(body: bytes) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     fault(body)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5

@@ -137,9 +137,9 @@ def test_a_long_answer_is_cut() -> None:
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     sanitise(text, HOSTS)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_the_joint_of_a_broken_link_is_invisible() -> None:
@@ -148,9 +148,9 @@ def test_the_joint_of_a_broken_link_is_invisible() -> None:
 
 @pytest.mark.parametrize("sign", ["\n", "\n\n", "\n> ", "\n- ", "1) ", "> "])
 def test_lines_without_words_take_no_time(sign: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     sanitise(sign * 11_000, HOSTS)
-    assert time.perf_counter() - began < 1.0
+    assert time.thread_time() - began < 1.0
 
 
 def test_a_fence_that_is_not_closed_lets_no_address_of_a_later_line_out() -> None:

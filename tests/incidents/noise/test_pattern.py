@@ -29,9 +29,9 @@ def test_a_pattern_matches_exactly_what_python_says(pattern: str, text: str) -> 
 
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(a|aa)*b", "a?" * 50 + "a" * 50 + "b", "(.*a){10}b", "((a*)*)*b"])
 def test_what_would_take_python_for_ever_ends_at_once(pattern: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert not Pattern(pattern).matches("a" * 1000)
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize(
