@@ -14,7 +14,18 @@ TELLING = re.compile(
     r"(?i:fail|error|exception|(?<!de)fault|fatal|panic|timeout|timed.?out|refus|denied|abort|crash|unavail|unreach|invalid|expir"
     r"|exhaust|reset|corrupt|overflow|degrad|unhealth|reject|missing|(?<![a-z])(?:oom|kill|lost))"
     r"|^[A-Z]+(?:_[A-Z]+)+$|^E[A-Z]{4,}$|^SIG[A-Z]+$"
+    r"|(?:^|[=:\"'])(?:5\d\d|429)[,;.)\]}\"']*$"  # all other numbers are masked by then
 )
+# "status=503", "HTTP/1.1\" 500", "answered 429": that a server failed or had enough is no variable, as other statuses are.
+_STATUS = re.compile(
+    r"""(?<![a-z])(?:(?:status(?:[ _]?code)?|code|http(?:/\d(?:\.\d)?)?)["']?[\s=:]{1,3}["']?(?=\d{3}(?![\w%]|\.\d|\s?ms\b))
+    |(?:answer(?:s|ed)|return(?:s|ed)|respon(?:ds|ded|se))[ :=]{1,2}(?:with\ )?
+    (?=\d{3}(?:\s*(?:[,;:.)"'\]]|$)|\ (?:from|for|to|on|at)\b)))(?:5\d\d|429)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_KEPT = {ord("0") + n: 0xE000 + n for n in range(10)}
+_BACK = {kept: digit for digit, kept in _KEPT.items()}
+_FOREIGN = dict.fromkeys(_BACK)  # those of a line itself are left out
 
 # What a stack trace ends with in Python, and what stands above the frames of the first cause in Java.
 _CAUSE = re.compile(r"^(?:Caused by: .*|[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", re.MULTILINE)
@@ -65,7 +76,9 @@ def gist(text: str) -> str:
 
 def signature(text: str) -> str:
     """The gist of a text with marks for what varies and single blanks; a list of things that vary is one mark."""
-    line = _MARKS.sub("", gist(text))
+    line = _MARKS.sub("", gist(text)).translate(_FOREIGN)
+    if "5" in line or "429" in line:
+        line = _STATUS.sub(_kept, line)
     if "/" in line or "\\" in line or "@" in line:
         line = _PLACE.sub(NAME, line)
     if ":" in line:
@@ -73,7 +86,12 @@ def signature(text: str) -> str:
     if line.count("=") > 1:
         line = _VALUE.sub(_value, line)
     line = _NAMED.sub(NAME, _AMOUNT.sub(AMOUNT, line))
-    return " ".join(one_mark(line).split())
+    return " ".join(one_mark(line).split()).translate(_BACK)
+
+
+def _kept(status: re.Match[str]) -> str:
+    """The last three digits as characters that no mask knows."""
+    return status[0][:-3] + status[0][-3:].translate(_KEPT)
 
 
 def one_mark(text: str) -> str:

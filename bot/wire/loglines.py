@@ -34,6 +34,8 @@ _STACK = (
 )
 _LEVEL = ("level", "severity", "log.level", "lvl", "levelname", "loglevel", "severityText", "severity_text", "detected_level")
 _TRACE = ("trace_id", "traceId", "trace.id", "traceID", "traceid", "dd.trace_id", "otelTraceID")
+_STATUS = ("status", "status_code", "statusCode", "http.status_code", "http.response.status_code", "res.statusCode", "res.status")
+_FAILED = re.compile(r"5\d\d|429")  # of a server that fails or has had enough
 _READ = frozenset((*_MESSAGE, *_STACK, *_LEVEL, *_TRACE, "time", "timestamp", "@timestamp", "ts", "date"))
 _SAME_LEVEL = {
     "WARNING": "WARN", "ERR": "ERROR", "CRIT": "CRITICAL", "INFORMATION": "INFO", "INFORMATIONAL": "INFO", "TRACE": "DEBUG",
@@ -138,9 +140,12 @@ def _continues(line: LogLine, head: LogLine, parts: Sequence[str]) -> bool:
 
 
 def _said(fields: Mapping[str, object]) -> str:
-    """The message, the error beside it and the stack trace, as people would read them."""
+    """The message, the error beside it, the status of a failure and the stack trace, as people would read them."""
     message, error, stack = first_of(fields, _MESSAGE), _error(fields), first_of(fields, _STACK)
     told = f"{message}: {error}" if message and error and error not in message else message or error
+    status = first_of(fields, _STATUS)
+    if told and _FAILED.fullmatch(status) and status not in told:
+        told = f"{told} status={status}"  # a request is logged with the same words whatever became of it
     return f"{told}\n{stack}" if told and stack and stack not in told else told or stack
 
 

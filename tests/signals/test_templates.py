@@ -40,6 +40,13 @@ def test_numbers_ids_times_and_addresses_are_masked() -> None:
         ('attempt=3 err="i/o timeout" result=failed user=ada', 'attempt=<*> err="i/o timeout" result=failed user=<*>'),
         ("disk full............0", "disk full............<*>"),
         ("ORA-00600: internal error, E11000 and ECONNREFUSED", "ORA-00600: internal error, E11000 and ECONNREFUSED"),
+        ('"GET /pay?id=500 HTTP/1.1" 500 1234 took 512', '"GET <*> HTTP/<*>" 500 <*> took <*>'),
+        ('"GET /pay HTTP/1.1" 404 1234', '"GET <*> HTTP/<*>" <*>'),
+        ("http_status_code=502 bytes=512", "http_status_code=502 bytes=<*>"),
+        ('{"status": 503, "ms": 503}', '{"status": 503, "ms": <*>}'),
+        ("payments answered 429, waiting 500 ms", "payments answered 429, waiting <*>"),
+        ("upstream responded with 502 from 10.0.0.7:443", "upstream responded with 502 from <*>"),
+        ("returned 512 rows, exit code 137, status 500ms, code=5021", "returned <*> rows, exit code <*>, status <*>, code=<*>"),
         ("", "(empty)"),
     ],
 )
@@ -50,6 +57,17 @@ def test_what_varies_is_masked_and_what_tells_stays(text: str, template: str) ->
 def test_lines_that_differ_in_a_name_become_one_template() -> None:
     found = templates([line(f"user {name} logged in from web") for name in ("ada", "bob", "cem")])
     assert [(t.text, t.count) for t in found] == [("user <*> logged in from web", 3)]
+
+
+def test_statuses_of_a_server_that_fails_are_told_apart_however_many_they_are() -> None:
+    lines = [f"GET /cart/{n} HTTP/1.1 status={status} took {n}" for n, status in enumerate((200, 201, 204, 500, 502, 503) * 3)]
+    assert sorted(said(*lines)) == sorted(
+        ["GET <*> HTTP/<*> status=<*> took <*>", *(f"GET <*> HTTP/<*> status={n} took <*>" for n in (500, 502, 503))]
+    )
+
+
+def test_a_line_cannot_bring_what_we_keep_statuses_with() -> None:
+    assert said("a \ue005\ue000 b", "a b") == ["a b"]
 
 
 def test_names_that_come_again_are_names_if_they_are_many() -> None:
