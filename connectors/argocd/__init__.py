@@ -45,6 +45,8 @@ class ArgoWebhook:
         app, phase = told["app"].needed()[:100], told["phase"].needed()
         if phase not in PHASES:
             return (Ignored(f"{app}: {phase[:40]}"),)
+        if told["dry_run"].value is True:
+            return (Ignored(f"{app}: a dry run, which changes nothing"),)
         revision, labels = told["revision"].text()[:64], told["labels"].texts()
         sha = revision if _SHA.fullmatch(revision) else ""
         began = told["started_at"].time() or delivery.received_at

@@ -7,8 +7,10 @@ if its answer is lost, nobody can tell it from somebody else's.
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import httpx
@@ -18,14 +20,14 @@ from bot.domain.change import Version
 from bot.domain.payload import Node
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, IllegalMove, NotFound, NotStarted, Unavailable
-from bot.ports import Deployer, Order, Run, RunState
+from bot.ports import Clock, Deployer, Order, Run, RunState
 from bot.wire.orders import checked, checked_order, settings_of
 from bot.wire.rest import Rest
+from connectors.argocd.rehearsal import ENDED, KEY, TERMINATED, carried, dry, is_dry, is_mine, keys_of, told, unsettled
 
 GOOD = 'kind = "argocd", url = "https://argocd.example", application = "{service}-{environment}"; see docs/connectors/argocd.md.'
-KEY = "tocsin-key"
 PHASES = {"Running": RunState.RUNNING, "Terminating": RunState.RUNNING, "Succeeded": RunState.SUCCEEDED}
-TERMINATED = "Operation terminated"
+LOOK, LOOKS = 1.0, 120  # seconds between two looks at a dry run, and how many of them
 ROLLBACK = re.compile(r"rollback to (?P<id>\d+) \((?P<revision>\S+)\) after (?P<after>\S*)")
 NONE = Node(None)
 
@@ -41,17 +43,24 @@ class ArgoDeploys(BaseModel):
     namespace: str = Field("", pattern=r"^[a-z0-9-]*$")  # of the application, where it is not Argo CD's own
     project: str = Field("", pattern=r"^[\w.-]*$")
     prune: bool = False
+    dry_run: bool = False  # for each plan; off, as Argo CD shows and announces it like any other operation
     timeout_seconds: float = Field(15, gt=0, le=300)
 
 
 class ArgoDeployer:
-    """ports.Deployer by syncs of an application that has one source and does not sync by itself."""
+    """ports.Deployer and Rehearsal by syncs of an application that has one source and does not sync by itself."""
 
     idempotent = False  # an operation is forgotten when the next one begins
     cancels = True
 
-    def __init__(self, settings: ArgoDeploys, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: ArgoDeploys,
+        transport: httpx.AsyncBaseTransport | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock = lambda: datetime.now(UTC),
+    ) -> None:
+        self._settings, self._pause, self._clock = settings, pause, clock
         proof = {"authorization": f"Bearer {settings.token.get_secret_value()}"} if settings.token else {}
         self._api = Rest("Argo CD", settings.url, proof, timeout=settings.timeout_seconds, quotes=True, transport=transport)
 
@@ -81,12 +90,54 @@ class ArgoDeployer:
         if run.state is not RunState.UNKNOWN:
             return run
         _refuse_unfit(app)
+        path, body = self._request(app, order, revision)
+        after = app["status"]["operationState"]["startedAt"].text()
+        said = (await self._api.order(path, body)).said
+        name = f"rollback to {body['id']} ({revision}) after {after}" if "id" in body else f"sync to {revision}"
+        return Run(name, RunState.RUNNING, order.version, self._link(said if said["metadata"] else app))
+
+    def _request(self, app: Node, order: Order, revision: str) -> tuple[str, dict[str, object]]:
+        """Where it is asked for and how: a sync, or a rollback to an entry whose source is another than today's."""
         entry = next((e for e in _history(app) if e["revision"].text() == revision), NONE)
-        if entry and _place(entry["source"]) != _place(app["spec"]["source"]):
-            return await self._roll_back(app, order, entry)
-        body: dict[str, object] = {"revision": revision, "prune": self._settings.prune, "infos": _infos(order), **self._where()}
-        told = (await self._api.order(f"{_path(app)}/sync", body)).said
-        return Run(f"sync to {revision}", RunState.RUNNING, order.version, self._link(told if told["metadata"] else app))
+        how: dict[str, object] = {"prune": self._settings.prune, **self._where()}
+        if entry and _place(entry["source"]) != _place(app["spec"]["source"]):  # a sync cannot bring it back
+            return f"{_path(app)}/rollback", {"id": int(entry["id"].text("0")), **how}
+        return f"{_path(app)}/sync", {"revision": revision, "infos": _infos(order), **how}
+
+    async def rehearse(self, order: Order) -> tuple[str, ...]:
+        """What Argo CD says of the same sync or rollback with `dryRun`, which changes nothing; empty unless `dry_run` is set.
+
+        Raises IllegalMove where a sync would fail or is not ours to make, NotStarted while the application is busy, and
+        Unavailable where no end was heard of; whatever is heard of, what was asked for is a dry run, and asked for once.
+        """
+        checked_order(order)
+        if not self._settings.dry_run:
+            return ()
+        app = await self._application(order.service, order.environment)
+        revision = order.commit or await self._revision(app, order.version)
+        _refuse_unfit(app)
+        path, body = self._request(app, order, revision)
+        if unsettled(app, "infos" in body, self._clock()):
+            raise Unavailable(
+                f"The last operation on {_name(app)} has hardly ended, and a dry run would take its place; plan again."
+            )
+        mark = secrets.token_hex(8)
+        await self._api.order(path, dry(body, app, mark))
+        return told(app, await self._rehearsed(app, order, mark, revision))
+
+    async def _rehearsed(self, before: Node, order: Order, mark: str, revision: str) -> Node:
+        """The state of the dry run once it has ended. An answer may be older than the request: Argo CD reads from a cache."""
+        began = before["status"]["operationState"]["startedAt"].text()
+        for _ in range(LOOKS):
+            app = await self._application(order.service, order.environment)
+            state = app["status"]["operationState"]
+            if is_mine(state, mark, revision, began):
+                if state["phase"].text() in ENDED and not app["operation"]:
+                    return state
+            elif state and state["startedAt"].text() != began:
+                raise Unavailable(f"Another operation on {_name(app)} came after the dry run, and took its place; plan again.")
+            await self._pause(LOOK)
+        raise Unavailable(f"The dry run of {_name(before)} has not ended; see `argocd app get {_name(before)} --show-operation`.")
 
     async def status(self, order: Order) -> Run:
         """What became of it; UNKNOWN also once another operation came after it."""
@@ -126,21 +177,17 @@ class ArgoDeployer:
         name = self._name(order.service, order.environment)
         return f"run `argocd app get {name} --show-operation` and see whether its operation carries {KEY} {order.key}"
 
-    async def _roll_back(self, app: Node, order: Order, entry: Node) -> Run:
-        """Back to an entry whose source is another than today's, which a sync cannot bring back."""
-        number, after = int(entry["id"].text("0")), app["status"]["operationState"]["startedAt"].text()
-        body: dict[str, object] = {"id": number, "prune": self._settings.prune, **self._where()}
-        await self._api.order(f"{_path(app)}/rollback", body)
-        run = f"rollback to {number} ({entry['revision'].text()}) after {after}"
-        return Run(run, RunState.RUNNING, order.version, self._link(app))
-
     def _seen(self, app: Node, order: Order) -> Run:
         """What the application's waiting or last operation says of an order."""
         waiting, last = app["operation"], app["status"]["operationState"]
         back = ROLLBACK.fullmatch(order.run)
         for operation, state in ((waiting, NONE), (last["operation"], last)):
-            mine = order.key in _keys(operation)
-            if back and not _keys(operation) and operation["sync"]["revision"].text() == back["revision"]:
+            if is_dry(operation):
+                if former := carried(operation, order.key):
+                    return self._run(app, order, former)
+                continue
+            mine = order.key in keys_of(operation)
+            if back and not keys_of(operation) and operation["sync"]["revision"].text() == back["revision"]:
                 mine = not state or state["startedAt"].text() != back["after"]
             if mine:
                 return self._run(app, order, state)
@@ -204,8 +251,10 @@ def _refuse_unfit(app: Node) -> None:
     """Raises IllegalMove where the application is not to be synced by us, NotStarted where it is busy."""
     if why := _unfit(app):
         raise IllegalMove(f"{why} Nothing was started.")
-    if app["operation"] or app["status"]["operationState"]["phase"].text() in ("Running", "Terminating"):
-        raise NotStarted(f"Another operation runs on {_name(app)}; nothing was started. Try again when it has ended.")
+    last = app["status"]["operationState"]
+    if app["operation"] or last["phase"].text() in ("Running", "Terminating"):
+        what = "A dry run" if is_dry(app["operation"] or last["operation"]) else "Another operation"
+        raise NotStarted(f"{what} runs on {_name(app)}; nothing was started. Try again when it has ended.")
 
 
 def _unfit(app: Node) -> str:
@@ -227,10 +276,6 @@ def _place(source: Node) -> dict[str, object]:
     """A source without its revision."""
     told = source.value if isinstance(source.value, Mapping) else {}
     return {name: value for name, value in told.items() if name != "targetRevision"}
-
-
-def _keys(operation: Node) -> set[str]:
-    return {info["value"].text() for info in operation["info"].optional_items() if info["name"].text() == KEY}
 
 
 def _infos(order: Order) -> list[dict[str, str]]:

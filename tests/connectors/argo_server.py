@@ -14,10 +14,18 @@ AT = "2026-03-0{}T10:00:00Z"
 
 
 class ArgoServer(httpx.AsyncBaseTransport):
-    """`runs` are the operations that began. `trouble` is what the next POST meets: a status, or a timeout "before" or "after"."""
+    """`runs` are the operations that began, `tried` the dry runs among them; those change nothing and end by themselves.
+
+    `trouble` is what the next POST meets: a status, or a timeout "before" or "after". `finds` is the phase, message and resources
+    with which the next dry run ends, `late` how many answers after a POST still show what was before it.
+    """
 
     def __init__(self) -> None:
         self.runs: list[dict[str, Any]] = []
+        self.tried: list[dict[str, Any]] = []
+        self.finds: tuple[str, str, list[dict[str, Any]]] = ("Succeeded", "successfully synced (all tasks run)", [])
+        self.late = 0
+        self._lagging: list[dict[str, Any]] = []
         self.refusals: list[dict[str, str]] = []
         self.trouble: int | str = ""
         self.message = ""
@@ -47,12 +55,17 @@ class ArgoServer(httpx.AsyncBaseTransport):
             return self._terminated()
         if path.endswith("/metadata"):
             return httpx.Response(200, json={"author": "A", "tags": TAGS.get(path.split("/")[4], [])})
+        if self._lagging:
+            return httpx.Response(200, json=self._lagging.pop())
+        if self.operation and self.operation["sync"].get("dryRun"):
+            return httpx.Response(200, json=self._try())
         return httpx.Response(200, json=self.application())
 
     def application(self) -> dict[str, Any]:
         """The application as it is read."""
         app = {"metadata": {"name": "payments", "namespace": "argocd"}, "spec": self.spec, "status": self.status}
-        return json.loads(json.dumps(app | ({"operation": self.operation} if self.operation else {})))
+        read: dict[str, Any] = json.loads(json.dumps(app | ({"operation": self.operation} if self.operation else {})))
+        return read
 
     def begin(self) -> None:
         """The controller takes up the operation that waits."""
@@ -60,7 +73,7 @@ class ArgoServer(httpx.AsyncBaseTransport):
         self.status["operationState"] = {
             "operation": self.operation,
             "phase": "Running",
-            "startedAt": AT.format(len(self.runs) + 3),
+            "startedAt": self._now(),
         }
         self.operation = None
 
@@ -68,11 +81,26 @@ class ArgoServer(httpx.AsyncBaseTransport):
         """The operation that runs ends."""
         state = self.status["operationState"]
         revision = state["operation"]["sync"]["revision"]
-        state |= {"phase": phase, "message": message, "syncResult": {"revision": revision, **more}}
+        state |= {"phase": phase, "message": message, "finishedAt": self._now(), "syncResult": {"revision": revision, **more}}
         if phase == "Succeeded":
             number = self.status["history"][-1]["id"] + 1
             entry = {"id": number, "revision": revision, "deployedAt": AT.format(number), "source": self.spec["source"]}
             self.status["history"].append(entry)
+
+    def _try(self) -> dict[str, Any]:
+        """The application while its dry run goes on; with the next look it has ended. The history stays as it is."""
+        if "operationState" not in self.status:
+            self.status["operationState"] = {"operation": self.operation, "phase": "Running", "startedAt": self._now()}
+            return self.application()
+        phase, message, resources = self.finds
+        revision = self.status["operationState"]["operation"]["sync"]["revision"]
+        ended = {"phase": phase, "message": message, "finishedAt": self._now()}
+        self.status["operationState"] |= {**ended, "syncResult": {"revision": revision, "resources": resources}}
+        self.operation = None
+        return self.application()
+
+    def _now(self) -> str:
+        return AT.format(len(self.runs) + len(self.tried) + 3)
 
     def _ordered(self, path: str, body: dict[str, Any]) -> httpx.Response:
         trouble, self.trouble = self.trouble, ""
@@ -87,10 +115,16 @@ class ArgoServer(httpx.AsyncBaseTransport):
         revision = body.get("revision", "")
         if path.endswith("/rollback"):
             revision = next(entry["revision"] for entry in self.status["history"] if entry["id"] == body["id"])
+        self._lagging = [self.application()] * self.late
         self.operation = {"sync": {"revision": revision}, "initiatedBy": {"username": "tocsin"}}
         if "infos" in body:
             self.operation["info"] = body["infos"]
-        self.runs.append({"path": path, **body})
+        if body.get("dryRun") is True:
+            self.operation["sync"]["dryRun"] = True
+            self.tried.append({"path": path, **body})
+        else:
+            self.runs.append({"path": path, **body})
+        self.status.pop("operationState", None)  # the last one is forgotten as soon as another one is accepted
         if trouble == "after":
             raise httpx.ReadTimeout("slow")
         return httpx.Response(200, json=self.application())

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import unquote
 
 import httpx
 
 from bot.ports import Order, RunState
-from connectors.argocd.deployer import KEY, TERMINATED, ArgoDeployer, ArgoDeploys
+from connectors.argocd.deployer import ArgoDeployer, ArgoDeploys
+from connectors.argocd.rehearsal import KEY, TERMINATED
 from tests.connectors.stages import SECRET, Play, Promise, Stage, Theatre, body_of, nothing
+from tests.fakes import NOON
 
 APPLICATION = re.compile(r"/api/v1/applications/([^/]+)(?:/(sync|operation|revisions/(\w+)/metadata))?")
 PHASES = {RunState.RUNNING: "Running", RunState.SUCCEEDED: "Succeeded", RunState.FAILED: "Failed", RunState.CANCELLED: "Failed"}
@@ -21,6 +24,7 @@ class ArgoTheatre(Theatre):
 
     def __init__(self) -> None:
         super().__init__()
+        self.dry: dict[str, dict[str, object]] = {}  # the dry run that was the last operation of an application
         self.revisions: dict[str, str] = {}  # what a sync named, by its key: a tag stays a tag in the operation
 
     def starts(self, request: httpx.Request) -> bool:
@@ -49,6 +53,11 @@ class ArgoTheatre(Theatre):
             return refused("another operation is already in progress")
         infos = body["infos"]
         assert isinstance(infos, list)
+        if body.get("dryRun") is True:
+            self.rehearsed += 1
+            self.dry[name] = dry_run(body, self.rehearsed)
+            return httpx.Response(200, json=self._application(name))
+        self.dry.pop(name, None)
         key = next(info["value"] for info in infos if info["name"] == KEY)
         service, _, environment = name.partition("-")
         wanted = self.revisions[key] = str(body["revision"])
@@ -72,7 +81,9 @@ class ArgoTheatre(Theatre):
         well = [play for play in plays if play.state is RunState.SUCCEEDED]
         history = [{"id": p.id, "revision": sha_of(p.order.version), "deployedAt": stamp(p), "source": SOURCE} for p in well]
         status: dict[str, object] = {"health": {"status": "Healthy"}, "history": history}
-        if plays:
+        if name in self.dry:
+            status["operationState"] = self.dry[name]
+        elif plays:
             status["operationState"] = operation(plays[-1], self.revisions)
         spec = {"project": "shop", "source": SOURCE}
         return {"metadata": {"name": name, "namespace": "argocd"}, "spec": spec, "status": status}
@@ -86,6 +97,23 @@ def operation(play: Play, named: Mapping[str, str]) -> dict[str, object]:
         "phase": PHASES[play.state],
         "message": message,
         "startedAt": stamp(play),
+    }
+
+
+def dry_run(body: dict[str, object], number: int) -> dict[str, object]:
+    """One that has ended well, as its operation state says."""
+    resource = {
+        "kind": "Deployment",
+        "name": "payments",
+        "status": "Synced",
+        "message": "deployment.apps/payments configured (dry run)",
+    }
+    return {
+        "operation": {"sync": {"revision": body["revision"], "dryRun": True}, "info": body["infos"]},
+        "phase": "Succeeded",
+        "message": "successfully synced (all tasks run)",
+        "startedAt": f"{NOON + timedelta(minutes=number):%Y-%m-%dT%H:%M:%SZ}",
+        "syncResult": {"resources": [resource]},
     }
 
 
@@ -104,7 +132,7 @@ def refused(message: str) -> httpx.Response:
 
 def argo(theatre: Theatre) -> ArgoDeployer:
     table = {"url": "https://argo.example", "token": SECRET, "application": "{service}-{environment}", "project": "shop"}
-    return ArgoDeployer(ArgoDeploys.model_validate(table), theatre.transport)
+    return ArgoDeployer(ArgoDeploys.model_validate({**table, "dry_run": True}), theatre.transport)
 
 
 STAGES = (
@@ -112,6 +140,7 @@ STAGES = (
         "argo cd",
         ArgoTheatre,
         argo,
+        rehearses=True,
         ran=(("v43", None), ("v42", None)),  # a sync that failed leaves no entry in the history
         lacks={
             Promise.SIDE_BY_SIDE: "an application has one operation at a time, and refuses a second one",
