@@ -16,6 +16,7 @@ from bot.domain.document import Document, DocumentKind
 from bot.errors import BadPayload, NotAllowed, NotFound
 from bot.knowledge.copying import Brought, Origin, Progress, Run, stamp
 from bot.knowledge.links import Links
+from bot.knowledge.moves import FOLDERS
 from bot.knowledge.reading import VERSION, Unreadable, read
 from bot.ports import Clock, CopyStore, Database, RawDocument, Transaction
 
@@ -88,7 +89,7 @@ class Sources:
     @property
     def known(self) -> frozenset[str]:
         """The names under which copies are kept."""
-        return frozenset((*self.origins, LINKED))
+        return frozenset((*self.origins, LINKED, FOLDERS))
 
     async def copy_page(self, url: str) -> bool:
         """Copy a page that an alert links to; whether it is news. Raises Unavailable; what may not be had is forgotten."""

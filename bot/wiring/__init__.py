@@ -162,6 +162,7 @@ def build(settings: Settings, channel: Channel) -> Bot:
             lambda: db.read_now(partial(confirmed_incidents, stores=stores, catalogue=lambda: catalogue.current)),
             DatabaseTurn(db, utc_now) if db.postgres else None,
             sources.documents,
+            db,
         ),
         sources=sources,
         evidence_sources=(*described(able.evidence, lambda: catalogue.current), *counted),

@@ -39,7 +39,7 @@ def library_beside(settings: Settings, *, make: bool = False) -> Iterator[tuple[
         catalogue = catalogue_file(settings.path("services.yaml"), settings.backstage)
         known = partial(confirmed_incidents, stores=stores, catalogue=lambda: catalogue.current)
         sources = Sources(named, db, SqlCopyStore(), _now, pages)
-        yield library_of(settings, lambda: db.read_now(known), copies=sources.documents), sources, db
+        yield library_of(settings, lambda: db.read_now(known), copies=sources.documents, db=db), sources, db
     finally:
         db.close()
 

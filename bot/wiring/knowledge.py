@@ -16,8 +16,10 @@ from bot.knowledge.endpoint import Endpoint
 from bot.knowledge.index import VectorIndex
 from bot.knowledge.library import Library
 from bot.knowledge.making import Turn
+from bot.knowledge.moves import steady
 from bot.ports import Clock, Embedder, Transaction
 from bot.settings import Settings
+from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
 from bot.storage.turns import SqlTurnStore
 from bot.wiring.stores import Stores
@@ -43,18 +45,23 @@ class DatabaseTurn(Turn):
 
 
 def library_of(
-    settings: Settings, confirmed: Source | None = None, turn: Turn | None = None, copies: Source | None = None
+    settings: Settings,
+    confirmed: Source | None = None,
+    turn: Turn | None = None,
+    copies: Source | None = None,
+    db: SqlDatabase | None = None,
 ) -> Library:
     """The runbooks and past incidents of the settings' folders, with the incidents that people confirmed, and copies.
 
     `copies` are the documents of the settings' sources, which somebody else keeps up to date.
-    `turn` is for replicas, where the settings name a vector store that they share.
+    `turn` is for replicas, where the settings name a vector store that they share. With `db` a file that moved stays the same.
     """
-    sources: list[Source] = [
+    folders = [
         *(markdown_folder(settings.path(f), DocumentKind.RUNBOOK) for f in settings.knowledge.runbooks),
         *(markdown_folder(settings.path(f), DocumentKind.INCIDENT) for f in settings.knowledge.incidents),
-        *(source for source in (confirmed, copies) if source),
     ]
+    kept = folders if db is None else [steady(folders, db, SqlCopyStore())]
+    sources: list[Source] = [*kept, *(source for source in (confirmed, copies) if source)]
     name = settings.knowledge.embedder
     if name == NONE:
         return Library(sources, None)
