@@ -62,7 +62,8 @@ def belongings(said: Iterable[Belonging]) -> Belongings:
 class Regrouping:
     """Two incidents made one, or one made two, by a person; with how both were, so that it can be taken back.
 
-    `source` gave its problems `moved` to `target`. A split's target was new: `target_before` is None.
+    `source` gave its problems `moved` and its `tickets` (tracker and name) to `target`. A split's target was new:
+    `target_before` is None.
     """
 
     id: str
@@ -74,3 +75,4 @@ class Regrouping:
     target_before: Incident | None
     moved: tuple[str, ...]
     undone_at: datetime | None = None
+    tickets: tuple[tuple[str, str], ...] = ()

@@ -1,7 +1,7 @@
 """An incident's ticket: opened or linked, told what happened, moved along; each step is made once, however often it is tried."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.incident import Entry, EntryKind, Incident, Status
@@ -45,7 +45,7 @@ async def keep_ticket(args: Mapping[str, Scalar], desk: Desk) -> None:
     kept = await desk.db.read(lambda tx: desk.tickets.of_incident(tx, id))
     tracker = str(args.get("tracker") or desk.ticketing.tracker)
     ref = str(args.get("ref") or "")
-    missing = ref not in {t.ref for t in kept} if ref else not kept
+    missing = ref not in {t.ref for t in kept} if ref else not kept and not incident.merged_into
     if missing and tracker in desk.trackers:
         kept = (*kept, await _brought(incident, tracker, ref, desk))
     for ticket in kept:
@@ -100,7 +100,8 @@ def _linked(incident: Incident, ticket: Ticket, name: str) -> KeptTicket:
 async def _told(incident: Incident, ticket: KeptTicket, tracker: Tracker, desk: Desk) -> None:
     """What the ticket has not heard yet becomes comments, then its status follows; what was done is remembered step by step."""
     entries = await desk.db.read(lambda tx: desk.timeline.of(tx, incident.id))
-    for mark, entry in list(_unheard(ticket, entries))[:AT_ONCE]:
+    unheard = list(_unheard(ticket, entries))
+    for mark, entry in unheard[:AT_ONCE]:
         said = f"{entry.at:%Y-%m-%d %H:%M} UTC: {entry.text[:LONGEST_COMMENT]}"
         await tracker.comment(ticket.ref, said, f"{incident.id}:{mark}")
         await _remember(ticket, desk, mark=mark)
@@ -108,12 +109,44 @@ async def _told(incident: Incident, ticket: KeptTicket, tracker: Tracker, desk: 
     if wanted is not None and ticket.status is not wanted:
         await tracker.move(ticket.ref, wanted)
         await _remember(ticket, desk, status=wanted)
+    if len(unheard) > AT_ONCE:
+        await desk.db.write(lambda tx: _go_on(tx, incident, unheard[AT_ONCE][0], desk))
+
+
+def _go_on(tx: Transaction, incident: Incident, mark: str, desk: Desk) -> None:
+    """The rest is told in another step, whether or not anything more happens."""
+    args = {"incident_id": incident.id}
+    desk.work.start(
+        tx, "housekeeping", "keep_ticket", f"keep_ticket:{incident.id}:rest:{mark}", args, partition=f"ticket:{incident.id}"
+    )
+
+
+def hand_over(tx: Transaction, source: Incident, target: Incident, desk: Desk) -> tuple[tuple[str, str], ...]:
+    """The tickets of an incident that was merged follow the one that goes on, from now on; which those are."""
+    kept = desk.tickets.of_incident(tx, source.id)
+    past = [_mark(entry) for entry in desk.timeline.of(tx, target.id)] if kept else []
+    for ticket in kept:
+        desk.tickets.save(tx, replace(ticket, incident_id=target.id, told=(*ticket.told, *past)[-MOST_TOLD:]))
+    return tuple((ticket.connector, ticket.ref) for ticket in kept)
+
+
+def hand_back(tx: Transaction, names: Iterable[tuple[str, str]], source: Incident, desk: Desk) -> None:
+    """The merge was taken back: its tickets follow their own incident again."""
+    for connector, ref in names:
+        ticket = desk.tickets.get(tx, connector, ref)
+        if ticket is not None:
+            desk.tickets.save(tx, replace(ticket, incident_id=source.id))
+
+
+def _mark(entry: Entry) -> str:
+    """By which a ticket knows what it was told."""
+    return hashlib.sha256(f"{entry.at.isoformat()}|{entry.kind}|{entry.text}".encode()).hexdigest()[:12]
 
 
 def _unheard(ticket: KeptTicket, entries: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
     """Entries that the ticket has not heard of; what came from the tracker itself it knows."""
     for entry in entries:
-        mark = hashlib.sha256(f"{entry.at.isoformat()}|{entry.kind}|{entry.text}".encode()).hexdigest()[:12]
+        mark = _mark(entry)
         if entry.kind in TOLD and entry.by != ticket.connector and mark not in ticket.told:
             yield mark, entry
 

@@ -23,9 +23,11 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9_-]{2,}")
 def on_tickets(tx: Transaction, tickets: Sequence[Ticket], desk: Desk) -> None:
     """Each ticket is kept; its incident hears of it, or it counts as a report about its service."""
     services: set[str] = set()
-    for ticket in map(_clean, tickets):
+    for told in tickets:
+        ticket = _clean(told)
         known = desk.tickets.get(tx, ticket.connector, ticket.ref)
-        if known is not None and ticket.at < known.status_at:  # late: what it says of the status is over
+        if known is not None and (ticket.at < known.status_at or OURS.search(told.comment)):
+            # What it says of the status is over: it comes late, or with our own comment, which we make before we move the ticket.
             ticket = replace(ticket, status=known.status, at=known.status_at)
         incident = _incident_of(tx, ticket, known, desk)
         kept = _kept(ticket, known, incident, desk)

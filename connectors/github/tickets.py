@@ -5,7 +5,9 @@ Events: https://docs.github.com/en/webhooks/webhook-events-and-payloads#issues; 
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 from bot.domain.payload import Node
 from bot.domain.ticket import Ticket, TicketStatus
@@ -106,12 +108,20 @@ class GitHubIssues:
             await self._api.send("POST", path, {"body": f"{text}\n\n{mark}"})
 
     async def move(self, ref: str, status: TicketStatus) -> None:
-        """Open, closed, or open with the label that says that somebody works on it."""
+        """Open, closed, or open with the label that says that somebody works on it, which goes as soon as nobody does."""
         path = self._path(ref)
-        state = "closed" if status is TicketStatus.DONE else "open"
-        await self._api.send("PATCH", path, {"state": state})
+        if status is TicketStatus.OPEN:  # first: an issue that is opened with it would say that somebody works on it again
+            await self._unlabelled(path)
+        await self._api.send("PATCH", path, {"state": "closed" if status is TicketStatus.DONE else "open"})
         if status is TicketStatus.IN_PROGRESS:
             await self._api.send("POST", f"{path}/labels", {"labels": [BUSY]})
+        elif status is TicketStatus.DONE:
+            await self._unlabelled(path)
+
+    async def _unlabelled(self, path: str) -> None:
+        """Nobody works on it. GitHub says 404 of a label that an issue does not carry."""
+        with suppress(NotFound):
+            await self._api.send("DELETE", f"{path}/labels/{quote(BUSY)}")
 
     def _path(self, ref: str) -> str:
         whole = ref if "/" in ref else f"{self._repository}#{ref.lstrip('#')}"

@@ -152,9 +152,17 @@ async def test_github_opens_one_issue_per_key_which_its_last_line_carries(vendor
 async def test_github_closes_reopens_and_says_that_somebody_works_on_it(vendor: Vendor) -> None:
     vendor.says("PATCH /repos/acme/ops/issues/7", an_open_issue())
     vendor.says("POST /repos/acme/ops/issues/7/labels", [])
-    await github(vendor).move("acme/ops#7", TicketStatus.DONE)
-    await github(vendor).move("#7", TicketStatus.IN_PROGRESS)
-    assert [a.body for a in vendor.asked] == [{"state": "closed"}, {"state": "open"}, {"labels": ["in progress"]}]
+    vendor.says("DELETE /repos/acme/ops/issues/7/labels/in progress", [])
+    for status in (TicketStatus.IN_PROGRESS, TicketStatus.DONE):
+        await github(vendor).move("acme/ops#7", status)
+    assert [a.body for a in vendor.asked] == [{"state": "open"}, {"labels": ["in progress"]}, {"state": "closed"}, None]
+
+
+async def test_a_github_issue_that_nobody_works_on_any_more_loses_its_label_before_it_is_open(vendor: Vendor) -> None:
+    vendor.says("PATCH /repos/acme/ops/issues/7", an_open_issue())
+    vendor.says("DELETE /repos/acme/ops/issues/7/labels/in progress", {"message": "Label does not exist"}, 404)
+    await github(vendor).move("#7", TicketStatus.OPEN)
+    assert [(a.method, a.body) for a in vendor.asked] == [("DELETE", None), ("PATCH", {"state": "open"})]
 
 
 async def test_the_last_page_of_comments_tells_whether_ours_is_there(vendor: Vendor) -> None:

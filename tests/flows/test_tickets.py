@@ -14,6 +14,7 @@ from bot.errors import Unavailable
 from bot.flows.announce import announce
 from bot.flows.command import on_command
 from bot.flows.desk import Desk, Ticketing
+from bot.flows.grouping.regroup import merge, undo
 from bot.flows.resolving import resolve
 from bot.flows.ticketing import keep_ticket
 from bot.flows.tickets import USER_REPORTS, on_tickets, reports_quiet
@@ -223,3 +224,46 @@ async def test_a_ticket_that_names_an_incident_that_is_over_is_linked_to_none(de
     await desk.db.write(lambda tx: resolve(tx, incident, "U0ONCALL", "over", desk))
     await tell(desk, a_ticket(text=f"like {incident.key} last week"))
     assert await desk.db.read(lambda tx: desk.tickets.of_incident(tx, incident.id)) == ()
+
+
+async def test_a_long_past_is_told_to_the_end_though_nothing_more_happens(desk: Desk, tracker: FakeTracker) -> None:
+    incident = await open_incident(desk, severity=Severity.SEV3)
+    notes = [Entry(incident.id, NOON + timedelta(seconds=n), EntryKind.NOTE, f"note {n}", "U1") for n in range(25)]
+    await desk.db.write(lambda tx: desk.timeline.add(tx, notes))
+    await on_command(CommandRequest(Person("U0ONCALL"), "C1", "incident", ("ticket", incident.key), "", "t", "t"), desk)
+    for _ in range(3):
+        await catch_up(desk)
+    assert sum("note" in said for said in tracker.comments.values()) == 25
+
+
+async def test_the_ticket_of_a_merged_incident_follows_the_survivor_and_comes_back_with_it(
+    desk: Desk, tracker: FakeTracker
+) -> None:
+    one = await open_incident(desk, id="i-1", number=1)
+    await catch_up(desk)
+    other = await open_incident(desk, id="i-2", number=2, severity=Severity.SEV3)
+    before = [Entry(other.id, NOON, EntryKind.NOTE, "long before they met", "U1")]
+    await desk.db.write(lambda tx: desk.timeline.add(tx, before))
+    await desk.db.write(lambda tx: merge(tx, one, other, Person("U0ONCALL"), desk))
+    survivor = await latest(desk, other)
+    await desk.db.write(lambda tx: announce(tx, desk.incidents.save(tx, survivor.move(Status.ACKNOWLEDGED, NOON, by="U1")), desk))
+    await catch_up(desk)
+    assert list(tracker.tickets) == ["OPS-1"]  # the merged one opens no other
+    assert tracker.moves == [TicketStatus.IN_PROGRESS]
+    assert not any("long before" in said for said in tracker.comments.values())
+    gone = await latest(desk, one)
+    await desk.db.write(lambda tx: undo(tx, gone, Person("U0ONCALL"), desk))
+    await catch_up(desk)
+    assert tracker.moves == [TicketStatus.IN_PROGRESS, TicketStatus.OPEN]
+    (kept,) = await desk.db.read(lambda tx: desk.tickets.of_incident(tx, one.id))
+    assert kept.ref == "OPS-1"
+
+
+async def test_our_own_comment_that_comes_back_takes_no_incident_for_anybody(desk: Desk, tracker: FakeTracker) -> None:
+    incident = await open_incident(desk)
+    await catch_up(desk)
+    echo = a_ticket("OPS-1", status=TicketStatus.IN_PROGRESS, comment="12:00 UTC: open again\n\n(tocsin-1f2e3d4c5b6a7988)")
+    await tell(desk, replace(echo, at=NOON + timedelta(minutes=9)))
+    assert (await latest(desk, incident)).status is Status.OPEN
+    await tell(desk, replace(echo, at=NOON + timedelta(minutes=9), comment="I am on it"))
+    assert (await latest(desk, incident)).status is Status.ACKNOWLEDGED

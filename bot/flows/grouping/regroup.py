@@ -19,6 +19,7 @@ from bot.flows.announce import announce, want
 from bot.flows.desk import Desk
 from bot.flows.investigation import look
 from bot.flows.settling import settle_later
+from bot.flows.ticketing import hand_back, hand_over
 from bot.incidents.noise.storm import titled
 from bot.ports import Transaction
 
@@ -67,7 +68,8 @@ def _into(
     """Both as they are once all problems of `source` belong to `target`, and the deed by which that can be taken back."""
     now, own = desk.clock(), {m.fingerprint for m in target.members}
     came = tuple(_told(m, f"merged from {source.key}") for m in source.members if m.fingerprint not in own)
-    deed = Regrouping(desk.new_id(), False, now, person.id, source, target.id, target, tuple(m.fingerprint for m in came))
+    moved, tickets = tuple(m.fingerprint for m in came), hand_over(tx, source, target, desk)
+    deed = Regrouping(desk.new_id(), False, now, person.id, source, target.id, target, moved, tickets=tickets)
     gone = desk.incidents.save(tx, replace(merged(source, target, now), members=()))
     kept = desk.incidents.save(
         tx,
@@ -138,6 +140,7 @@ def undo(tx: Transaction, incident: Incident, person: Person, desk: Desk) -> Sho
         raise NotFound("One of the two incidents is no longer kept.")
     if deed.moved or deed.target_before is None or source.merged_into == target.key:
         source, target = _back(tx, deed, source, target, desk)
+        hand_back(tx, deed.tickets, source, desk)
     desk.belongings.take_back(tx, deed.id)
     desk.belongings.keep(tx, replace(deed, undone_at=now))
     for one, other in ((source, target), (target, source)):
