@@ -148,8 +148,14 @@ def what_next(incident: Incident | None, diagnosis: Diagnosis | None, runbooks: 
     return notes.answer([*lines, *([note] if note else [])])
 
 
-def why(incident: Incident, diagnosis: Diagnosis | None) -> Answer:
-    """What the evidence says of the cause, with what was ruled out."""
+def why(incident: Incident, diagnosis: Diagnosis | None, services: Sequence[str] = ()) -> Answer:
+    """What the evidence says of the cause, with what was ruled out; an honest no if it says nothing of the services asked for."""
+    if services and not set(services) & _told_of(incident, diagnosis):
+        names = " and ".join(quote(s, 80) for s in services[:3])
+        about = ", ".join(quote(s, 80) for s in incident.services[:3]) or "something else"
+        return Answer(
+            f"I do not know: {incident.key} is about {about}, and nothing gathered for it tells of {names}. {_helps(services)}"
+        )
     if diagnosis is None:
         return Answer(f"{incident.key} is still being looked into.")
     lines = [f"**{incident.key}**: {diagnosis.summary}"]
@@ -164,6 +170,27 @@ def why(incident: Incident, diagnosis: Diagnosis | None) -> Answer:
         lines.append("Ruled out: " + "; ".join(f"{_named(r)} ({r.ruled_out})" for r in diagnosis.ruled_out[:4]))
     used = set(re.findall(r"\[(E\d+)\]", "\n".join(lines)))
     return Answer("\n".join(lines), tuple((e.id, e.text, e.link) for e in diagnosis.evidence if e.id in used))
+
+
+def why_alone(services: Sequence[str]) -> Answer:
+    """Nothing is open, so nobody gathered evidence that could tell why."""
+    return Answer(f"No incident is open, so no evidence was gathered: I do not know. {_helps(services)}")
+
+
+def _helps(services: Sequence[str]) -> str:
+    one = quote(services[0], 80) if services else "payments"
+    asked = f"its numbers (“chart the errors of {one}”), its changes (“what changed in {one} today?”)"
+    return f"What would help: {asked}, or the key of an incident (“why INC-42?”)."
+
+
+def _told_of(incident: Incident, diagnosis: Diagnosis | None) -> set[str]:
+    """The services that an incident and what was gathered for it are about."""
+    named = {incident.service, *incident.services}
+    if diagnosis is not None:
+        blamed = (*([diagnosis.cause] if diagnosis.cause else []), *diagnosis.suspects, *diagnosis.ruled_out)
+        named |= {diagnosis.first_service, *diagnosis.blast_radius, *(c.service for c in blamed)}
+        named |= {e.service for e in diagnosis.evidence}
+    return named - {""}
 
 
 def _named(candidate: Candidate) -> str:

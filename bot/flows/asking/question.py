@@ -1,7 +1,7 @@
 """Somebody asked: the evidence is looked up, and the answer that cites it appears in the thread."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, timedelta, tzinfo
 from uuid import NAMESPACE_URL, uuid5
@@ -68,11 +68,11 @@ async def _work_out(args: Mapping[str, Scalar], id: str, desk: Desk) -> None:
     began = time.perf_counter()
     place = Place(str(args["channel"]), "", str(args["thread"]))
     text = str(args["text"])
-    incident, diagnosis = await desk.db.read(lambda tx: about(tx, place, str(args["hint"]), desk))
     earlier = await desk.db.read(lambda tx: desk.journal.of_thread(tx, place.thread, 8))
+    meant = meaning(text, earlier, desk)
+    incident, diagnosis = await desk.db.read(lambda tx: about(tx, place, str(args["hint"]), desk, meant.services))
     telling = None if args.get("late") else await _begin(args, place, desk)
     heard = Heard(telling, lambda t: _stands(args, t, desk)) if telling is not None else None
-    meant = meaning(text, earlier, desk)
     title = looking_at(meant, incident, desk)
     if heard is not None:
         await heard.step(title, done=False)
@@ -232,9 +232,14 @@ def answer_id(asked: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"tocsin:answer:{asked}"))
 
 
-def about(tx: Transaction, place: Place, hint: str, desk: Desk) -> tuple[Incident | None, Diagnosis | None]:
-    """The incident a question is about: the one it names, the thread's, the channel's newest live one, the newest live one."""
-    live = desk.incidents.live(tx)
+def about(
+    tx: Transaction, place: Place, hint: str, desk: Desk, services: Collection[str] = ()
+) -> tuple[Incident | None, Diagnosis | None]:
+    """The incident a question is about: the one it names, the thread's, the channel's newest live one, the newest live one.
+
+    Outside a thread of a card, one of the services that the question names goes before others.
+    """
+    live = sorted(desk.incidents.live(tx), key=lambda i: bool(set(i.services) & set(services)))
     card = desk.cards.at(tx, place.channel, place.thread) if place.thread else None
     here = [c for i in live if (c := desk.cards.get(tx, f"card:{i.id}")) and c.place.channel == place.channel]
     if hint:
@@ -269,9 +274,9 @@ async def reply(
         return answers.what_changed(changes, services, since, words)
     if topic is Topic.STATUS or (topic is Topic.CAUSE and incident is None):
         live = await desk.db.read(lambda tx: desk.incidents.live(tx))
-        return answers.status(live, desk.clock())
+        return answers.status(live, desk.clock()) if live or topic is Topic.STATUS else answers.why_alone(services)
     if topic is Topic.CAUSE and incident is not None:
-        return answers.why(incident, diagnosis)
+        return answers.why(incident, diagnosis, services)
     inquiry = inquire(text, services, incident, topic)
     reader = Reader(desk, None if topic is Topic.RUNBOOK else incident, channel, person)
     if topic is Topic.SEEN:

@@ -119,6 +119,29 @@ async def test_what_nobody_knows_is_said_honestly(desk: Desk) -> None:
     assert said.evidence == ()
 
 
+async def test_a_service_that_the_evidence_says_nothing_of_is_not_explained_by_another(desk: Desk, clock: FakeClock) -> None:
+    incident = await kept(desk, "9.1")
+    look = Diagnosis(Verdict.UNDETERMINED, Confidence.WEAK, "nothing is certain", clock(), blast_radius=("checkout",))
+    await desk.db.write(lambda tx: desk.diagnoses.save(tx, incident.id, look))
+    said = (await ask(desk, "why is search slow?")).markdown
+    assert said.startswith("I do not know: INC-42 is about payments, and nothing gathered for it tells of search.")
+    assert "“chart the errors of search”" in said
+    assert "nothing is certain" in (await ask(desk, "and why is checkout slow?")).markdown
+
+
+async def test_with_nothing_open_why_is_not_known_and_what_would_help_is_said(desk: Desk) -> None:
+    said = (await ask(desk, "why was checkout slow yesterday?")).markdown
+    assert said.startswith("No incident is open, so no evidence was gathered: I do not know. What would help: ")
+    assert "“what changed in checkout today?”" in said
+
+
+async def test_outside_a_thread_the_incident_of_the_service_that_is_named_is_meant(desk: Desk) -> None:
+    await kept(desk, "9.1", id="another", number=43, title="slow", service="checkout", members=())
+    await kept(desk, "9.2")
+    assert "INC-43" in (await ask(desk, "why is checkout slow?", thread="8.8")).markdown
+    assert "INC-42" in (await ask(desk, "why is payments slow?", thread="8.7")).markdown
+
+
 async def test_the_incident_that_the_text_names_wins_over_the_threads(desk: Desk) -> None:
     await kept(desk, "9.1")
     await kept(desk, "9.2", id="another", number=43, title="checkout is slow", service="checkout")
