@@ -92,7 +92,10 @@ class Rehearsal(Protocol):
     """A deployer that can also say what an order would change, in its tool's own words, and change nothing (a dry run)."""
 
     async def rehearse(self, order: Order) -> tuple[str, ...]:
-        """Lines for people, redacted and cut; empty where it is turned off. Raises Unavailable or BadSettings."""
+        """Lines for people, redacted and cut; empty where it is turned off.
+
+        Raises as the deployer's questions do, IllegalMove or NotAllowed where the order itself would be refused as well.
+        """
 
 
 @runtime_checkable

@@ -142,6 +142,18 @@ async def test_where_nobody_answers_nothing_was_begun() -> None:
         await shop.status(NEW)
 
 
+async def test_a_proxy_of_the_environment_counts_unless_no_proxy_names_the_server(
+    cluster: Rollouts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Rollouts() as gone:
+        monkeypatch.setenv("http_proxy", gone.url)
+    monkeypatch.setenv("no_proxy", "localhost,.svc")
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        await deployer(cluster).current("payments", "production")
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1,.svc")
+    assert (await deployer(cluster).current("payments", "production")).version == "v43"
+
+
 async def test_a_file_of_authorities_that_is_not_there_is_a_wrong_setting(cluster: Rollouts) -> None:
     with pytest.raises(BadSettings, match="no way to reach the API server"):
         await deployer(cluster, ca_file=f"{cluster.authorities}.gone").current("payments", "production")
