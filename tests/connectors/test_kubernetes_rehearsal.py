@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.actions.planning.asking import Patience, ask_around
 from bot.errors import BadSettings, BotError, IllegalMove, NotAllowed, NotFound, Unavailable
 from bot.ports import Order, Rehearsal
 from connectors.kubernetes.deployer import KubernetesDeployer, KubernetesDeploys
@@ -128,6 +129,17 @@ async def test_a_dry_run_whose_answer_is_lost_or_that_comes_too_late_changed_not
         await deployer(cluster, timeout_seconds=0.3).rehearse(NEW)
     assert unchanged(cluster)
     assert (await deployer(cluster).status(NEW)).id == ""
+
+
+async def test_a_plan_has_what_would_change_or_the_reason_of_the_refusal(cluster: Rollouts) -> None:
+    shop, patience = deployer(cluster), Patience(rehearsal=30)
+    answers = await ask_around(NEW, "", ("", ""), shop, (), (), {}, patience)
+    assert (answers.rehearsal[-1], answers.unasked) == (AGREED, ())
+    cluster.trouble = (403, DENIED)
+    answers = await ask_around(NEW, "", ("", ""), shop, (), (), {}, patience)
+    assert answers.rehearsal == ()
+    assert answers.unasked == (f"the deployer's own dry run: The cluster would refuse this (403): {DENIED}",)
+    assert unchanged(cluster)
 
 
 async def test_it_can_be_turned_off_and_asks_nothing_for_what_cannot_be_deployed(cluster: Rollouts) -> None:

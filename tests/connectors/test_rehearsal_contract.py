@@ -1,12 +1,14 @@
 """What every dry run over a vendor's API promises: it tells what would change, and whatever befalls it, nothing is started."""
 
+import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from bot.errors import BadSettings, BotError, Unavailable
-from bot.ports import Deployer, Rehearsal, RunState
+from bot.ports import Deployer, Order, Rehearsal, RunState
 from tests.connectors.company import ORDER, STAGES, history
 from tests.connectors.stages import SECRET, Stage, Theatre, Trouble
 
@@ -102,6 +104,33 @@ async def test_where_nobody_answers_it_is_left_out(theatre: Theatre, deployer: D
     with pytest.raises(Unavailable):
         await rehearsed(deployer)
     assert not [one for one in theatre.asked if theatre.starts(one)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_dry_runs_amid_orders_start_nothing_and_disturb_none(
+    stage: Stage, theatre: Theatre, deployer: Deployer, seed: int
+) -> None:
+    chance = random.Random(seed)
+    history(theatre)
+    wanted: list[Order] = []
+    for number in range(12):
+        theatre.trouble = chance.choice((None, None, Trouble.BROKEN, Trouble.TRUNCATED))
+        theatre.refusal = chance.choice((None, None, (503, {}), (409, {})))
+        before = list(theatre.started)
+        with suppress(BotError):
+            await rehearsed(deployer, version=chance.choice(("v42", "v43")), key=f"0193-dry-{number}")
+        assert theatre.started == before
+        theatre.trouble = theatre.refusal = None
+        if wanted and wanted[-1].key in theatre.started:
+            assert (await deployer.status(wanted[-1])).state is not RunState.UNKNOWN
+        if chance.random() < 0.5:
+            wanted.append(replace(ORDER, version=chance.choice(("v42", "v43")), key=f"0193-key-{number}"))
+            with suppress(BotError):
+                await deployer.start(wanted[-1])
+        for key in theatre.started:
+            theatre.finish(key, RunState.SUCCEEDED)
+    assert theatre.started == [order.key for order in wanted]
+    assert theatre.rehearsed > 0
 
 
 @pytest.mark.parametrize("value", ["-rf", "$(id)", "../../etc", ""])
