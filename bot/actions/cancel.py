@@ -60,10 +60,11 @@ async def ask(action: Action, deployer: Deployer, look: int) -> Answer:
 
 
 def settled(action: Action, to: ActionStatus | None, run: Run | None) -> Cancel | None:
-    """The wish to stop the action, once it is known what became of its run."""
-    if action.cancel is None or to not in (ActionStatus.VERIFYING, ActionStatus.FAILED):
+    """The wish to stop the action, once it is known what became of its run. It is not too late where there never was one."""
+    if action.cancel is None or action.status not in AT_THE_VENDOR or to not in (ActionStatus.VERIFYING, ActionStatus.FAILED):
         return action.cancel
-    if run is not None and run.state is RunState.CANCELLED:
+    never = to is ActionStatus.FAILED and not (action.run or (run is not None and run.id))
+    if never or (run is not None and run.state is RunState.CANCELLED):
         return replace(action.cancel, state=Stopping.STOPPED, answer="")
     return replace(action.cancel, state=Stopping.TOO_LATE, answer="")
 

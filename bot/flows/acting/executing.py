@@ -15,7 +15,7 @@ from bot.domain.action import Action, ActionStatus
 from bot.errors import BotError
 from bot.flows.acting.steps import find, partition_of, record
 from bot.flows.acting.telling import BOT, ended_alone, tell
-from bot.flows.automating.weighing import automatic_now
+from bot.flows.automating.weighing import automatic_now, ran_alone, surely_read
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import involved, memberships, world_of
 from bot.ports import Deployer, Scalar, Transaction
@@ -53,6 +53,8 @@ async def _start(action: Action, deployer: Deployer, look: int, desk: Desk) -> N
     if not await desk.db.read(lambda tx: _its_turn(tx, action, desk)):
         return
     try:
+        if ran_alone(action):
+            surely_read(desk)
         moved_on = await executing.still_true(action, deployer)
     except BotError as error:
         gave_up = Step(ActionStatus.REFUSED, f"Nothing was started: {error.for_people}")

@@ -12,7 +12,7 @@ from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
 from bot.flows.acting.deciding import decide
 from bot.flows.automating.starting import plan_of
-from bot.flows.automating.weighing import offer_of
+from bot.flows.automating.weighing import offer_of, surely_read
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import refusal
 from bot.ports import Transaction
@@ -48,6 +48,7 @@ async def _run(press: Press, desk: Desk) -> NoteView | None:
 
 
 async def _offered(press: Press, desk: Desk) -> tuple[Incident, Diagnosis, Offer]:
+    surely_read(desk)
     id, _, ref = press.value.rpartition(":")
 
     def read(tx: Transaction) -> tuple[Incident, Diagnosis, Offer]:

@@ -18,7 +18,7 @@ from bot.flows.acting.gathering import back_from, deployer_of, ran_before
 from bot.flows.acting.proposing import propose
 from bot.flows.acting.steps import partition_of
 from bot.flows.acting.telling import tell
-from bot.flows.automating.weighing import SWITCH, offer_of, offers
+from bot.flows.automating.weighing import SWITCH, offer_of, offers, surely_read
 from bot.flows.desk import Desk
 from bot.flows.locking.guarding import world_of
 from bot.ports import Scalar, Transaction
@@ -37,6 +37,7 @@ def automate_soon(tx: Transaction, incident: Incident, diagnosis: Diagnosis, des
 
 async def automate(args: Mapping[str, Scalar], desk: Desk) -> None:
     """The plan is made; an automatic step starts, one for one click waits on the card. Running twice is running once."""
+    surely_read(desk)
     id, ref = str(args["incident_id"]), str(args["step"])
     found = await desk.db.read(lambda tx: offer_of(tx, id, ref, desk))
     if found is None or found[2].ruled.degree is Degree.SUGGEST:

@@ -17,6 +17,7 @@ from bot.domain.evidence import Diagnosis, Verdict, named_cause
 from bot.domain.incident import Incident
 from bot.domain.service import Catalogue, Service
 from bot.domain.suggestion import reference
+from bot.errors import Unavailable
 from bot.flows.desk import Desk
 from bot.flows.locking.telling import supposed
 from bot.ports import ActionStore, Clock, DiagnosisStore, IncidentStore, LockStore, SwitchStore, Transaction
@@ -241,6 +242,12 @@ def _agreed(tx: Transaction, incident: Incident, of: Records) -> bool:
     if incident.confirmed_by:
         return incident.confirmed_cause == named_cause(of.diagnoses.latest(tx, incident.id))
     return _PERSON.fullmatch(incident.resolved_by) is not None
+
+
+def surely_read(desk: Desk) -> None:
+    """Raise Unavailable while a process that has just begun has not read the pages yet: no step fits there, and all may."""
+    if not desk.library.ready:
+        raise Unavailable("The runbooks are being read since the bot started; that takes a moment.")
 
 
 def automatic_now(tx: Transaction, action: Action, desk: Desk) -> frozenset[str]:

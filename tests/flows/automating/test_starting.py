@@ -16,12 +16,14 @@ from bot.domain.lock import Lock
 from bot.domain.request import Deed, Person, Press
 from bot.domain.suggestion import reference
 from bot.domain.view import NoteView, Place
+from bot.errors import Unavailable
 from bot.flows.acting import executing
 from bot.flows.acting.pressing import on_press
 from bot.flows.automating.standing import digest_lines, on_home
 from bot.flows.automating.starting import automate
 from bot.flows.automating.weighing import confirmations, offers
 from bot.flows.desk import Desk
+from bot.knowledge.library import Library
 from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import AMIR, OLIVIA, SAM, FakeDeployer, FakeRepository, clear, deeds, newest, press, the
@@ -289,6 +291,26 @@ async def test_a_verdict_that_falls_between_approval_and_start_stops_it(
     await worked(desk, clock, 5)
     assert (await newest(desk)).status is ActionStatus.REFUSED
     assert vendor.runs == []
+
+
+async def test_a_bot_that_has_not_read_its_runbooks_yet_neither_drops_a_step_nor_refuses_its_start(
+    database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer
+) -> None:
+    """Found by tests/once: durable work goes on at once after a crash, and the library is read beside it."""
+    desk = await a_desk(database, clock, vendor)
+    await confirmed_before(desk, 3)
+    incident = await open_incident(desk)
+    just_begun, args = replace(desk, library=Library([], None)), {"incident_id": incident.id, "step": REF}
+    with pytest.raises(Unavailable, match="being read"):  # the work is tried again
+        await automate(args, just_begun)
+    await automate(args, desk)
+    action = await newest(desk)
+    await executing.execute({"action": action.id, "look": 0}, just_begun)
+    waits = await the(desk, action.id)
+    assert waits.status is ActionStatus.APPROVED
+    assert waits.outcome.startswith("Not begun yet: The runbooks are being read")
+    await worked(desk, clock, 10)
+    assert vendor.runs == [action.id]
 
 
 async def test_what_runs_must_be_what_is_convicted(database: SqlDatabase, clock: FakeClock, vendor: FakeDeployer) -> None:
