@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 
 BATCH = 2_000  # parcels in one transaction
+MOST_EVENTS = 20_000  # of one parcel, which would hold up all others meanwhile
 TRIES = 3  # of a parcel alone, after the batch that it was in failed
 BLINK = 0.05  # seconds between looks whether anything still comes
 LOOK = 1.0  # seconds between looks without a wake-up, for what others put in
@@ -230,7 +231,12 @@ class Drain:
         connector = self._connectors.get(parcel.delivery.connector)
         if connector is None or connector.webhook is None:
             raise BadPayload(f"there is no connector {parcel.delivery.connector!r} any more that takes webhooks")
-        return connector.webhook.parse(parcel.delivery)
+        parsed = connector.webhook.parse(parcel.delivery)
+        if len(parsed) > MOST_EVENTS:
+            raise BadPayload(
+                f"{len(parsed):,} events are in it, and at most {MOST_EVENTS:,} are taken of one; send fewer at a time"
+            )
+        return parsed
 
     def _unreadable(self, parcel: Parcel, error: BaseException) -> Alert:
         """What people see of a parcel that nobody could read; all of one connector are one problem."""

@@ -7,6 +7,8 @@ DEEPEST = 64
 BEGINNING = 4096  # bytes
 LONGEST_NUMBER = 400  # digits; the largest number of a double has 309
 MOST_MEMBERS = 80_000  # of all objects together; two thousand alerts of Alertmanager have 50,000
+MOST_OBJECTS = 20_000  # the same two thousand are 6,000; each empty one would cost a whole alert's work
+MOST_LISTED = 100_000  # values that have no name, or commas in texts
 
 # What is left of a string, closed or running to the end, once nothing but quotes and brackets is.
 _STRING = re.compile(rb'"[^"]*+(?:"|\Z)')
@@ -31,8 +33,18 @@ def fault(body: bytes) -> str:
         return f"The body is nested deeper than {DEEPEST} levels."
     if _SUSPECT in body[::_STEP].translate(_DIGITS) and _ENDLESS in body.translate(_DIGITS):
         return f"The body holds a number of more than {LONGEST_NUMBER} digits."
-    if len(body) > 4 * MOST_MEMBERS and body.count(b":") > MOST_MEMBERS:
+    return _too_many(body) if len(body) > 4 * MOST_OBJECTS else ""
+
+
+def _too_many(body: bytes) -> str:
+    """Marks within strings count too: that is cheap, and texts have far fewer."""
+    if body.count(b"{") > MOST_OBJECTS:
+        return f"The body holds more than {MOST_OBJECTS} objects; send fewer at a time."
+    names = body.count(b":")
+    if names > MOST_MEMBERS:
         return f"The body holds more than {MOST_MEMBERS} names."
+    if body.count(b",") - names > MOST_LISTED:
+        return f"The body lists more than {MOST_LISTED} values; send fewer at a time."
     return ""
 
 

@@ -41,6 +41,8 @@ BOMBS = {
     "a number of a million digits": b'{"alerts":[{"startsAt":' + b"9" * 1_000_000 + b"}]}",
     "a fraction of a million digits": b'{"alerts":[0.' + b"3" * 1_000_000 + b"]}",
     "100,000 labels": _labels(100_000),
+    "300,000 empty alerts": b'{"alerts":[' + b"{}," * 300_000 + b"{}]}",
+    "400,000 alerts that are none": b'{"alerts":[' + b"0," * 400_000 + b"0]}",
     "no UTF-8": b'{"alerts":"' + b"\xc3\x28" * 400_000 + b'"}',
     "half an emoji at the end": b'{"alerts":"' + b"x" * 900_000 + b"\xf0\x9f\x92",
     "zeros of ten megabytes": gzip.compress(b"0" * 10_000_000, mtime=0),

@@ -88,6 +88,17 @@ async def test_many_unreadable_deliveries_are_one_problem(database: SqlDatabase,
     assert len({instance_key(a) for a in stories.unreadable}) == 1
 
 
+async def test_one_delivery_cannot_hold_up_the_others_with_more_than_anybody_sends(
+    database: SqlDatabase, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.intake.inbox.MOST_EVENTS", 3)
+    stories = Stories()
+    put(database, clock, {"alerts": ["a", "b", "c"]}, {"alerts": ["d"] * 4})
+    await drain(database, clock, stories).once()
+    assert stories.heard(database) == ["a", "b", "c", UNREADABLE]
+    assert "4 events are in it, and at most 3 are taken" in parcels(database)[1].error
+
+
 async def test_a_poison_parcel_is_put_aside_visibly_and_the_rest_goes_on(database: SqlDatabase, clock: FakeClock) -> None:
     stories = Stories(poison={"arsenic"})
     put(database, clock, *({"alerts": [n]} for n in ("a", "b", "arsenic", "c", "d")))

@@ -46,6 +46,11 @@ def test_many_flat_things_are_not_deep() -> None:
     assert not too_deep(json.dumps([{"labels": {"a": [1]}}] * 5000).encode())
 
 
+def test_two_thousand_alerts_with_long_words_are_not_too_many() -> None:
+    alert = {"labels": {f"l{n}": "a, b, c" for n in range(20)}, "annotations": {"text": "one, two {three}"}, "status": "firing"}
+    assert fault(json.dumps({"alerts": [alert] * 2000}).encode()) == ""
+
+
 @pytest.mark.parametrize(
     "body", [b"[" * 65 + b'"' + b'\\"' * 500_000, b"[" * 65 + b'"' * 1_000_000, b"[" * 500_000 + b"]" * 500_000]
 )
