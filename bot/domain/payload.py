@@ -9,6 +9,7 @@ from bot.domain.vocabulary import identity
 from bot.errors import BadPayload
 
 MOST_TEXTS = 1000  # of one object: nobody writes more labels by hand, and each costs time further on
+LONGEST_GLIMPSE = 40  # characters of a value, or entries, in an error
 ODD_YEARS = (1, 1970)  # "0001-01-01T00:00:00Z" is how Go writes "never"
 
 
@@ -96,10 +97,18 @@ class Node:
             self._wrong("a time like 2026-11-22T12:00:00Z")
 
     def _wrong(self, wanted: str) -> NoReturn:
-        found = "nothing" if self.value is None else f"{type(self.value).__name__} {str(self.value)[:40]!r}"
         if self.value is None:
             raise BadPayload(f"there is nothing here; {wanted} is documented", path=self.path)
-        raise BadPayload(f"{scrubbed(found)} is here; {wanted} is documented", path=self.path)
+        raise BadPayload(f"{scrubbed(_glimpse(self.value))} is here; {wanted} is documented", path=self.path)
+
+
+def _glimpse(value: object) -> str:
+    """The kind of a value, and the value if it is short; of a long one no more than tells nobody a secret that was cut in two."""
+    kind = type(value).__name__
+    if isinstance(value, dict | list) and len(value) > LONGEST_GLIMPSE:
+        return f"{kind} of {len(value)}"
+    text = str(value)
+    return f"{kind} {text!r}" if len(text) <= LONGEST_GLIMPSE else f"{kind} {text[:8] + '…'!r}"
 
 
 def read_json(body: bytes) -> Node:

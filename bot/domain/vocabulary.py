@@ -21,6 +21,7 @@ SEVERITIES = {
     Severity.SEV3: ("sev3", "sev-3", "p2", "error", "major", "warning", "warn", "average", "medium", "minor"),
     Severity.SEV4: ("sev4", "sev-4", "p3", "p4", "p5", "info", "information", "informational", "notice", "low", "none", "debug"),
 }
+LONG_WORD = 16  # characters; the shortest shape of a secret has 19
 _Value = TypeVar("_Value")
 _REPOSITORY = re.compile(r"(?:(?:https?|ssh|git)://(?:[^/@\s]+@)?[^/@\s]+/|[\w.-]+@[\w.-]+:)([\w.~-]+(?:/[\w.~-]+)+?)/?")
 _SEVERITY = {word: severity for severity, words in SEVERITIES.items() for word in words}
@@ -59,8 +60,12 @@ def identity(labels: Mapping[str, _Value], most: int) -> dict[str, _Value]:
 
 
 def line(text: str, most: int = 300) -> str:
-    """The first line of a text, cut to size."""
-    return text.strip().partition("\n")[0].strip()[:most]
+    """The first line of a text, cut to size. A long word is left out rather than cut in two: half a secret is known as none."""
+    whole = text.strip().partition("\n")[0].strip()
+    kept = whole[:most]
+    word = kept.rpartition(" ")[2]
+    cut_in_two = len(whole) > most and whole[most] != " " and LONG_WORD <= len(word) < most
+    return kept[: -len(word)].rstrip() if cut_in_two else kept
 
 
 def link(url: str) -> str:

@@ -44,7 +44,7 @@ def on_changes(tx: Transaction, changes: Sequence[Change], desk: Desk) -> None:
 
 def _placed(tx: Transaction, change: Change, catalogue: Catalogue, desk: Desk) -> Change:
     """The change with its services by their own names, its environment, and nothing secret in its words."""
-    services = tuple(dict.fromkeys(catalogue.get(name).name for name in change.services))
+    services = tuple(dict.fromkeys(redact(clean(catalogue.get(name).name)) for name in change.services))
     if not services and change.repository:
         services = _shipped_with(tx, change, catalogue, desk)
     placed = change.kind not in UNPLACED
@@ -54,6 +54,7 @@ def _placed(tx: Transaction, change: Change, catalogue: Catalogue, desk: Desk) -
         services=services,
         environment=redact(clean(change.environment)) or (desk.default_environment if placed else ""),
         version=redact(clean(change.version)),
+        repository=redact(clean(change.repository)),  # a CI's own address of it may carry a token
         author=redact(clean(change.author)),
         url=redact(clean(change.url)),
         files=tuple(redact(clean(file)) for file in change.files),

@@ -10,6 +10,7 @@ from bot.redact import clean, redact
 
 MOST_LABELS = 64
 LONGEST_VALUE = 1000
+READ = 2 * LONGEST_VALUE  # of a value: half a secret at its end would not be known as one
 MOST_KNOWN = 20_000  # fields that are remembered as holding no secret, each of at most so many characters
 LONGEST_KNOWN = 200
 Resolve = Callable[[str], Service | None]
@@ -79,8 +80,8 @@ def _fields(alert: Alert, labels: Pairs, group: Pairs) -> list[str]:
         alert.service_from,
         alert.runbook_url,
         alert.link,
-        *[f"{key}={value[:LONGEST_VALUE]}" for key, value in labels],
-        *[f"{key}={value[:LONGEST_VALUE]}" for key, value in group],
+        *[f"{key}={value[:READ]}" for key, value in labels],
+        *[f"{key}={value[:READ]}" for key, value in group],
     ]
 
 
@@ -117,5 +118,5 @@ def _text(text: str, most: int) -> str:
 
 def _value(key: str, value: str) -> str:
     """A label's value; its key helps to tell whether it is a secret."""
-    told = redact(clean(f"{key}={value[:LONGEST_VALUE]}"))
-    return told.partition("=")[2] if "=" in told else told
+    told = redact(clean(f"{key}={value[:READ]}"))
+    return (told.partition("=")[2] if "=" in told else told)[:LONGEST_VALUE]

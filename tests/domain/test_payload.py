@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.domain.payload import MOST_TEXTS, Node, read_json, scrubbed
+from bot.domain.vocabulary import line
 from bot.errors import BadPayload
 
 
@@ -56,3 +57,22 @@ def test_of_an_absurd_number_of_labels_the_usual_ones_are_read() -> None:
     told = Node({**{f"k{n}": "v" for n in range(60_000)}, "service": "payments", "alertname": "Slow"}).texts()
     assert len(told) == MOST_TEXTS
     assert (told["service"], told["alertname"], told["k0"]) == ("payments", "Slow", "v")
+
+
+@pytest.mark.parametrize("value", ["Bearer " + "k7" * 30, ["k7k7k7k7k7k7"] * 90, {"password": "k7" * 30}, int("7" * 60)])
+def test_an_error_tells_no_more_than_the_beginning_of_what_is_long(value: object) -> None:
+    with pytest.raises(BadPayload) as refused:
+        Node({"at": value})["at"].time()
+    assert len(str(refused.value)) < 100
+    assert "k7k7k7k7" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("text", "most", "kept"), [
+    ("deploy with token ghp_0123456789abcdefghij", 40, "deploy with token"),
+    ("deploy with token ghp_0123456789abcdefghij", 42, "deploy with token ghp_0123456789abcdefghij"),
+    ("a short word is cut", 17, "a short word is c"),
+    ("x" * 50, 40, "x" * 40),
+    ("first\nsecond", 40, "first"),
+])  # fmt: skip
+def test_a_line_that_is_cut_to_size_holds_no_half_of_a_long_word(text: str, most: int, kept: str) -> None:
+    assert line(text, most) == kept

@@ -42,9 +42,13 @@ def test_nothing_secret_or_deceiving_in_the_words_of_a_change_is_kept(story: Sto
             url=f"https://ci:{token}@ci.example/1",
             files=("a\u200bb.py", f"keys/{token}.pem"),
             version=token,
+            repository=f"https://gitlab-ci-token:{token}@git.example/demo/shop.git",
+            services=("payments-api", f"cart-{token}"),
         )
     )
     change = kept(story)
+    assert change.repository == "https://gitlab-ci-token:[SECRET]@git.example/demo/shop.git"
+    assert change.services == ("payments", "cart-[SECRET]")
     assert (change.title, change.author, change.version) == ("use [SECRET]", "olivia", "[SECRET]")
     assert change.files == ("ab.py", "keys/[SECRET].pem")
     assert token not in change.url

@@ -54,3 +54,12 @@ def test_the_usual_number_of_labels_is_nothing_to_speak_of() -> None:
     alert = an_alert(labels={f"a{n}": "x" for n in range(tidy.MOST_LABELS)}, description="p99 is high")
     kept = tidied(alert, lambda _: None, "production")
     assert (kept.labels, kept.description) == (alert.labels, alert.description)
+
+
+@pytest.mark.parametrize("before", range(tidy.LONGEST_VALUE - len(TOKEN), tidy.LONGEST_VALUE, 7))
+def test_half_a_secret_at_the_end_of_a_long_label_is_not_kept(before: int) -> None:
+    labels = {"note": "-" * (before - 1) + " " + TOKEN}
+    for alert in (an_alert(labels=labels), an_alert(group=labels)):
+        kept = tidied(alert, lambda _: None, "production")
+        assert TOKEN[:8] not in str(kept)
+        assert max(len(v) for v in (*kept.labels.values(), *kept.group.values())) <= tidy.LONGEST_VALUE
