@@ -42,6 +42,19 @@ def test_the_judgement(metric: str, before: float, after: float, noise: float, w
     assert compare(Level(before, noise, 10), Level(after, noise, 10), metric) is word
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [
+        (Level(0.38, 0.166, 600), Level(0.0, 0.0, 18), BETTER),  # few requests a second: each point is far from the middle
+        (Level(0.0, 0.0, 600), Level(0.38, 0.166, 18), WORSE),
+        (Level(0.38, 0.166, 600), Level(0.05, 0.1, 18), SAME),  # both scatter: some points of each lie among the other's
+        (Level(0.38, 0.25, 600), Level(0.0, 0.0, 18), SAME),
+    ],
+)
+def test_trouble_that_scatters_is_over_where_nothing_scatters_any_more(before: Level, after: Level, word: Judgement) -> None:
+    assert compare(before, after, "http_error_ratio") is word
+
+
 values = st.floats(min_value=0, max_value=1e6, allow_nan=False)
 levels = st.builds(Level, values, st.floats(min_value=0, max_value=1e5), st.just(9))
 
