@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Protocol
 
 from bot.domain.incident import Incident
-from bot.domain.noise import ARMABLE, Decision, Kind, NoiseLimits, NoiseState, Outcome, Silence
+from bot.domain.noise import ARMABLE, CRITICAL, Decision, Kind, NoiseLimits, NoiseState, Outcome, Silence
 from bot.errors import NotFound
 from bot.flows.quiet.arming import EVERYBODY, SWITCH, Armed, switch_name
 from bot.incidents.noise.figures import figures, held, mattered, would_have
@@ -20,6 +20,7 @@ from bot.redact import redact
 
 WEEK = timedelta(days=7)
 MOST_INCIDENTS = 2000
+LOOKED_THROUGH = 200  # incidents, for a problem of which nothing is learned
 LONGEST_SILENCE = timedelta(days=90)
 _HEX = re.compile(r"[0-9a-f]{16}")
 ALIASES = {"transient": "transients", "flap": "flapping", "storm": "storms", "inhibition": "upstream", "upstreams": "upstream"}
@@ -201,6 +202,8 @@ def explain(tx: Transaction, room: Room, which: str, now: datetime, limits: Nois
         if named:
             several = f"{len(named)} problems are called {named[0].name}; ask again with the fingerprint of one of them:"
             return [several, *(f"{s.fingerprint} {s.name} on {s.service} ({s.environment})" for s in named[:20])]
+        if seen := _in_incidents(tx, room, which.lower()):
+            return seen
         raise NotFound(_nothing_known(which, [s.name for s in room.noise.every(tx)]))
     lines = _known(state, now, limits) if state else []
     if state is not None and len(state.episodes) < limits.transient_samples:
@@ -210,6 +213,20 @@ def explain(tx: Transaction, room: Room, which: str, now: datetime, limits: Nois
     for one in decisions[:20]:
         lines.append(decision_line(one) + (" (it mattered)" if mattered(one, incidents.get(one.incident_id)) else ""))
     return lines if decisions else [*lines, "Nothing of it was held, and nothing would have been."]
+
+
+def _in_incidents(tx: Transaction, room: Room, which: str) -> list[str]:
+    """Problems of which nothing is learned, as critical ones, as far as they are in a live or a recent incident."""
+    incidents = {i.id: i for i in (*room.incidents.live(tx), *room.incidents.recent(tx, LOOKED_THROUGH))}
+    lines = []
+    for incident in incidents.values():
+        for one in incident.members:
+            if which in (one.fingerprint, one.name.lower(), f"{one.name} {one.service}".lower()):
+                fires = "it fires" if one.firing else "it does not fire"
+                where = f"{one.name} on {one.service} ({incident.environment}, {one.severity.value})"
+                why = "only a rule may hold a critical alert" if one.severity in CRITICAL else "nothing is learned of it yet"
+                lines.append(f"{one.fingerprint} {where}: {fires}; in {incident.key}; nothing of it was held: {why}")
+    return lines[:20]
 
 
 def _nothing_known(which: str, names: Sequence[str]) -> str:

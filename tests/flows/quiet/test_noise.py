@@ -570,6 +570,17 @@ def test_explain_tells_the_past_the_present_and_each_decision(story: Story) -> N
         story.database.read_now(lambda tx: quieting.explain(tx, story.desk, "nobody", NOON, NoiseLimits()))
 
 
+def test_explain_knows_a_critical_problem_too_though_nothing_is_learned_of_it(story: Story) -> None:
+    alert = disk(story, severity=Severity.SEV2)
+    story.alerts(alert)
+    for word in (fingerprint(alert), "DiskSlow"):
+        (said,) = story.database.read_now(lambda tx, w=word: quieting.explain(tx, story.desk, w, story.clock(), NoiseLimits()))  # type: ignore[misc]  # as above
+        assert said.startswith(
+            f"{fingerprint(alert)} DiskSlow on blog (production, SEV2): it fires; in INC-1; nothing of it was held"
+        )
+        assert "only a rule may hold a critical alert" in said
+
+
 def test_reset_forgets_what_was_learned_and_lets_nothing_go(story: Story) -> None:
     learned(story)
     armed(story, Kind.TRANSIENTS)
