@@ -19,7 +19,9 @@ _ANGLE = re.compile(r"<(https?://[^\s<>]{3,2000})>")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _CODE = re.compile(r"`[^`\n]*`")
 _PLACEHOLDER = re.compile(r"[{}<>$]|%7B|\.\.\.|\bexample\.(?:com|org|net)\b")
-_COMMAND = re.compile(r"^\s*(?:\$\s*|sudo\s+)?(?:kubectl|oc|docker|docker-compose|systemctl|helm)\b(.{1,1000})$", re.MULTILINE)
+_COMMAND = re.compile(
+    r"^[ \t]*(?:\$[ \t]*|sudo[ \t]+)?(?:kubectl|oc|docker|docker-compose|systemctl|helm)\b(.{1,1000})$", re.MULTILINE
+)
 _WORKLOAD = re.compile(
     r"\b(?:deploy|deployments?(?:\.apps)?|statefulsets?|sts|daemonsets?|ds|services?|svc)/([a-z0-9][\w.-]{0,100})"
 )

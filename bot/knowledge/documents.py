@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from bot.domain.document import Document, DocumentKind
 from bot.knowledge.header import header
+from bot.knowledge.headings import heading
 from bot.plain_yaml import BadYaml, document
 from bot.redact import clean, redact
 
@@ -23,7 +24,6 @@ MOST_FILES = 50_000
 LARGEST_NUMBER = 10**100
 
 _FACTS = ("severity", "started", "resolved", "cause", "change", "fix", "confirmed_by")
-_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(\S.{0,400}?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _MARKUP = re.compile(r"[`*]|!?\[([^\]\[]{0,300})\]\([^()\s]{0,500}(?: \"[^\"]{0,200}\")?\)")
 _ACTIONS = re.compile(r"^actions[ \t]*:", re.MULTILINE)
@@ -133,26 +133,26 @@ def sections(text: str) -> tuple[Section, ...]:
     """The Markdown cut at its headings, in order; headings inside code blocks are none."""
     found: list[Section] = []
     used: dict[str, int] = {}
-    heading, anchor, fence = "", "", ""
+    said, anchor, fence = "", "", ""
     lines: list[str] = []
 
     def close() -> None:
         body = "\n".join(lines).strip()
-        if body or heading:
-            found.append(Section(heading, anchor, body))
+        if body or said:
+            found.append(Section(said, anchor, body))
         lines.clear()
 
     for line in text.split("\n"):
         mark = _FENCE.match(line)
         if mark and (not fence or (mark[1][0] == fence[0] and len(mark[1]) >= len(fence))):
             fence = "" if fence else mark[1]
-        title = None if fence or mark else _HEADING.match(line)
-        if title is None:
+        title = "" if fence or mark else heading(line)
+        if not title:
             lines.append(line)
             continue
         close()
-        heading = _plain(title[2])
-        anchor = _anchor(heading, used)
+        said = _plain(title)
+        anchor = _anchor(said, used)
     close()
     return tuple(found)
 

@@ -4,6 +4,7 @@ Also a program of its own (HTML on standard input), so that a large page is read
 Arguments: seconds of processor time, bytes of memory.
 """
 
+import re
 import resource
 import sys
 
@@ -15,12 +16,13 @@ DEEPEST = 100  # elements within elements; the text of deeper ones is kept witho
 INDENTED = 12  # of them that write something before each of their lines: so many times the page, and each time anew
 _INDENTS = frozenset({"blockquote", "ul", "ol", "li", "dl", "dd"})
 _NO_TEXT = ("script", "style", "noscript", "template", "iframe", "object", "svg", "canvas", "form", "nav", "head")
+_GAP = re.compile(rb"[ \t\r\n\f]{200,}")  # the converter takes the square of the spaces that stand together
 _FRAME = ("header", "footer", "aside")  # around a page's own text
 
 
 def html_to_markdown(body: bytes) -> tuple[str, str]:
     """The title and the Markdown of a page; what lies too deep keeps its words only."""
-    soup = BeautifulSoup(_closed(body[:MOST_HTML]), "html.parser")
+    soup = BeautifulSoup(_closed(_GAP.sub(_cut, body[:MOST_HTML])), "html.parser")
     title = soup.title.get_text(" ", strip=True)[:300] if soup.title else ""
     for tag in soup.find_all(_hidden):
         tag.extract()
@@ -32,6 +34,10 @@ def html_to_markdown(body: bytes) -> tuple[str, str]:
     converter = MarkdownConverter(heading_style="ATX", bullets="-", code_language_callback=_language, escape_misc=False)
     text = converter.convert_soup(main)
     return title, "\n".join(line.rstrip() for line in text.split("\n")).strip()
+
+
+def _cut(gap: re.Match[bytes]) -> bytes:
+    return gap[0][:200]
 
 
 def _closed(body: bytes) -> bytes:

@@ -15,8 +15,9 @@ import numpy as np
 from bot.domain.document import Audience, Document, DocumentKind, Found, Inquiry, Tier
 from bot.knowledge.confidence import FIRST, FOLDER_ODDS, judge
 from bot.knowledge.documents import Section, sections
+from bot.knowledge.header import says_of_itself
 from bot.knowledge.kinship import Kinship
-from bot.knowledge.likeness import OWN, Likeness, Mask, weights
+from bot.knowledge.likeness import Likeness, Mask, weights
 from bot.knowledge.pieces import Indexed, Part, Piece, indexed, stem
 from bot.knowledge.query import LONGEST, normal, shape, words
 from bot.knowledge.steps import steps
@@ -132,10 +133,8 @@ class Corpus:
         kin = self._kinship.odds(inquiry)
         parts |= {"services": self._service_bonus(inquiry.services), "kin": KIN_COUNTS * kin}
         confidence = judge(self.kind, by_meaning=vectors is not None)
-        own = np.sum([parts[name] for name in OWN if name in parts], axis=0)
-        section = visible * self._likeness.section(shaped)
-        labels = parts.get("labels", np.zeros(len(self.documents)))
-        odds = confidence.parts(inquiry, coverage, section, own, labels, nearest)
+        beyond, run = self._likeness.beyond(shaped, visible), self._likeness.run(shaped)
+        odds = confidence.parts(inquiry, {**parts, "coverage": coverage, "beyond": beyond, "run": run, "cosine": nearest})
         odds |= {"kin": kin, "folder": (parts["folder"] > 0).astype(np.float64) * FOLDER_ODDS}
         return _Weighed(parts, odds, coverage, nearest, visible)
 
@@ -221,7 +220,8 @@ class Corpus:
             for number, place in self._where.get((Part.SECTION, key), ())
             if number == ranked.number and place < len(parts)
         }
-        written = [place for place, part in enumerate(parts) if part.text] or [0]
+        written = [place for place, part in enumerate(parts) if part.text]
+        written = [place for place in written if not says_of_itself(parts[place].text)] or written or [0]
         if near and (nearest := max(written, key=lambda place: near.get(place, 0.0))) in near:
             return parts[nearest]
         query = weights(shape(inquiry))

@@ -1,5 +1,6 @@
 """What is wrong with which runbook, which nobody uses, which alerts have none."""
 
+import time
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -127,3 +128,9 @@ def test_the_first_monday_is_one_day_a_month() -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]
     assert [d for d in days if care.is_first_monday(d)][:3] == [date(2026, 1, 5), date(2026, 2, 2), date(2026, 3, 2)]
     assert len([d for d in days if care.is_first_monday(d)]) == 12
+
+
+def test_a_page_of_empty_lines_takes_no_time() -> None:
+    began = time.process_time()
+    assert care.commanded("\n" * 100_000 + "  $ kubectl rollout undo deployment/cart") == ("cart",)
+    assert time.process_time() - began < 1

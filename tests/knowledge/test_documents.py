@@ -7,6 +7,8 @@ import pytest
 
 from bot.domain.document import Document, DocumentKind
 from bot.knowledge.documents import markdown_folder, parse, sections
+from bot.knowledge.header import header
+from bot.knowledge.headings import heading
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 PAGE = """\
@@ -86,8 +88,36 @@ def test_hostile_front_matter_never_hides_the_text(raw: str) -> None:
 
 
 def test_hostile_markdown_is_cut_without_choking() -> None:
-    for raw in ("#" * 200_000, "# " + "[" * 100_000, "```\n" * 50_000, "# a\n" * 50_000, "# " + "a" * 300_000):
+    tail = "# a" + " " * 200_000 + "b"
+    for raw in (
+        "#" * 200_000,
+        "# " + "[" * 100_000,
+        "```\n" * 50_000,
+        "# a\n" * 50_000,
+        "# " + "a" * 300_000,
+        tail,
+        tail + "#" * 9,
+    ):
         assert len(sections(raw)) <= 50_001
+        header(raw)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("# One", "One"),
+        ("   ###### Six ## ", "Six"),
+        ("## C# and F#", "C# and F"),
+        ("# #", "#"),
+        ("#No", ""),
+        ("####### Seven", ""),
+        ("    # Code", ""),
+        ("#   ", ""),
+        ("# " + "a" * 401, ""),
+    ],
+)
+def test_what_is_a_heading(line: str, said: str) -> None:
+    assert heading(line) == said
 
 
 def test_secrets_and_hidden_characters_never_enter_the_library() -> None:

@@ -106,6 +106,18 @@ def test_a_page_found_by_name_opens_where_one_begins() -> None:
     assert (found.section, found.anchor, found.passage) == ("Check first", "check-first", "Logs.")
 
 
+@pytest.mark.parametrize(
+    "top", ["Owner: team-x\n**Alerts:** DiskFull", "| Owner | team-x |\n|---|---|\n| Service | disk |", "告警：DiskFull"]
+)
+def test_what_a_page_says_of_itself_is_not_quoted_as_the_answer(top: str) -> None:
+    pages = corpus(("Disk full", f"# Disk full of the team\n\n{top}\n\n## Clean up\n\n- rotate logs", ("DiskFull",), ()))
+    for inquiry in (Inquiry("DiskFull"), Inquiry(text="disk full of the team")):
+        found = pages.found(pages.rank(inquiry)[0], inquiry)
+        assert (found.section, found.steps) == ("Clean up", ("rotate logs",))
+    alone = corpus(("Disk full", f"# Disk full of the team\n\n{top}", ("DiskFull",), ()))
+    assert alone.found(alone.rank(Inquiry("DiskFull"))[0], Inquiry("DiskFull")).passage == top
+
+
 def test_a_linked_anchor_opens_that_section() -> None:
     pages = corpus(ERRORS)
     inquiry = Inquiry(runbook_url="https://wiki.example/high-error-ratio#verify")
