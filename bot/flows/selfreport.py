@@ -1,9 +1,10 @@
 """A part of the bot itself fails, or works again: said once each, to the channel that routing.yaml names for it."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from bot.domain.view import NoteView, Place
+from bot.errors import NotAllowed, NotFound
 from bot.flows.announce import post_once
 from bot.flows.desk import Desk
 from bot.ports import Scalar, Transaction
@@ -45,6 +46,16 @@ def words(part: str, state: str, why: str, at: datetime) -> str:
 async def part_report(args: Mapping[str, Scalar], desk: Desk) -> None:
     """One such sentence stands in the channel."""
     part, state, at = str(args["part"]), str(args["state"]), str(args["at"])
-    place = Place(await desk.channel.channel_id(desk.routing().health))
-    said = words(part, state, str(args["why"]), datetime.fromisoformat(at))
-    await post_once(f"part:{part}:{state}:{at}", place, NoteView(said), desk)
+    said = NoteView(words(part, state, str(args["why"]), datetime.fromisoformat(at)))
+    await said_aloud(lambda place: post_once(f"part:{part}:{state}:{at}", place, said, desk), desk)
+
+
+async def said_aloud(post: Callable[[Place], Awaitable[object]], desk: Desk) -> None:
+    """Posted in the channel that routing.yaml names for it, or in the default one where the bot is not let into that."""
+    routing = desk.routing()
+    try:
+        await post(Place(await desk.channel.channel_id(routing.health)))
+    except (NotFound, NotAllowed):
+        if routing.health == routing.default.channel:
+            raise
+        await post(Place(await desk.channel.channel_id(routing.default.channel)))

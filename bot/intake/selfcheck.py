@@ -13,10 +13,10 @@ from functools import partial
 
 import httpx
 
-from bot.domain.view import NoteView, Place
+from bot.domain.view import NoteView
 from bot.errors import BotError
 from bot.flows.desk import Desk
-from bot.flows.selfreport import BACK, GONE, tell, was_gone, words
+from bot.flows.selfreport import BACK, GONE, said_aloud, tell, was_gone, words
 
 log = logging.getLogger(__name__)
 
@@ -128,9 +128,9 @@ class SelfCheck:
         """The database is away, so nothing can wait for its turn: whoever reads Slack hears it now, if Slack takes it."""
         if state != GONE or name in self._shouted:
             return
+        said, key = NoteView(words(name, state, why, since)), f"part:{name}:{since.isoformat()}"
         try:
-            place = Place(await self._desk.channel.channel_id(self._desk.routing().health))
-            await self._desk.channel.post(place, NoteView(words(name, state, why, since)), key=f"part:{name}:{since.isoformat()}")
+            await said_aloud(lambda place: self._desk.channel.post(place, said, key=key), self._desk)
             self._shouted.add(name)
         except BotError as error:
             log.warning("nobody could be told that %s fails: %s", name, error)

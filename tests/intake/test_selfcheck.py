@@ -141,6 +141,17 @@ async def test_with_the_database_away_it_is_said_past_it_and_its_return_is_said_
     assert "database works again" in said(desk)[-1]
 
 
+async def test_where_the_channel_for_it_is_not_there_the_default_one_hears_of_it(
+    database: SqlDatabase, clock: FakeClock, why: dict[str, str]
+) -> None:
+    desk = a_reaching_desk(database, clock, ROUTING.replace("#tocsin", "#missing"))
+    why["inbox"] = "stuck"
+    await looks(check(desk, why), desk, clock, 60)
+    (post,) = [p for p in desk.channel.posts if isinstance(p.view, NoteView)]  # type: ignore[attr-defined]  # FakeChannel
+    assert post.place.channel == "C-INCIDENTS"
+    assert "inbox does not work" in post.view.text
+
+
 async def test_the_heartbeat_comes_every_minute_while_the_vital_parts_work(
     desk: Desk, clock: FakeClock, why: dict[str, str]
 ) -> None:
