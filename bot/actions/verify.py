@@ -7,8 +7,9 @@ from bot.actions.effect import said
 from bot.actions.execute import Step
 from bot.domain.action import Action, ActionKind, ActionStatus
 from bot.domain.change import Change, Version
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, Member
 from bot.domain.verification import Judgement, Verification
+from bot.domain.watch import Sort
 
 WORSE_AFTER = timedelta(seconds=30)  # what begins to fire after an action may settle for so long
 UNSEEN = Verification()
@@ -21,11 +22,21 @@ def wait_before(look: int) -> timedelta:
 
 
 def still_firing(action: Action, incident: Incident | None, live: tuple[Incident, ...]) -> tuple[str, ...]:
-    """The alerts that should clear and have not: those of the incident, else those on the service."""
+    """The alerts that should clear and have not: those of the incident, else those on the service.
+
+    What was said of the deployment that the action replaced is none: it stays for hours, whatever runs now.
+    """
     if incident is not None:
-        return tuple(f"{m.name} on {m.service}" for m in incident.members if m.firing)
+        return tuple(f"{m.name} on {m.service}" for m in incident.members if m.firing and not of_the_old(m, action))
     here = [i for i in live if i.environment == action.environment]
-    return tuple(f"{m.name} on {m.service}" for i in here for m in i.members if m.firing and m.service == action.service)
+    mine = [m for i in here for m in i.members if m.firing and m.service == action.service and not of_the_old(m, action)]
+    return tuple(f"{m.name} on {m.service}" for m in mine)
+
+
+def of_the_old(member: Member, action: Action) -> bool:
+    """The bot's own word that what the action replaced is suspect; that of the target itself comes later."""
+    suspect = member.name == Sort.BAKE and member.service == action.service
+    return suspect and member.joined_at <= action.updated_at
 
 
 def in_effect(action: Action, changes: Iterable[Change]) -> datetime:

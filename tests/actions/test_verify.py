@@ -107,3 +107,12 @@ def test_the_alerts_of_the_incident_count_else_those_on_the_service() -> None:
     assert still_firing(ACTION, None, (incident,)) == ()
     assert still_firing(ACTION, None, (an_incident(),)) == ("HighErrorRate on payments",)
     assert still_firing(ACTION, None, (an_incident(environment="staging"),)) == ()
+
+
+def test_that_the_deployment_which_was_taken_back_was_suspect_is_no_alert_that_fires_still() -> None:
+    of_the_old, elsewhere = a_member(name="SuspectDeployment"), a_member(name="SuspectDeployment", service="storefront")
+    of_the_new = a_member(name="SuspectDeployment", joined_at=NOON + timedelta(seconds=30))
+    incident = an_incident(members=(of_the_old, elsewhere))
+    assert still_firing(ACTION, incident, ()) == ("SuspectDeployment on storefront",)
+    assert still_firing(ACTION, replace(incident, members=(of_the_old, of_the_new)), ()) == ("SuspectDeployment on payments",)
+    assert still_firing(ACTION, None, (incident,)) == ()

@@ -49,7 +49,8 @@ def _alerts(
         return firing, verifying.begun_here(action, live, since), 0
     mine = verifying.begun_since(incident, since)
     elsewhere = verifying.begun_here(action, tuple(i for i in live if i.id != incident.id), since)
-    return (*firing, *elsewhere), (*mine, *elsewhere), len(incident.members) - len(mine)
+    known = sum(not verifying.of_the_old(m, action) for m in incident.members)
+    return (*firing, *elsewhere), (*mine, *elsewhere), known - len(mine)
 
 
 def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verification, look: int, desk: Desk) -> None:
@@ -57,7 +58,7 @@ def _judge(tx: Transaction, action: Action, current: Version | None, seen: Verif
     firing, begun, known = _alerts(action, incident, desk.incidents.live(tx), effective_since(tx, action, desk))
     effect = weigh(seen, Alerts(known, len(firing) - len(begun), len(begun)))
     more = bool(action.batch) and bool(follows(action, desk.actions.of_batch(tx, action.batch)))
-    watch = timedelta() if incident and not more else min(desk.limits.settle, desk.limits.verify)
+    watch = timedelta() if incident and known and not more else min(desk.limits.settle, desk.limits.verify)
     held = begun if more else firing  # what the parts to come are to mend does not count against this one
     step = verifying.judge(action, current, held, desk.clock(), watch, desk.limits.verify, begun, effect)
     if more and step.to is ActionStatus.SUCCEEDED:
