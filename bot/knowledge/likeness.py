@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.domain.document import DocumentKind, Inquiry
-from bot.knowledge.marks import MarkIndex, Marks, letter_marks, pair_marks, word_marks
+from bot.knowledge.marks import MarkIndex, Marks, letter_marks, pair_marks, pairs_in_order, word_marks
 from bot.knowledge.pieces import Indexed, Part, folder
 from bot.knowledge.query import Shaped, label_names, normal
 from bot.knowledge.words import Scores, WordIndex
@@ -30,8 +30,10 @@ SHARES = {
     (DocumentKind.INCIDENT, True): _REPORT,
     (DocumentKind.INCIDENT, False): {"words": 0.60, "pairs": 1.00},
 }
-OWN = ("name", "pairs", "letters", "labels")  # the parts that do not depend on a document's rivals
 FOLDER = 0.35  # added to the documents of a folder that a label names
+OTHERS = 90  # percent of all documents that a section has to beat
+USUAL = 0.15  # what the ninth in ten of a large corpus has of a question
+FEW = 100  # as many documents as that count for: a small corpus does not tell by itself what is usual
 
 
 class Likeness:
@@ -63,6 +65,18 @@ class Likeness:
         best = np.zeros(self.size)
         np.maximum.at(best, self._section_of, self._sections.held(asked) / max(sum(asked.values()), 1e-9))
         return best
+
+    def beyond(self, shaped: Shaped, among: Mask) -> Scores:
+        """What one section of each document has more of the question's weight than nine in ten documents have in theirs."""
+        section, size = self.section(shaped), int(among.sum())
+        others = float(np.percentile(section[among], OTHERS)) if size else USUAL
+        return section - (size * others + FEW * USUAL) / (size + FEW)
+
+    def run(self, shaped: Shaped) -> Scores:
+        """The longest run of the question's words that stand like that in each document, as a share of them, in [0, 1]."""
+        asked = shaped.text or shaped.name
+        said = self._words.scores(dict.fromkeys(asked, 1.0)) > 0
+        return (self._pairs.in_a_row(pairs_in_order(asked)) + said) / max(2, len(asked))
 
     def pairs(self, shaped: Shaped) -> Scores:
         """The share of the question's pairs of neighbouring words that each document has, in [0, 1]."""

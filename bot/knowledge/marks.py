@@ -5,7 +5,7 @@ array: half a million pairs of a thousand documents take 4 MB. Rare marks count 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from zlib import crc32
 
@@ -28,13 +28,22 @@ def word_marks(words: Iterable[str]) -> Marks:
 
 def pair_marks(words: Sequence[str]) -> Marks:
     """One mark for each two words that follow each other."""
-    return _marks(f"{one} {other}" for one, other in pairwise(words))
+    return _marks(_pairs(words))
+
+
+def pairs_in_order(words: Sequence[str]) -> list[int]:
+    """The marks of each two words that follow each other, as they follow each other."""
+    return [crc32(pair.encode()) for pair in _pairs(words)]
 
 
 def letter_marks(text: str) -> Marks:
     """One mark for each run of letters, across spaces and punctuation: "crash looping" and "CrashLooping" have the same."""
     plain = normal(text)
     return _marks(plain[i : i + LETTERS] for i in range(max(1, len(plain) - LETTERS + 1))) if plain else _marks(())
+
+
+def _pairs(words: Sequence[str]) -> Iterator[str]:
+    return (f"{one} {other}" for one, other in pairwise(words))
 
 
 def _marks(texts: Iterable[str]) -> Marks:
@@ -66,11 +75,18 @@ class MarkIndex:
         """The sum of the given weights of those words that each document has; its marks are words."""
         total = np.zeros(self.size)
         for word, weight in words.items():
-            mark = crc32(word.encode())
-            place = int(np.searchsorted(self._marks, mark))
-            if place < len(self._marks) and self._marks[place] == mark:
-                total[self._owners[self._starts[place] : self._ends[place]]] += weight
+            total[self._having(crc32(word.encode()))] += weight
         return total
+
+    def in_a_row(self, question: Iterable[int]) -> NDArray[np.int64]:
+        """How many marks that follow each other in the question each document has, at most."""
+        most, now, last = (np.zeros(self.size, dtype=np.int64) for _ in range(3))
+        for place, mark in enumerate(question, 1):
+            having = self._having(mark)
+            now[having] = np.where(last[having] == place - 1, now[having], 0) + 1
+            last[having] = place
+            most[having] = np.maximum(most[having], now[having])
+        return most
 
     def told(self, question: Marks) -> Scores:
         """The share of each document's marks that the question has; every document counts as having a common mark more."""
@@ -81,6 +97,12 @@ class MarkIndex:
         hits, _, of = self._hits(question, 2)
         norms = np.sqrt(self._square * of)
         return np.divide(hits, norms, out=np.zeros(self.size), where=norms > 0)
+
+    def _having(self, mark: int) -> NDArray[np.int32]:
+        """The documents that have a mark."""
+        place = int(np.searchsorted(self._marks, np.uint32(mark)))
+        known = place < len(self._marks) and self._marks[place] == mark
+        return self._owners[self._starts[place] : self._ends[place]] if known else self._owners[:0]
 
     def _hits(self, question: Marks, power: int) -> tuple[Scores, float, float]:
         """The weight that each document shares with the question; the question's whole weight, and the sum of its squares."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bot.knowledge.marks import MarkIndex, letter_marks, pair_marks, word_marks
+from bot.knowledge.marks import MarkIndex, letter_marks, pair_marks, pairs_in_order, word_marks
 
 
 def test_neighbours_count_in_their_order_only() -> None:
@@ -11,6 +11,15 @@ def test_neighbours_count_in_their_order_only() -> None:
     found = pairs.asked(pair_marks(["disk", "is", "full"]))
     assert found[0] == pytest.approx(1.0)
     assert list(found[1:]) == [0.0, 0.0]
+
+
+def test_a_run_is_broken_by_what_is_missing_and_counts_where_it_is_longest() -> None:
+    asked = ["the", "disk", "of", "the", "node", "is", "full", "of", "old", "logs"]
+    pages = ["disk of the node", "the disk of old logs", "is full of old logs", "full disk"]
+    index = MarkIndex([pair_marks(page.split()) for page in pages])
+    assert list(index.in_a_row(pairs_in_order(asked))) == [3, 2, 4, 0]
+    assert list(index.in_a_row([])) == [0, 0, 0, 0]
+    assert list(index.in_a_row(pairs_in_order(["old", "logs", "disk", "old", "logs"]))) == [0, 1, 1, 0]
 
 
 def test_a_rare_mark_counts_more_than_a_common_one() -> None:

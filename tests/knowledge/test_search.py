@@ -198,6 +198,37 @@ def test_a_page_that_says_it_in_one_place_is_surer_than_one_with_the_same_words_
     assert sure["One"] > sure["Two"]
 
 
+def test_what_many_pages_say_makes_none_of_them_sure() -> None:
+    asked = Inquiry(text="Usage of the processor is too high on this node")
+    page = ("Busy node", "Usage of the processor is too high on a node.", (), ())
+    twins = [
+        (f"Machine {n}", f"Usage of a processor is high. Kind {n} of nodes, too.", (), ()) for n in "abcdefghijklmnopqrstuvwxyz"
+    ]
+
+    def sure(pages: Corpus) -> float:
+        return next(r.sure for r in pages.rank(asked) if pages.documents[r.number].id == "Busy node")
+
+    rare, common = corpus(page, *FILLER * 4), corpus(page, *twins)
+    beyond = [pages.explain("Busy node", asked).odds["beyond"] for pages in (rare, common)]
+    assert beyond[0] > beyond[1]
+    assert sure(rare) > sure(common)
+
+
+def test_a_page_that_says_it_in_the_same_words_in_a_row_is_surer() -> None:
+    row = ("One", "When the write queue of a broker is growing, look here.", (), ())
+    mixed = ("Two", "A queue is growing of late. Look at what the broker has yet to write.", (), ())
+    pages, asked = corpus(row, mixed), Inquiry(text="The write queue of a broker is growing")
+    one, two = (pages.explain(name, asked).odds for name in ("One", "Two"))
+    assert one["run"] > two["run"] > 0
+    assert one["beyond"] == pytest.approx(two["beyond"], abs=0.01)
+
+
+def test_a_page_alone_in_its_corpus_is_shown_for_what_it_says() -> None:
+    page = Document(id="a", kind=DocumentKind.RUNBOOK, title="Broker queue", text="The write queue of the broker is growing.")
+    ranked = Corpus(DocumentKind.RUNBOOK, [page]).rank(Inquiry(text="The write queue of the broker is growing"))
+    assert [r.tier for r in ranked] == [Tier.WORDS]
+
+
 def test_a_label_that_a_page_tells_of_makes_it_surer() -> None:
     pages = corpus(ERRORS)
     plain, labelled = (
