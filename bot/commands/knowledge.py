@@ -52,10 +52,11 @@ async def _search(args: argparse.Namespace) -> int:
 
 
 def told(found: Found) -> str:
-    """One line, and where the page lies: its address, or its path within its source."""
+    """One line, where the page lies (its address, or its path within its source), and the steps of the section that fit."""
     title = f"{found.document.title} › {found.section}" if found.section else found.document.title
-    where = found.link or ": ".join(part for part in (found.document.source, found.document.path) if part)
-    return f"{found.score:.2f}  {title}  ({found.tier.value})\n      {where}"
+    where = found.link or ": ".join(part for part in (found.document.source, found.place) if part)
+    steps = "".join(f"\n      - {step}" for step in found.steps)
+    return f"{found.score:.2f}  {title}  ({found.tier.value})\n      {where}{steps}"
 
 
 def _sum(name: str, parts: Mapping[str, float]) -> str:

@@ -110,6 +110,12 @@ class Found:
         page = self.document.link.partition("#")[0]
         return f"{page}#{self.anchor}" if page and self.anchor else self.document.link
 
+    @property
+    def place(self) -> str:
+        """Where it lies within its source; down to the section where no address leads there."""
+        path = self.document.path
+        return f"{path}#{self.anchor}" if path and self.anchor and not self.document.link else path
+
     def steps_beyond(self, shown: str) -> tuple[str, ...]:
         """The steps that are not to be read in what is shown of the passage already."""
         told = " ".join(shown.split())

@@ -66,6 +66,22 @@ def test_index_says_what_each_source_brought_and_search_finds_it_again(
     assert "2 runbooks" in said
 
 
+def test_search_names_the_section_its_anchor_and_the_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "books").mkdir()
+    page = "# Disk is full\n\nOwner: team-x\n\n## Clean up logs\n\n1. Rotate them\n2. Delete old ones\n"
+    (tmp_path / "books" / "disk.md").write_text(page)
+    (tmp_path / "books" / "cn.md").write_text(
+        "---\nlink: https://wiki.example/cn\n---\n# 数据库连接池耗尽\n\n## 排查步骤\n\n- 重启支付服务\n"
+    )
+    (tmp_path / "tocsin.toml").write_text('[knowledge]\nrunbooks = ["books"]\nembedder = "none"\n')
+    assert main(["--config", str(tmp_path), "search", "disk", "is", "full"]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.endswith("Disk is full › Clean up logs  (found by words only)")
+    assert rest == ["      books/disk.md#clean-up-logs", "      - Rotate them", "      - Delete old ones"]
+    assert main(["--config", str(tmp_path), "search", "数据库连接池耗尽了怎么办"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["      https://wiki.example/cn#排查步骤", "      - 重启支付服务"]
+
+
 async def test_doctor_asks_each_source(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {f.subject: f async for f in examine(folder)}
     assert not found["source ops-git"].ok

@@ -53,7 +53,7 @@ def render_runbooks(view: RunbookView, hosts: Collection[str]) -> Message:
 def _found(found: Found, hosts: Collection[str]) -> str:
     document = found.document
     title = f"{document.title} › {found.section}" if found.section else document.title
-    where = f" · {escape(document.path, 120)}" if document.path else ""
+    where = f" · {escape(found.place, 160)}" if found.place else ""
     steps = "".join(f"\n• {escape(step, 250)}" for step in found.steps_beyond(found.passage[:400]))
     return (
         f"*{link(found.link, title, hosts).replace('*', '∗')}* ({found.tier.value}{where})\n{escape(found.passage, 400)}{steps}"
