@@ -167,7 +167,7 @@ class Scene:
 
 @asynccontextmanager
 async def scene(**settings: Any) -> AsyncIterator[Scene]:
-    async with running(ack_seconds=1.0, retry_delays=(0.0, 0.2), **settings) as workspace:
+    async with running(**{"ack_seconds": 10.0, "retry_delays": (0.0, 0.2), **settings}) as workspace:
         flows = Remembering()
         client = connect(workspace.config.bot_token, f"{workspace.config.base_url}/api/")
         channel = SlackChannel(client)
@@ -217,7 +217,7 @@ async def test_a_mention_is_answered_once_in_its_thread() -> None:
 
 async def test_a_question_is_acknowledged_only_once_it_is_kept() -> None:
     """A bot that dies before its write gets the event again; here the write waits, and Slack sends the event again."""
-    async with scene() as it:
+    async with scene(ack_seconds=1.0) as it:
         it.flows.waits = asyncio.Event()
         await it.workspace.do("messages", **{"as": "U0ONCALL"}, channel="C0INCIDENTS", text="@tocsin what changed?")
 

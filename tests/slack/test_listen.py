@@ -133,8 +133,11 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(database: SqlDatabase, clock: FakeClock, flows: Stories | None = None) -> AsyncIterator[Scene]:
-    async with running(ack_seconds=1.0, retry_delays=(0.0, 0.2)) as workspace:
+async def scene(
+    database: SqlDatabase, clock: FakeClock, flows: Stories | None = None, patience: float = 10.0
+) -> AsyncIterator[Scene]:
+    """`patience` is how many seconds the workspace waits for an acknowledgement."""
+    async with running(ack_seconds=patience, retry_delays=(0.0, 0.2)) as workspace:
         api = f"{workspace.config.base_url}/api/"
         desk = a_desk(database, clock, channel=SlackChannel(connect(workspace.config.bot_token, api)))
         app = build_app(desk, flows or stories(), bot_token=workspace.config.bot_token, api_url=api)
@@ -207,7 +210,7 @@ async def test_a_message_that_could_not_be_kept_is_sent_again_by_slack_and_kept_
             raise error
         return await usual.on_overheard(delivery, id, channel, desk)
 
-    async with scene(database, clock, replace(usual, on_overheard=keep)) as it:
+    async with scene(database, clock, replace(usual, on_overheard=keep), 1.0) as it:
         await it.listen("on")
         await it.post("Grafana", "[FIRING:1] HighErrorRate payments (critical)")
         assert await it.heard(1) == ["1 alert"]
