@@ -63,7 +63,7 @@ class GitLabTheatre(Theatre):
         return self.accept(Order(given["service"], given["environment"], given["version"], given["key"]))
 
     def _one(self, method: str, play: Play, deed: str) -> httpx.Response:
-        if method == "POST" and deed == "/cancel":
+        if method == "POST" and deed == "/cancel" and play.state is RunState.RUNNING:
             play.state = RunState.CANCELLED
         if deed == "/jobs":
             return httpx.Response(200, json=[{"name": "roll out", "status": "failed", "failure_reason": "script_failure"}])

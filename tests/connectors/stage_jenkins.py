@@ -72,7 +72,8 @@ class JenkinsTheatre(Theatre):
     def _stopped(self, play: Play | None, status: int) -> httpx.Response:
         if play is None:
             return nothing()
-        play.state = RunState.CANCELLED
+        if play.state is RunState.RUNNING:
+            play.state = RunState.CANCELLED
         return httpx.Response(status, headers={"location": "https://jenkins.example/"})
 
 

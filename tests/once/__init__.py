@@ -7,7 +7,9 @@ plan      what befalls one trial, out of a seed
 house     what many trials share: nursery, vendor, workspace, databases
 installation  the files of a bot and of an executor
 replica   one process of a trial, life after life
+doorway   the address at which executors reach a bot
 books     what the database holds
-trial     one trial: people ask and approve, processes die, and in the end everything is counted
+counting  what does not fit between the vendor's count, the bot's words and the audit
+trial     one trial: people ask, approve and stop, processes die, and in the end everything is counted
 series    many trials, some at once, and what was seen
 """

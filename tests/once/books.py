@@ -9,6 +9,7 @@ from bot.domain.action import Action
 from bot.storage.codec import load
 from bot.storage.database import SqlDatabase
 from bot.storage.ledger import SqlLedger
+from tests.once.house import PAST
 
 
 class Books:
@@ -28,8 +29,13 @@ class Books:
         return found
 
     def actions(self) -> list[Action]:
-        """All actions, the oldest first."""
-        return [load(Action, body) for (body,) in self.rows("SELECT body FROM actions ORDER BY created_at, id")]
+        """All actions of the trial, the oldest first."""
+        query = f"SELECT body FROM actions WHERE id NOT LIKE '{PAST}%' ORDER BY created_at, id"
+        return [load(Action, body) for (body,) in self.rows(query)]
+
+    def told(self) -> list[tuple[str, str]]:
+        """What the audit has, in its order: of what it tells (an action's id), and what was done."""
+        return [(subject, deed) for subject, deed in self.rows("SELECT subject, deed FROM ledger ORDER BY seq")]
 
     def action(self, id: str) -> Action:
         """One of them."""

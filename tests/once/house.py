@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,21 +19,29 @@ from typing import Any
 import httpx
 
 from bot.commands.staging import clean_environment
-from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
+from bot.domain.action import Action, ActionKind, ActionStatus, Decision
+from bot.domain.evidence import Candidate, Confidence, Diagnosis, Remedy, Verdict, named_cause
+from bot.domain.incident import Status
+from bot.domain.suggestion import reference
+from bot.durable.work import DurableWork
 from bot.executor.keys import new_pair
+from bot.ports import Transaction
 from bot.storage.database import SqlDatabase
 from bot.wiring import Stores, utc_now
 from bot.workspace.config import ChannelSpec
 from tests.fakes import an_incident
+from tests.flows.automating import estate
 from tests.once import nursery, vendor
 from tests.once.living import EXECUTOR
-from tests.once.plan import Lane
+from tests.once.plan import DOOR, Plan
 from tests.once.vendor import Script
 from tests.postgres import Postgres
 from tests.workspace.conftest import Running, running
 
 REPOSITORY = Path(__file__).parents[2]
-INCIDENTS = ("", "quiet", "firing")
+INCIDENTS = ("", "quiet", "firing", "known")
+EXECUTOR_KEY = "k" * 40  # of executors that come to the door
+PAST = "past"  # what happened before a trial has ids that begin so
 INCIDENT = an_incident().id
 
 
@@ -169,31 +178,33 @@ class House:
         (await self.http.delete(f"{self.vendor}/control/{trial}")).raise_for_status()
 
     @asynccontextmanager
-    async def database(self, folder: Path, lane: Lane, incident: str) -> AsyncIterator[str]:
-        """A database of its own with the incident in it; its URL."""
-        if not lane.postgres:
+    async def database(self, folder: Path, plan: Plan) -> AsyncIterator[str]:
+        """A database of its own with the plan's incident in it; its URL."""
+        if not plan.lane.postgres:
             data = folder / ".tocsin"
-            shutil.copytree(self.templates[incident], data)
+            shutil.copytree(self.templates[plan.incident], data)
             yield f"sqlite:///{data}/tocsin.db"
             return
         assert self.postgres is not None
         fresh = self.postgres.a_database()
         url = await asyncio.to_thread(fresh.__enter__)
         try:
-            await asyncio.to_thread(seed, url, incident, migrate=False)
+            await asyncio.to_thread(seed, url, plan.incident, migrate=False)
             yield url
         finally:
             await asyncio.to_thread(fresh.__exit__, None, None, None)
 
-    def environment(self, folder: Path, url: str, role: str, apart: bool) -> dict[str, str]:
+    def environment(self, folder: Path, url: str, role: str, apart: str, door: str) -> dict[str, str]:
         """What a process of a trial is given beside its folder."""
+        by_door = {"TOCSIN_EXECUTOR_KEY": EXECUTOR_KEY} if apart == DOOR else {}
         if role == EXECUTOR:
-            return {"TOCSIN_DATABASE_URL": url, "TOCSIN_EXECUTOR_PUBLIC_KEY_FILE": str(folder / "keys" / "public")}
+            errands = by_door | {"TOCSIN_EXECUTOR_URL": door} if by_door else {"TOCSIN_DATABASE_URL": url}
+            return errands | {"TOCSIN_EXECUTOR_PUBLIC_KEY_FILE": str(folder / "keys" / "public")}
         signing = {"TOCSIN_EXECUTOR_MODE": "apart", "TOCSIN_EXECUTOR_SIGNING_KEY_FILE": str(folder / "keys" / "private")}
         seconds = {"TOCSIN_EXECUTOR_ANSWER_SECONDS": "3", "TOCSIN_EXECUTOR_START_SECONDS": "2"}
         config = self.workspace.config
         return {
-            **(signing | seconds | {"TOCSIN_EXECUTOR_WARRANT_SECONDS": "10"} if apart else {}),
+            **(signing | seconds | by_door | {"TOCSIN_EXECUTOR_WARRANT_SECONDS": "10"} if apart else {}),
             "TOCSIN_DATABASE_URL": url,
             "SLACK_BOT_TOKEN": config.bot_token,
             "SLACK_SIGNING_SECRET": config.signing_secret,
@@ -202,7 +213,10 @@ class House:
 
 
 def seed(url: str, incident: str, *, migrate: bool = True) -> None:
-    """A database with an incident of payments whose cause is v43; "quiet": its alerts have cleared."""
+    """A database with an incident of payments whose cause is v43; "quiet": its alerts have cleared.
+
+    "known" is quiet, and its diagnosis was just told; people confirmed the step that fits before, so it is automatic.
+    """
     database, stores = SqlDatabase(url), Stores()
     database.open(migrate=migrate)
     try:
@@ -212,15 +226,35 @@ def seed(url: str, incident: str, *, migrate: bool = True) -> None:
         one = an_incident(on_call=("U0ONCALL",), opened_at=now, updated_at=now)
         members = tuple(replace(m, joined_at=now, firing=1 if incident == "firing" else 0) for m in one.members)
         cause = Candidate("c1", "payments", "raise retries", version="v43", commit="3" * 40, shipped_at=now)
-        found = Diagnosis(Verdict.CONVICTED, Confidence.STRONG, "payments v43 did it [E1]", now, cause=cause)
+        found = Diagnosis(
+            Verdict.CONVICTED, Confidence.STRONG, "payments v43 did it [E1]", now, cause=cause, remedy=Remedy.ROLLBACK
+        )
 
-        def go(tx: Any) -> None:
+        def go(tx: Transaction) -> None:
             kept = stores.incidents.save(tx, replace(one, members=members, channel=""))
             stores.diagnoses.save(tx, kept.id, found)
+            if incident == "known":
+                _confirm(tx, found, now, stores)
+                for again in range(2):  # the second is the same, delivered again
+                    args = {"incident_id": kept.id, "step": reference(estate.the_step().id)}
+                    DurableWork().start(tx, "actions", "automate", f"automate:{again}", args, partition=f"{kept.id}:{again}")
 
         database.write_now(go)
     finally:
         database.close()
+
+
+def _confirm(tx: Transaction, found: Diagnosis, now: datetime, stores: Stores) -> None:
+    """Three incidents of the days before: people approved the step, it helped, and somebody agreed that this was the cause."""
+    for days in (1, 2, 3):
+        at, id = now - timedelta(days=days), f"{PAST}-{days}"
+        over = an_incident(id=id, number=days, status=Status.RESOLVED, opened_at=at, updated_at=at, resolved_at=at, members=())
+        agreed = replace(over, resolved_by="U0ONCALL", confirmed_by="U0ONCALL", confirmed_cause=named_cause(found))
+        stores.incidents.save(tx, agreed)
+        stores.diagnoses.save(tx, id, found)
+        done = Action(id, ActionKind.ROLLBACK, "payments", "production", "v42", ActionStatus.SUCCEEDED, "U0ONCALL", at, at)
+        people = (Decision("U0APPROVER", True, at),)
+        stores.actions.add(tx, replace(done, incident_id=id, decisions=people, step=estate.the_step().id, run="run-0"))
 
 
 def _templates(folder: Path, incidents: Sequence[str]) -> dict[str, Path]:

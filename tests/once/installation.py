@@ -5,12 +5,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.once.plan import Lane
+from tests.flows.automating import estate
+from tests.once.plan import AUTOMATIC, Lane
 
 TOOL = Path(__file__).with_name("tool.py")
 SERVICES = """\
 services:
-  - {name: payments, owner: team-payments, tier: 1, repository: acme/shop, environments: [production], deployer: shop}
+  - {name: payments, tier: 1, depends_on: [ledger], repository: acme/shop, environments: [production], deployer: shop}
+  - {name: ledger, tier: 2, repository: acme/shop, environments: [production], deployer: shop}
+  - {name: web, tier: 2, depends_on: [payments], repository: acme/shop, environments: [production], deployer: shop}
 """
 ROUTING = """\
 default: {{channel: "{channel}", on_call: [U0ONCALL]}}
@@ -42,6 +45,7 @@ first_card_seconds = 0.1
 charts = false
 {deployer}
 """
+ALONE = estate.AUTOMATIC.replace("tier_1: 1", "tier_1: 1\n  risk: medium")
 DEPLOYERS = {
     "workflow": 'kind = "github"\nrepository = "acme/shop"\nworkflow = "deploy.yml"\napi_url = "{api}"\ntimeout_seconds = 1',
     "deployments": 'kind = "github"\nrepository = "acme/shop"\nmode = "deployments"\napi_url = "{api}"\ntimeout_seconds = 1',
@@ -62,6 +66,7 @@ def write(folder: Path, lane: Lane, approvals: int, *, channel: str, vendor: str
             "versions": [*tool, "versions", "{service}"],
             "start": [*tool, "start", "{service}", "{version}", "{key}"],
             "status": [*tool, "status", "{key}"],
+            "cancel": [*tool, "cancel", "{key}"],
         }
         lines = ['kind = "command"', *(f"{k} = {json.dumps(v)}" for k, v in words.items()), "timeout_seconds = 1"]
         deployer = "\n".join([*lines, f"idempotent = {json.dumps(lane.nature in ('promising', 'lying'))}"])
@@ -69,13 +74,14 @@ def write(folder: Path, lane: Lane, approvals: int, *, channel: str, vendor: str
     texts = {
         "services.yaml": SERVICES,
         "routing.yaml": ROUTING.format(channel=channel),
-        "policies.yaml": POLICIES.format(approvals=approvals),
+        "policies.yaml": POLICIES.format(approvals=approvals) + (ALONE if lane.kind == AUTOMATIC else ""),
         "tocsin.toml": TOML.format(deployer="" if lane.apart else deployer),
         "executor/tocsin.toml": deployer,
         "keys/private": keys[0],
         "keys/public": keys[1],
+        **({"runbooks/payments/errors.md": estate.PAGE} if lane.kind == AUTOMATIC else {}),
     }
-    for name in ("runbooks", "executor", "keys"):
+    for name in ("runbooks/payments", "executor", "keys"):
         (folder / name).mkdir(parents=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")

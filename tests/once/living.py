@@ -32,17 +32,20 @@ from bot.door.server import Server
 from bot.durable.lease import Lease
 from bot.durable.worker import Worker
 from bot.executor import running, work
+from bot.flows.runbooks.keeping_up import keep_up
 from bot.settings import load_settings
 from bot.slack.app import http_route
 from bot.slack.channel import SlackChannel
 from bot.slack.client import connect
 from bot.storage import database
+from bot.wiring.executor import routes_of
 from bot.wiring.work import queues
 from tests.once.steps import Steps
 
 LEASE, BEAT = 2.0, 0.5  # seconds
 SHORT = timedelta(seconds=0.3)
 PATIENCE = 6
+CRASHES = 1000  # of one piece of work: on a busy machine a process loses its short lease without having died
 BOT, EXECUTOR = "bot", "executor"
 SETTLED = timedelta(seconds=2)
 
@@ -84,7 +87,7 @@ def hurry() -> None:
     bot.durable.worker.Lease = functools.partial(Lease, lease=LEASE, beat=BEAT)  # type: ignore[attr-defined]  # its own name for it
 
     def quick(settings: Any) -> Any:
-        return {name: replace(q, pace=min(q.pace, 0.05), first_wait=0.1) for name, q in queues(settings).items()}
+        return {name: replace(q, pace=min(q.pace, 0.05), first_wait=0.1, crashes=CRASHES) for name, q in queues(settings).items()}
 
     bot.wiring.queues = quick
 
@@ -117,10 +120,11 @@ async def _live(wanted: dict[str, Any], say: Say) -> None:
     assert slack.signing_secret is not None
     one = bot.wiring.build(settings, SlackChannel(connect(slack.bot_token.get_secret_value(), slack.api_url), slack.link_hosts))
     worker = Worker(one.db, one.work, one.handlers)
-    pages = Starlette(routes=[http_route(one.slack, slack.signing_secret.get_secret_value())])
+    pages = Starlette(routes=[http_route(one.slack, slack.signing_secret.get_secret_value()), *routes_of(settings, one.desk)])
     listener = socket.create_server(("127.0.0.1", 0))
     web = Server(pages)
     tasks = [asyncio.create_task(worker.run()), asyncio.create_task(web.serve(sockets=[listener]))]
+    tasks.append(asyncio.create_task(keep_up(one.desk)))
     if one.db.postgres:
         tasks.append(asyncio.create_task(_hear(one, _NoInbox())))  # type: ignore[arg-type]  # nothing is taken in here
     say(up=os.getpid(), port=listener.getsockname()[1])

@@ -15,7 +15,7 @@ from bot.workspace.delivery import sign
 TEAM = "T0TOCSIN"
 
 
-def command(user: str, channel: str, text: str, mark: str) -> bytes:
+def command(user: str, channel: str, text: str, mark: str, name: str = "/rollback") -> bytes:
     """`/rollback ...` as a form; the same mark is the same request."""
     fields = {
         "team_id": TEAM,
@@ -23,7 +23,7 @@ def command(user: str, channel: str, text: str, mark: str) -> bytes:
         "channel_name": "trial",
         "user_id": user,
         "user_name": user.lower(),
-        "command": "/rollback",
+        "command": name,
         "text": text,
         "api_app_id": "A0TOCSIN",
         "trigger_id": f"13.37.{mark}",

@@ -6,26 +6,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from tests.once.steps import FREEZE, KILL
-from tests.once.vendor import Script
+from tests.once.vendor import SERVICES, Script
 
+ONE, BATCH, CANCEL, AUTOMATIC = "one", "batch", "cancel", "automatic"  # kinds of trial
+DATABASE, DOOR = "database", "door"  # where executors apart get their errands; the door is the bot's, by HTTPS
 NATURES = ("workflow", "promising", "jenkins", "deployments", "plain", "gitlab")
 BEFORE = ("", "", "422", "429", "503", "lost")  # nothing is accepted, or all is well
 AFTER = ("", "slow", "hang", "cut", "truncated", "500")  # accepted, whatever is said
 OF_CARDS, OF_INCIDENTS = "_propose_rollback", ("choose_owner", "_propose_rollback")
+OF_CANCELS = ("cancel",)
 TOOLS = ("promising", "plain", "lying")
+LONG = 2.0  # seconds of a run that can be stopped
 
 
 @dataclass(frozen=True)
 class Lane:
-    """A deployer, a database, and who carries actions out: the bot itself, or two executors apart from it."""
+    """A kind of trial, a deployer, a database, and who carries actions out: the bot itself, or two executors `apart` from it."""
 
     nature: str
     postgres: bool
-    apart: bool = False
+    apart: str = ""
+    kind: str = ONE
 
     def __str__(self) -> str:
         where = "PostgreSQL, two replicas" if self.postgres else "SQLite"
-        return f"{self.nature} on {where}{', two executors' if self.apart else ''}"
+        return f"{self.kind}: {self.nature} on {where}{f', two executors by {self.apart}' if self.apart else ''}"
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,17 @@ class Click:
 
 
 @dataclass(frozen=True)
+class Stop:
+    """Somebody wants it stopped, `after` so many seconds in the state `when` ("": it is there), so many `times`."""
+
+    deed: str  # "cancel", "stop batch", "automation off"
+    person: str
+    when: str
+    after: float
+    times: int = 1
+
+
+@dataclass(frozen=True)
 class Plan:
     """One trial. `blows` befall the bots' lives one after the other, whichever bot gets there first."""
 
@@ -57,12 +73,13 @@ class Plan:
     lane: Lane
     script: Script
     blows: tuple[Blow, ...]
-    incident: str  # "" none, "quiet" one whose alerts have cleared, "firing"
-    ways: tuple[str, ...]  # "card": its button proposes it, "command": `/rollback`
+    incident: str  # "" none, "quiet" one whose alerts have cleared, "firing", "known": quiet, and a confirmed step fits
+    ways: tuple[str, ...]  # "card": its button proposes it, "command": `/rollback`, "batch": of several; none: by itself
     asks: int  # how often the same wish is delivered
     clicks: tuple[Click, ...]
     approvals: int
     late: float = 0.0  # seconds after the wish at which executors start
+    stop: Stop | None = None
 
     def __str__(self) -> str:
         return f"trial {self.number} ({self.lane}): {asdict(self)}"
@@ -70,14 +87,30 @@ class Plan:
 
 LANES = (
     *(Lane(nature, postgres) for postgres in (False, True) for nature in NATURES),
-    *(Lane(nature, postgres, apart=True) for postgres in (False, True) for nature in NATURES[:2]),
+    *(Lane(nature, postgres, DATABASE) for postgres in (False, True) for nature in NATURES[:2]),
+    Lane("workflow", False, DOOR),
+    Lane("promising", True, DOOR),
+    Lane("workflow", False, kind=BATCH),
+    Lane("promising", True, kind=BATCH),
+    Lane("promising", False, DOOR, BATCH),
+    Lane("workflow", False, kind=CANCEL),
+    Lane("gitlab", True, kind=CANCEL),
+    Lane("promising", True, DATABASE, CANCEL),
+    Lane("workflow", False, kind=AUTOMATIC),
+    Lane("promising", True, kind=AUTOMATIC),
 )
 
 
 def calm(lane: Lane) -> Plan:
-    """Nothing but slowness befalls it: what steps there are is learnt from it."""
+    """Nothing but slowness befalls it, and what its kind is about: what steps there are is learnt from it."""
     clicks = (Click("U0APPROVER", "a", 0, 0), Click("U0OUTSIDER", "b", 0.05, 0))
-    return Plan(-1, lane, Script(lane.nature, ("slow",)), (), "quiet", ("card", "command"), 1, clicks, 2)
+    plain = Plan(-1, lane, Script(lane.nature, ("slow",)), (), "quiet", ("card", "command"), 1, clicks, 2)
+    return {
+        ONE: plain,
+        BATCH: replace(plain, ways=("batch",), script=replace(plain.script, failing=SERVICES[0] if lane.postgres else "")),
+        CANCEL: replace(plain, script=replace(plain.script, seconds=LONG), stop=Stop("cancel", "U0APPROVER", "executing", 0.5)),
+        AUTOMATIC: replace(plain, incident="known", ways=(), clicks=()),
+    }[lane.kind]
 
 
 Steps = Mapping[Lane, Sequence[tuple[str, int]]]
@@ -90,11 +123,12 @@ def at(lane: Lane, step: str, number: int) -> Plan:
 
 def assigned(number: int, steps: Steps) -> tuple[Lane, tuple[str, int]]:
     """Where this trial plays, and at which step its first blow falls: each step in turn, in the lane that had fewest trials."""
-    names = sorted({name for known in steps.values() for name, _ in known})
+    taken = {lane: {name for name, _ in known} for lane, known in steps.items()}
+    names = sorted(set().union(*taken.values()))
     had: Counter[Lane] = Counter()
     for earlier in range(number + 1):
         name = names[earlier % len(names)]
-        able = [lane for lane in LANES if any(name == one for one, _ in steps.get(lane, ()))]
+        able = [lane for lane in LANES if name in taken.get(lane, ())]
         lane = min(able, key=lambda one: (had[one], LANES.index(one)))
         had[lane] += 1
     return lane, next(step for step in steps[lane] if step[0] == name)
@@ -111,7 +145,7 @@ def plan(number: int, steps: Steps) -> Plan:
     script = _script(lane, chance)
     if first[0].startswith("during"):
         script = replace(script, starts=("slow", *script.starts[1:]))
-    return Plan(
+    drawn = Plan(
         number,
         lane,
         script,
@@ -123,6 +157,28 @@ def plan(number: int, steps: Steps) -> Plan:
         chance.choice((1, 1, 2)),
         chance.choice((0.0, 0.0, 0.0, 0.7, 4.0)) if lane.apart else 0.0,
     )
+    return _of_its_kind(drawn, first[0], chance)
+
+
+def _of_its_kind(drawn: Plan, first: str, chance: random.Random) -> Plan:
+    """The plan with what only its kind of trial has."""
+    kind, script = drawn.lane.kind, drawn.script
+    moment = round(chance.choice((0.0, chance.uniform(0, 0.3), chance.uniform(0, 1.5))), 2)
+    stop = Stop("cancel", "U0APPROVER", chance.choice(("", "approved", "executing", "executing")), moment, chance.choice((1, 2)))
+    if kind == BATCH:
+        failing = chance.choice(SERVICES) if script.ends == "failed" else ""
+        script = replace(script, failing=failing, seconds=min(script.seconds, 0.2))
+        halt = replace(stop, deed="stop batch") if chance.random() < 0.3 else None
+        return replace(drawn, ways=("batch",), script=script, stop=halt)
+    if kind == CANCEL:
+        seconds = chance.choice((0.2, 0.6, LONG))
+        if any(word in first for word in OF_CANCELS):
+            stop, seconds = replace(stop, when="executing", after=0.2), LONG
+        return replace(drawn, script=replace(script, seconds=seconds), stop=stop)
+    if kind == AUTOMATIC:
+        deed = chance.choice(("", "", "automation off", "cancel"))
+        return replace(drawn, incident="known", ways=(), clicks=(), stop=replace(stop, deed=deed) if deed else None)
+    return drawn
 
 
 def _blow(step: tuple[str, int], lane: Lane, chance: random.Random) -> Blow:

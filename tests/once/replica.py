@@ -17,10 +17,10 @@ class Replica:
     """One bot, or one executor, which is started anew whenever it was killed. `spread`: a blow befalls all processes."""
 
     def __init__(
-        self, house: House, folder: Path, name: str, role: str, url: str, plan: Plan, spread: Callable[[], None]
+        self, house: House, folder: Path, name: str, role: str, url: str, door: str, plan: Plan, spread: Callable[[], None]
     ) -> None:
         self._house, self._folder, self._name, self._url, self._role = house, folder, name, url, role
-        self._plan, self._spread = plan, spread
+        self._door, self._plan, self._spread = door, plan, spread
         self._blows = plan.blows
         self._life: Life | None = None
         self.lives = 0
@@ -78,7 +78,7 @@ class Replica:
         self.lives += 1
         folder, name = self._folder, self._name
         data = folder / f".{name}" if self._url.startswith("postgresql") or self._role == EXECUTOR else folder / ".tocsin"
-        environment = self._house.environment(folder, self._url, self._role, self._plan.lane.apart)
+        environment = self._house.environment(folder, self._url, self._role, self._plan.lane.apart, self._door)
         self._life = await self._house.nursery.bear(
             {
                 "role": self._role,

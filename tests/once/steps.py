@@ -107,11 +107,12 @@ def _transactions(once: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
 
 def _calls(handle: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     async def announced(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        name = f"{request.method} {place(request.url.path)}"
-        steps.announce(f"before vendor {name}")
-        with steps.during(f"vendor {name}" if request.method == "POST" else ""):
+        whose = "door" if request.url.path.startswith("/executor/") else "vendor"
+        name = f"{whose} {request.method} {place(request.url.path)}"
+        steps.announce(f"before {name}")
+        with steps.during(name if request.method == "POST" else ""):
             answer: httpx.Response = await handle(self, request)
-        steps.announce(f"after vendor {name}")
+        steps.announce(f"after {name}")
         return answer
 
     return announced
@@ -134,7 +135,7 @@ def _words(call: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
 
 def _programs(run: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     async def announced(words: tuple[str, ...], seconds: float, environment: Mapping[str, str], folder: str) -> Any:
-        verb = next((w for w in words if w in ("current", "versions", "start", "status")), "?")
+        verb = next((w for w in words if w in ("current", "versions", "start", "status", "cancel")), "?")
         steps.announce(f"before program {verb}")
         with steps.during(f"program {verb}" if verb == "start" else ""):
             ended = await run(words, seconds, environment, folder)

@@ -58,11 +58,14 @@ async def test_a_vendor_that_does_not_keep_its_promise_is_found_out(tmp_path: Pa
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 async def test_two_hundred_random_trials_leave_one_run_each_at_most(
     tmp_path: Path, postgres: Postgres, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Kills at every step, two replicas, two executors, double clicks, redelivery, a vendor that accepts and says nothing."""
+    """Kills at every step, two replicas, two executors, double clicks, redelivery, a vendor that accepts and says nothing;
+
+    single actions, batches, actions that somebody wants stopped, and those that the bot starts by itself.
+    """
 
     def say(line: str) -> None:
         with capsys.disabled():

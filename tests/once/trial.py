@@ -1,27 +1,32 @@
-"""One trial: people ask and approve, processes die or stand still, the vendor misbehaves, and at last all is counted."""
+"""One trial: people ask, approve and stop, processes die or stand still, the vendor misbehaves, and at last all is counted."""
 
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from bot.actions.sequence import in_order
 from bot.domain.action import Action, ActionStatus
 from bot.domain.request import Deed
+from bot.flows.announce import message_key
 from tests.once.books import Books
+from tests.once.counting import WAITING, most, wrong_books, wrong_order, wrong_runs, wrong_stops
+from tests.once.doorway import a_doorway
 from tests.once.house import INCIDENT, House
 from tests.once.installation import write
 from tests.once.living import BOT, EXECUTOR
 from tests.once.people import command, press, send
 from tests.once.plan import Plan
 from tests.once.replica import Replica
+from tests.once.vendor import SERVICES
 
 ONCALL = "U0ONCALL"
-PATIENCE = 150.0  # seconds for what should take five; the machine may be busy
-WAITING = (ActionStatus.PROPOSED, ActionStatus.AWAITING)
+PATIENCE = 400.0  # seconds for what should take five; the machine may be busy
+STOPS = {"cancel": Deed.ACTION_CANCEL, "stop batch": Deed.BATCH_STOP}
 
 
 @dataclass
@@ -32,8 +37,8 @@ class Report:
     wrong: list[str] = field(default_factory=list)
     status: str = ""
     outcome: str = ""
-    runs: int = 0
     blows: int = 0  # that fell
+    runs: int = 0  # of one action at most
     uncertain: str = ""  # what was said, where it was uncertain for a while
     troubles: tuple[str, ...] = ()
     steps: list[str] = field(default_factory=list)
@@ -43,7 +48,7 @@ class Report:
     def __str__(self) -> str:
         wrong = f"  WRONG: {'; '.join(self.wrong)}" if self.wrong else ""
         return (
-            f"{self.plan.number:4} {self.plan.lane!s:54} {self.seconds:5.1f} s  {self.blows} blows  {self.runs} runs  "
+            f"{self.plan.number:4} {self.plan.lane!s:74} {self.seconds:5.1f} s  {self.blows} blows  {self.runs} runs  "
             f"{self.status}{' after uncertain' if self.uncertain else ''}{wrong}"
         )
 
@@ -60,6 +65,7 @@ class Trial:
     replicas: list[Replica]
     report: Report
     asked: int = 0
+    ids: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -67,31 +73,43 @@ class Trial:
         return f"n{self.plan.number}"
 
     async def live(self) -> None:
-        """From the wish to the end of the action."""
-        action = await self._asked_for()
-        await asyncio.gather(*(self._click(c.person, c.mark, c.after, c.replica, action.id) for c in self.plan.clicks))
-        action = await self._decided(action.id)
-        action = await self._ended(action.id)
+        """From the wish to the end of all that came of it."""
+        self.ids = await self._asked_for()
+        stopping = asyncio.create_task(self._stop())
+        try:
+            await asyncio.gather(*(self._click(c.person, c.mark, c.after, c.replica) for c in self.plan.clicks))
+            await self._decided()
+            await self._ended()
+            await stopping
+        finally:
+            stopping.cancel()
         await self._until(self.books.idle, "nothing left to do")
-        self.report.status, self.report.outcome = action.status.value, action.outcome
+        parts = self._parts()
+        self.report.status, self.report.outcome = "+".join(p.status.value for p in parts), parts[-1].outcome
 
-    async def _asked_for(self) -> Action:
+    async def _asked_for(self) -> list[str]:
+        """The action, or the parts of the batch in their order."""
         await self._until(lambda: any(r.port for r in self.replicas) or any(r.lives > 1 for r in self.replicas), "a bot")
+        if not self.plan.ways:
+            await self._until(lambda: bool(self.books.actions()), "an action by itself")
         end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
+        while not self.books.actions():
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {PATIENCE:g} s for an action, asked for {self.asked} times")
             self.asked += 1
             bodies = [self._wish(way, f"ask{self.asked}") for way in self.plan.ways]
             await asyncio.gather(*(self._send(body, n) for body in bodies for n in range(self.plan.asks)))
             with contextlib.suppress(TimeoutError):
                 await self._until(lambda: bool(self.books.actions()), "an action", 4.0 if self.plan.lane.apart else 2.0)
-                return self.books.actions()[0]
-        raise TimeoutError("no action came of it")
+        first, *_ = actions = self.books.actions()
+        return [a.id for a in in_order([a for a in actions if a.batch == first.batch])] if first.batch else [first.id]
 
     def _wish(self, way: str, mark: str) -> bytes:
         channel = self.house.channel(self.plan.number)
         if way == "card":
             return press(ONCALL, channel, Deed.ROLLBACK_PROPOSE, INCIDENT, mark)
-        return command(ONCALL, channel, "payments v42", mark)
+        several = " + ".join(f"{service} v42" for service in SERVICES)
+        return command(ONCALL, channel, several if way == "batch" else "payments v42", mark)
 
     async def _send(self, body: bytes, replica: int) -> bool:
         first = replica % len(self.replicas)
@@ -102,46 +120,71 @@ class Trial:
 
         return await send(self.house.http, door, self.house.workspace.config.signing_secret, body)
 
-    async def _click(self, person: str, mark: str, after: float, replica: int, action: str) -> None:
+    async def _click(self, person: str, mark: str, after: float, replica: int) -> None:
         await asyncio.sleep(after)
-        body = press(person, self.house.channel(self.plan.number), Deed.ACTION_APPROVE, action, mark)
+        await self._press(person, Deed.BATCH_APPROVE if self._batch else Deed.ACTION_APPROVE, mark, replica)
+
+    async def _press(self, person: str, deed: Deed, mark: str, replica: int, value: str = "") -> None:
+        body = press(person, self.house.channel(self.plan.number), deed, value or self._batch or self.ids[0], mark)
         await self._send(body, replica)
 
-    async def _decided(self, id: str) -> Action:
-        """Whoever sees that nothing happened presses again."""
-        end = time.monotonic() + PATIENCE
-        for again in range(1000):
-            with contextlib.suppress(TimeoutError):
-                await self._until(lambda: self._the(id).status not in WAITING, "a decision", 3.0 if self.plan.lane.apart else 1.5)
-                return self._the(id)
-            if time.monotonic() > end:
-                break
-            for person in ("U0APPROVER", "U0OUTSIDER"):
-                await self._click(person, f"{person}-again{again}", 0, again, id)
-        raise TimeoutError("nobody could approve")
+    async def _stop(self) -> None:
+        """Somebody wants it stopped, at the moment that the plan names; pressed once more it is another press."""
+        stop = self.plan.stop
+        if stop is None:
+            return
 
-    async def _ended(self, id: str) -> Action:
+        def there() -> bool:
+            parts = self._parts()
+            return not stop.when or all(p.ended for p in parts) or any(p.since(ActionStatus(stop.when)) for p in parts)
+
+        await self._until(there, f"the moment to stop it, {stop.when}", PATIENCE * 2)
+        await asyncio.sleep(stop.after)
+        channel = self.house.channel(self.plan.number)
+        for n in range(stop.times):
+            if stop.deed == "automation off":
+                await self._send(command(stop.person, channel, "automation off", f"stop{n}", "/incident"), n)
+            else:
+                await self._press(stop.person, STOPS[stop.deed], f"stop{n}", n)
+
+    async def _decided(self) -> None:
+        """Whoever sees that nothing happened presses again; what is automatic nobody presses."""
         end = time.monotonic() + PATIENCE
-        healed = None
-        while time.monotonic() < end:
-            action = self._the(id)
-            if action.ended:
-                return action
-            if action.status is ActionStatus.UNCERTAIN and healed is None:
-                await self._examine(action)
-                await self.house.heal(self.name)
-                healed = time.monotonic()
-            if healed and time.monotonic() - healed > 4 and action.status is ActionStatus.UNCERTAIN:
-                await self._settle(id)
+        for again in itertools.count():
+            with contextlib.suppress(TimeoutError):
+                await self._until(self._all_decided, "a decision", 3.0 if self.plan.lane.apart else 1.5)
+                return
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {PATIENCE:g} s for a decision: {self._parts()}")
+            for person in ("U0APPROVER", "U0OUTSIDER") if self.plan.ways else ():
+                await self._click(person, f"{person}-again{again}", 0, again)
+
+    def _all_decided(self) -> bool:
+        return all(p.status not in WAITING for p in self._parts())
+
+    async def _ended(self) -> None:
+        end = time.monotonic() + PATIENCE * len(self.ids)
+        uncertain: dict[str, float] = {}
+        while not all(p.ended for p in self._parts()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {PATIENCE * len(self.ids):g} s for its end: {self._parts()}")
+            for part in self._parts():
+                if part.status is not ActionStatus.UNCERTAIN:
+                    continue
+                if part.id not in uncertain:
+                    await self._examine(part)
+                    await self.house.heal(self.name)
+                    uncertain[part.id] = time.monotonic()
+                elif time.monotonic() - uncertain[part.id] > 4:
+                    await self._settle(part.id)
             await asyncio.sleep(0.1)
-        raise TimeoutError(f"it never ended: {self._the(id)}")
 
     async def _examine(self, action: Action) -> None:
         """Uncertain only where the vendor cannot be asked or does not remember; and it is said how to find out."""
         self.report.uncertain = action.outcome
         counted = await self.house.counted(self.name)
         away = self.plan.lane.apart and (self.plan.late or self.plan.blows)  # nobody is there to ask the vendor
-        known = action.id in counted["knows"] and all(t == "well" for t in counted["told"][:3]) and not away
+        known = action.id in counted["knows"] and counted["told"][:3] == ["well"] * 3 and not away
         if known:
             self.report.wrong.append(f"uncertain although the vendor could tell: {action.outcome} {counted}")
         if action.id not in action.outcome or "find out" not in action.outcome:
@@ -150,13 +193,16 @@ class Trial:
     async def _settle(self, id: str) -> None:
         """Somebody looked, and says what they saw."""
         counted = await self.house.counted(self.name)
-        deed = Deed.ACTION_RAN if counted["running"] == "v42" else Deed.ACTION_DID_NOT_RUN
-        body = press("U0APPROVER", self.house.channel(self.plan.number), deed, id, f"settle{time.monotonic()}")
-        await self._send(body, 0)
+        deed = Deed.ACTION_RAN if counted["knows"].get(id) == "succeeded" else Deed.ACTION_DID_NOT_RUN
+        await self._press("U0APPROVER", deed, f"settle{time.monotonic()}", 0, id)
         await asyncio.sleep(0.5)
 
-    def _the(self, id: str) -> Action:
-        return self.books.action(id)
+    def _parts(self) -> list[Action]:
+        return [self.books.action(id) for id in self.ids]
+
+    @property
+    def _batch(self) -> str:
+        return self.books.action(self.ids[0]).batch
 
     async def _until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
         end = time.monotonic() + seconds
@@ -167,32 +213,22 @@ class Trial:
 
     async def count(self) -> None:
         """Everything is counted."""
-        counted = await self.house.counted(self.name)
-        self.report.runs, self.report.troubles = len(counted["started"]), tuple(counted["troubles"])
-        self.report.wrong += [*wrong_runs(self.plan, self.books.actions(), counted), *self._wrong_books()]
-        self.report.wrong += await self._wrong_messages()
-        if not self.books.whole():
-            self.report.wrong.append("the audit's chain is broken")
-
-    def _wrong_books(self) -> Iterator[str]:
-        deeds = self.books.rows("SELECT subject, deed FROM ledger")
-        for action in self.books.actions():
-            begun = deeds.count((action.id, "executing"))
-            began = action.status not in (*WAITING, ActionStatus.REFUSED, ActionStatus.EXPIRED)
-            if begun != int(began):
-                yield f"{action.status.value}, and {begun} lines say that it was begun"
-            if action.status not in WAITING and not action.ended:
-                yield f"an action stays {action.status.value}"
-        if dead := self.books.rows("SELECT name, error FROM work WHERE state = 'dead'"):
-            yield f"work died: {dead}"
-        if self.plan.incident and self.books.rows("SELECT count(*) FROM incidents") != [(1,)]:
-            yield "the incident is not what it was"
+        counted, actions = await self.house.counted(self.name), self.books.actions()
+        lines = self.books.told()
+        self.report.runs, self.report.troubles = most(counted), tuple(counted["troubles"])
+        self.report.wrong += [
+            *wrong_runs(self.plan, actions, counted),
+            *wrong_order(actions, lines),
+            *wrong_stops(actions, counted, lines),
+            *wrong_books(self.plan, actions, self.books),
+            *await self._wrong_messages(),
+        ]
 
     async def _wrong_messages(self) -> list[str]:
         keys = await self._keys()
-        wanted = [f"action:{a.id}" for a in self.books.actions()]
+        wanted = {message_key(a) for a in self.books.actions()}
         wrong = [f"{keys.count(key)} messages of {key}" for key in wanted if keys.count(key) != 1]
-        return wrong + [f"{keys.count(k)} messages of {k}" for k in set(keys) - set(wanted) if keys.count(k) > 1]
+        return wrong + [f"{keys.count(k)} messages of {k}" for k in set(keys) - wanted if keys.count(k) > 1]
 
     async def _keys(self) -> list[str]:
         """The keys of all messages in the trial's channel and its threads."""
@@ -207,29 +243,11 @@ class Trial:
         return [m["metadata"]["event_payload"]["key"] for m in found if m.get("metadata")]
 
 
-def wrong_runs(plan: Plan, actions: list[Action], counted: dict[str, Any]) -> Iterator[str]:
-    """What does not fit between what the vendor counted and what the bot says."""
-    started, script = counted["started"], plan.script
-    if len(started) > 1 or max(counted["by_version"].values(), default=0) > 1:
-        yield f"{len(started)} runs: {started} {counted['by_version']}"
-    for action in actions:
-        ran = action.id in started
-        if action.status in (*WAITING, ActionStatus.REFUSED, ActionStatus.EXPIRED) and ran:
-            yield f"{action.status.value} and yet it ran"
-        if action.status is ActionStatus.SUCCEEDED and not (ran and script.ends == "succeeded"):
-            yield "it succeeded without a run that did"
-        failed = action.status is ActionStatus.FAILED and ran
-        excused = script.ends == "failed" or script.forgets is not None or plan.incident == "firing"
-        if failed and not excused:
-            yield f"failed, but it ran and went well: {action.outcome}"
-        unfounded = action.status is ActionStatus.FAILED and not ran
-        if unfounded and not any(t in ("422", "429", "503", "lost") for t in counted["troubles"]) and counted["troubles"]:
-            yield f"the vendor took it, and there is no run: {action.outcome}"
-
-
 @asynccontextmanager
 async def _stage(plan: Plan, house: House, folder: Path, report: Report) -> AsyncIterator[Trial]:
-    async with house.database(folder, plan.lane, plan.incident) as url:
+    replicas: list[Replica] = []
+    ports = lambda: [r.port for r in replicas if r.port is not None]  # noqa: E731
+    async with house.database(folder, plan) as url, a_doorway(ports) as door:
         names = [(f"bot-{n}", BOT) for n in range(2 if plan.lane.postgres else 1)]
         names += [(f"executor-{n}", EXECUTOR) for n in range(2 if plan.lane.apart else 0)]
         everybody: list[Replica] = []
@@ -238,8 +256,8 @@ async def _stage(plan: Plan, house: House, folder: Path, report: Report) -> Asyn
             for one in everybody:
                 one.kill()
 
-        everybody += [Replica(house, folder, name, role, url, plan, spread) for name, role in names]
-        replicas = [one for one, (_, role) in zip(everybody, names, strict=True) if role == BOT]
+        everybody += [Replica(house, folder, name, role, url, door, plan, spread) for name, role in names]
+        replicas += [one for one, (_, role) in zip(everybody, names, strict=True) if role == BOT]
         tending = [asyncio.create_task(r.tend()) for r in everybody]
         books = Books(url)
         try:

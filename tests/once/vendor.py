@@ -7,6 +7,7 @@ A vendor belongs to a trial: `/t/<trial>/...` is its API, `/control/<trial>` mak
 """
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -24,6 +25,8 @@ from tests.connectors.stage_jenkins import JenkinsTheatre
 from tests.connectors.stages import Theatre, nothing
 
 HANG = 1.6  # seconds; the deployers' timeout is shorter
+PAST = ((9, "v42", RunState.SUCCEEDED), (6, "v43", RunState.SUCCEEDED), (3, "v44", RunState.FAILED))  # hours ago
+SERVICES = ("payments", "ledger", "web")
 ENDINGS = {"succeeded": RunState.SUCCEEDED, "failed": RunState.FAILED}
 
 
@@ -44,9 +47,14 @@ class ToolTheatre(Theatre):
             return self._said(play.order.key)
         if verb == "status":
             return self._said(words[0])
+        if verb == "cancel":
+            for play in self.plays:
+                if play.order.key == words[0] and play.state is RunState.RUNNING:
+                    play.state = RunState.CANCELLED
+            return self._said(words[0])
         if verb not in ("current", "versions"):
             return nothing()
-        good = [p for p in reversed(self.plays) if p.state is RunState.SUCCEEDED]
+        good = [p for p in reversed(self.plays) if p.state is RunState.SUCCEEDED and p.order.service == words[0]]
         if verb == "current":
             return httpx.Response(200, json={"version": good[0].order.version})
         return httpx.Response(200, json=[{"version": p.order.version} for p in good])
@@ -83,7 +91,7 @@ class Script:
     (accepts, the connection breaks), "500" (accepts and says that it broke), "429", "422" and "503" (accepts nothing), "lost"
     (accepts nothing and never answers). Between `down` seconds after the first start, questions are answered with 503.
     `late`: seconds in which a new run is not told of. `forgets`: the job is lost so many seconds after it was accepted, and
-    nothing came of it. A run takes `seconds` and `ends` like that.
+    nothing came of it. A run takes `seconds` and `ends` like that; with `failing` those of this service fail, and no others.
     """
 
     nature: str
@@ -93,6 +101,11 @@ class Script:
     down: tuple[float, float] | None = None
     late: float = 0.0
     forgets: float | None = None
+    failing: str = ""
+
+    def end_of(self, service: str) -> str:
+        """How a run of this service ends."""
+        return self.ends if not self.failing else "failed" if service == self.failing else "succeeded"
 
 
 @dataclass
@@ -102,8 +115,8 @@ class Counted:
     started: list[str] = field(default_factory=list)
     by_version: dict[str, int] = field(default_factory=dict)
     knows: dict[str, str] = field(default_factory=dict)
-    running: str = ""
-    told: list[str] = field(default_factory=list)  # of the questions, the last first: "well", "503", "late", "forgotten"
+    overlapping: list[str] = field(default_factory=list)  # keys that were started while another run was going on
+    told: list[str] = field(default_factory=list)  # since the last start, the last first: "well", "503", "late", "forgotten"
     troubles: list[str] = field(default_factory=list)
 
 
@@ -120,12 +133,9 @@ class Vendor:
         self.troubles: list[str] = []
         self.told: list[str] = []
         self.lost: set[str] = set()
-        for hours, version, state in (
-            (9, "v42", RunState.SUCCEEDED),
-            (6, "v43", RunState.SUCCEEDED),
-            (3, "v44", RunState.FAILED),
-        ):
-            past = Order("payments", "production", version, f"past-{version}")
+        self.overlapping: list[str] = []
+        for (hours, version, state), service in itertools.product(PAST, SERVICES):
+            past = Order(service, "production", version, f"past-{service}-{version}")
             self.theatre.remember(past, state, timedelta(hours=hours))
 
     async def answer(self, request: httpx.Request) -> httpx.Response | None:
@@ -152,6 +162,7 @@ class Vendor:
 
     async def _start(self, request: httpx.Request) -> httpx.Response | None:
         self.began = self.began or time.monotonic()
+        self.told.clear()
         number = len(self.troubles)
         trouble = self.script.starts[number] if number < len(self.script.starts) else ""
         self.troubles.append(trouble)
@@ -165,6 +176,8 @@ class Vendor:
         before = len(self.theatre.plays)
         said = self.theatre.answer(request)
         for play in self.theatre.plays[before:]:
+            if any(p.state is RunState.RUNNING for p in self.theatre.plays if p is not play):
+                self.overlapping.append(play.order.key)
             self.born[play.order.key] = time.monotonic()
             self.by_version[f"{play.order.service} {play.order.version}"] += 1
         if trouble == "hang":
@@ -191,17 +204,16 @@ class Vendor:
                 self.theatre.forget(key)
                 self.lost.add(key)
             elif play.state is RunState.RUNNING and now - at >= self.script.seconds:
-                play.state = ENDINGS[self.script.ends]
+                play.state = ENDINGS[self.script.end_of(play.order.service)]
 
     def counted(self) -> Counted:
         """What it counted."""
         self._go_on()
-        good = [p.order.version for p in self.theatre.plays if p.state is RunState.SUCCEEDED]
         return Counted(
             list(self.theatre.started),
             dict(self.by_version),
             {p.order.key: p.state.value for p in self.theatre.plays if p.order.key in self.born},
-            good[-1],
+            self.overlapping,
             self.told[::-1][:40],
             self.troubles,
         )
