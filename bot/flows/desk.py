@@ -44,6 +44,7 @@ from bot.ports import (
     LockStore,
     Model,
     NoiseStore,
+    NumberSource,
     Pager,
     PastStore,
     Proposals,
@@ -184,3 +185,8 @@ class Desk:
     )  # noise decisions of this process, by "<kind> acted" or "<kind> shadow"
     default_environment: str = "production"
     code_version: str = ""
+
+    @property
+    def number_sources(self) -> tuple[NumberSource, ...]:
+        """Of the evidence sources those that are read with no incident: numbers alone."""
+        return tuple(s for s in self.evidence_sources if isinstance(s, NumberSource) and s.numbers)

@@ -29,6 +29,16 @@ class EvidenceSource(Protocol):
 
 
 @runtime_checkable
+class NumberSource(Protocol):
+    """An evidence source of numbers over time. Only such are asked again and again: logs and traces cost their owners money."""
+
+    numbers: bool
+
+    async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
+        """As `EvidenceSource.read`; what it tells are series."""
+
+
+@runtime_checkable
 class Catalogued(Protocol):
     """An evidence source that asks about a service as the catalogue says."""
 

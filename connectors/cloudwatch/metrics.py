@@ -65,6 +65,7 @@ class CloudWatchMetrics:
     """Golden signals per resource of a service, a point a minute or every few minutes, at most 720."""
 
     name = NAME
+    numbers = True
 
     def __init__(
         self,

@@ -114,6 +114,7 @@ class DatadogMetrics:
     """Golden signals per service over a window; Datadog itself bounds the points of an answer to some hundred."""
 
     name = NAME
+    numbers = True
 
     def __init__(
         self,

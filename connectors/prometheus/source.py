@@ -26,6 +26,7 @@ class Prometheus:
     """Golden signals and other series per service over a window, at most 720 points each; counters become rates per second."""
 
     name = NAME
+    numbers = True
 
     def __init__(
         self,

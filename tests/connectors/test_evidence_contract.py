@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bot.domain.service import CloudResource, Service, ServiceMetrics
 from bot.domain.telemetry import Readings, SourceStatus, Window
-from bot.ports import EvidenceSource
+from bot.ports import EvidenceSource, NumberSource
 from connectors import CONNECTORS
 from connectors.cloudwatch import CloudWatchMetrics, CloudWatchSettings
 from connectors.cloudwatchlogs import CloudWatchLogs, CloudWatchLogsSettings
@@ -184,6 +184,13 @@ def shown(readings: tuple[Readings, ...]) -> str:
 def test_every_connector_with_evidence_is_held_to_this() -> None:
     names = {connector.name for connector in CONNECTORS if connector.evidence is not None}
     assert names == {source.name for source in SOURCES} | set(ELSEWHERE)
+
+
+def test_only_sources_of_numbers_are_read_with_no_incident_at_hand() -> None:
+    made = {source.name: source.make(guarded(source.nothing)) for source in SOURCES}
+    assert {name for name, one in made.items() if isinstance(one, NumberSource) and one.numbers} == {
+        "prometheus", "datadog", "cloudwatch",
+    }  # fmt: skip
 
 
 @by_source

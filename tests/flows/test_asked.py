@@ -16,6 +16,7 @@ from bot.ports import Card
 from bot.storage.database import SqlDatabase
 from tests.desk import a_desk, handlers
 from tests.fakes import FakeClock, an_incident
+from tests.flows.watching.numbers import Logs
 
 METRICS = ("http_request_error_ratio", "http_request_seconds_p99", "process_resident_memory_bytes", "http_requests_per_second")
 
@@ -24,6 +25,7 @@ class Numbers:
     """An evidence source with four metrics of each service that it knows."""
 
     name = "prometheus"
+    numbers = True
 
     def __init__(self, knows: Sequence[str] = ("payments", "checkout")) -> None:
         self.knows = knows
@@ -87,8 +89,11 @@ async def test_numbers_that_nobody_has_are_not_drawn_and_what_is_needed_is_said(
     assert desk.channel.files == []
 
 
-async def test_without_a_source_it_says_what_to_connect(database: SqlDatabase, clock: FakeClock) -> None:
-    answer = await ask(a_desk(database, clock), "chart the errors of payments")
+@pytest.mark.parametrize("sources", [(), (Logs(),)], ids=["no source", "logs alone"])
+async def test_without_a_source_it_says_what_to_connect(
+    database: SqlDatabase, clock: FakeClock, sources: tuple[Logs, ...]
+) -> None:
+    answer = await ask(a_desk(database, clock, evidence_sources=sources), "chart the errors of payments")
     assert "no source of numbers is connected" in answer.markdown
 
 

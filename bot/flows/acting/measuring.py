@@ -40,7 +40,7 @@ def effective_since(tx: Transaction, action: Action, desk: Desk) -> datetime:
 async def measure(action: Action, desk: Desk) -> Verification:
     """What is known of the effect by now; the sources are asked again only after a while."""
     seen, now = action.verification or Verification(), desk.clock()
-    if not desk.evidence_sources:
+    if not desk.number_sources:
         return replace(seen, doubt=NO_SOURCE)
     if seen.at is not None and now - seen.at < min(EVERY, desk.limits.verify / 8):
         return seen

@@ -54,13 +54,13 @@ async def chart_asked(
         return Answer(f"{drawn.alt}.", charts=(drawn,)) if drawn else Answer(NO_MAP)
     if not wanted:
         return Answer("I do not know of which service. Name one, such as “chart the errors of checkout”.")
-    if not desk.evidence_sources:
+    if not desk.number_sources:
         return Answer(
             "I do not know: no source of numbers is connected. Prometheus is the usual one: docs/connectors/prometheus.md"
         )
     window = Window(desk.clock() - desk.limits.window, desk.clock())
     seconds = desk.limits.gather.total_seconds()
-    readings = stitch(await read_sources(desk.evidence_sources, wanted[:MOST_SERVICES], window, window.end, seconds))
+    readings = stitch(await read_sources(desk.number_sources, wanted[:MOST_SERVICES], window, window.end, seconds))
     return await _charted(text, wanted, readings, window, desk)
 
 

@@ -26,7 +26,7 @@ class Read:
 
 def on(desk: Desk) -> bool:
     """There is something to watch with, and it is wanted."""
-    return desk.watching.mode is not WatchMode.OFF and bool(desk.evidence_sources)
+    return desk.watching.mode is not WatchMode.OFF and bool(desk.number_sources)
 
 
 def batches(desk: Desk) -> Iterator[tuple[str, ...]]:
@@ -38,8 +38,8 @@ def batches(desk: Desk) -> Iterator[tuple[str, ...]]:
 
 
 async def read(services: Sequence[str], window: Window, desk: Desk, patience: float = PATIENCE) -> Read:
-    """Every series of these services, each name once; a source gets so many seconds."""
-    answers = await asyncio.gather(*(ask_source(source, services, window, patience) for source in desk.evidence_sources))
+    """Every series of these services, each name once; a source gets so many seconds. Logs and traces are not asked."""
+    answers = await asyncio.gather(*(ask_source(source, services, window, patience) for source in desk.number_sources))
     readings = [reading for answer in answers for reading in answer]
     return Read(_once(readings, set(services)), all(r.status is not SourceStatus.FAILED for r in readings))
 

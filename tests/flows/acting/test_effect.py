@@ -35,7 +35,7 @@ from tests.actions.estate import (
     the,
 )
 from tests.fakes import FakeChannel, FakeClock, InMemoryWork
-from tests.flows.watching.numbers import Numbers
+from tests.flows.watching.numbers import Logs, Numbers
 
 TAKES = RULES.replace("self_approval: false", "self_approval: false\n    way_back: take")
 Curve = Callable[[datetime], float]
@@ -182,8 +182,9 @@ async def test_no_source_and_no_metrics_are_told_apart(desk: Desk, clock: FakeCl
     assert seen is not None
     assert seen.doubt == "no source has metrics of payments"
     unseen = replace(await the(desk, action.id), verification=None)
-    bare = await measure(unseen, replace(desk, evidence_sources=()))
-    assert bare.doubt == "no source of metrics is set up"
+    for sources in ((), (Logs(),)):
+        bare = await measure(unseen, replace(desk, evidence_sources=sources))
+        assert bare.doubt == "no source of metrics is set up"
 
 
 async def test_a_deploy_that_makes_things_worse_without_any_alert_is_taken_back_by_its_rule_and_people_are_called(

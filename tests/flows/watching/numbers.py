@@ -8,6 +8,19 @@ from bot.domain.telemetry import Readings, Series, SourceStatus, Window
 
 
 @dataclass
+class Logs:
+    """A ports.EvidenceSource without numbers, which is away; each look costs its owner money."""
+
+    asked: int = 0
+    name: str = "logs"
+
+    async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
+        """It does not answer."""
+        self.asked += 1
+        return (Readings(self.name, "q", window, SourceStatus.FAILED, f"is away for {len(services)}"),)
+
+
+@dataclass
 class Numbers:
     """A ports.EvidenceSource: `metrics[service, metric]` gives the value at a moment; `down` makes it fail."""
 
@@ -16,6 +29,7 @@ class Numbers:
     down: bool = False
     asked: list[tuple[tuple[str, ...], Window]] = field(default_factory=list)
     name: str = "numbers"
+    numbers: bool = True
 
     async def read(self, services: Sequence[str], window: Window) -> tuple[Readings, ...]:
         """All series of these services."""

@@ -12,10 +12,12 @@ from bot.domain.change import Change, ChangeStatus
 from bot.domain.watch import Bake, BakeVerdict, Sort, WatchLimits
 from bot.flows.watching.baking import bake_look, said
 from bot.flows.watching.listing import digest_lines
+from bot.flows.watching.rounds import watch_round
+from bot.flows.watching.running_out import forecast_round
 from bot.storage.database import SqlDatabase
 from tests.fakes import NOON, a_change, an_alert
 from tests.flows.desk_of_alerts import Story
-from tests.flows.watching.numbers import Numbers
+from tests.flows.watching.numbers import Logs, Numbers
 
 
 @pytest.fixture
@@ -143,4 +145,21 @@ def test_what_is_old_failed_outside_or_not_wanted_is_not_watched(story: Story) -
     )
     story.desk = replace(story.desk, watching=WatchLimits(bake=timedelta(0)))
     story.changes(deploy(id="unwanted"))
+    assert bakes(story) == []
+
+
+def test_logs_are_asked_by_no_watch_and_their_being_away_makes_no_deployment_unclear(story: Story, numbers: Numbers) -> None:
+    logs = Logs()
+    story.desk = replace(story.desk, evidence_sources=(logs, numbers))
+    story.changes(deploy())
+    looks(story, 35)
+    asyncio.run(watch_round({}, story.desk))
+    asyncio.run(forecast_round({}, story.desk))
+    assert [b.verdict for b in bakes(story)] == [BakeVerdict.CLEAN]
+    assert (logs.asked, bool(numbers.asked)) == (0, True)
+
+
+def test_with_logs_alone_there_is_nothing_to_watch_with(story: Story) -> None:
+    story.desk = replace(story.desk, evidence_sources=(Logs(),))
+    story.changes(deploy())
     assert bakes(story) == []
