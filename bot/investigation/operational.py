@@ -191,7 +191,7 @@ def _some_stay_flat(case: Case, picture: Picture) -> bool:
 def node(case: Case, picture: Picture, exhibits: Exhibits) -> Finding | None:
     """One machine is in trouble, and what suffers runs on it."""
     signs = [s for s in picture.signs if Kind.NODE in s.kinds]
-    machines = Counter(m for s in signs for m in set(_NODE.findall(s.raw)))
+    machines = Counter(m for s in signs for m in sorted(set(_NODE.findall(s.raw))))
     machines.update(a.labels[k] for a in case.alerts for k in ("node", "host") if a.labels.get(k) and signs)
     telling = [s for s in signs if s.what in TELEMETRY_KINDS]
     if not telling or not machines:

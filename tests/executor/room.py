@@ -25,7 +25,7 @@ from tests.fakes import NOON
 
 PRIVATE, PUBLIC = new_pair()
 STORE, ACTIONS = SqlErrandStore(), SqlActionStore()
-QUICK = Patience(timedelta(seconds=3), timedelta(seconds=3), timedelta(seconds=120))
+QUICK = Patience(timedelta(seconds=30), timedelta(seconds=30), timedelta(seconds=120), taken=timedelta(seconds=30))
 HASTY = Patience(timedelta(seconds=0.05), timedelta(seconds=0.05), timedelta(seconds=120))
 
 
