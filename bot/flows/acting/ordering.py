@@ -30,8 +30,9 @@ async def _order(asked: ChangeRequest, desk: Desk) -> NoteView:
         mine = [i for i in desk.incidents.live(tx) if name in i.services and i.environment == where]
         return mine[-1] if mine else None
 
+    incident = await desk.db.read(open_one)
     action = await propose(
-        incident=await desk.db.read(open_one),
+        incident=incident,
         kind=asked.kind,
         service=asked.service,
         target=asked.version,
@@ -47,7 +48,8 @@ async def _order(asked: ChangeRequest, desk: Desk) -> NoteView:
     )
     verb = "roll back" if asked.kind is ActionKind.ROLLBACK else "deploy"
     asked_nobody = " Nobody is asked until somebody presses its button." if action.status is ActionStatus.PLANNED else ""
-    told = f"The plan to {verb} {action.service} to {action.target} is posted; it is {action.status.value}."
+    where = f" in the thread of {incident.key}" if incident is not None else ""
+    told = f"The plan to {verb} {action.service} to {action.target} is posted{where}; it is {action.status.value}."
     return NoteView(told + asked_nobody + await unknown_version(action, desk))
 
 
