@@ -281,7 +281,7 @@ async def a_house(
         vendors = await helper(vendor, fork)
         end.push_async_callback(vendors.end)
         workspace = await end.enter_async_context(running(channels=channels))
-        http = await end.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=10))
+        http = await end.enter_async_context(httpx.AsyncClient(trust_env=False, timeout=60))
         templates = await asyncio.to_thread(_templates, folder, incidents)
         if postgres is not None:
             with postgres.a_database():  # its template is made, before many want a copy at once
