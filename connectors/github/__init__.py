@@ -18,6 +18,7 @@ from bot.domain.signature import digest, hmac_hex, proves
 from bot.domain.vocabulary import line, link
 from bot.errors import BadPayload, BadSignature
 from bot.ports import ChangeSource, Connector, Delivery, Ignored, IncidentHistory, Noted, Parsed, Proposals, Reviews, Tracker
+from connectors.github import wiki
 from connectors.github.deployer import github_deployer
 from connectors.github.history import GitHubHistory
 from connectors.github.pages import github_documents
@@ -258,6 +259,7 @@ def _noted(payload: Node, event: str, name: str, result: str, sha: str, at: date
 
 _EVENTS: Mapping[str, Callable[[Node, datetime], Iterator[Change | Ignored]]] = {
     "push": _push,
+    "gollum": wiki.pages,
     "deployment": _deployment,
     "deployment_status": _deployment_status,
     "release": _release,

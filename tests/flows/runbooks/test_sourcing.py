@@ -1,11 +1,13 @@
 """Sources are synchronised when their time has come, and at once after a push."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.domain.change import ChangeKind
+from bot.domain.payload import Node
 from bot.flows.changes import on_changes
 from bot.flows.desk import Desk
 from bot.flows.runbooks import sourcing
@@ -13,8 +15,11 @@ from bot.flows.runbooks.keeping_up import MARK
 from bot.knowledge.copying import Origin
 from bot.knowledge.library import Library
 from bot.knowledge.sources import Sources
+from bot.ports import Room
 from bot.storage.copies import SqlCopyStore
 from bot.storage.database import SqlDatabase
+from connectors.github.pages import github_documents
+from connectors.github.wiki import pages
 from tests.desk import a_desk
 from tests.fakes import FakeClock, a_change
 from tests.knowledge.test_sources import Drawer, Shelf
@@ -64,6 +69,19 @@ async def test_a_push_to_a_repository_that_is_a_source_has_it_synchronised_at_on
     await database.write(lambda tx: on_changes(tx, [mine, mine], desk))
     await database.write(lambda tx: on_changes(tx, [mine], desk))
     assert await run(desk) == ["git"]
+    assert len(desk.library.documents) == 1
+
+
+async def test_an_edit_of_githubs_wiki_has_it_synchronised_at_once(
+    database: SqlDatabase, clock: FakeClock, tmp_path: Path
+) -> None:
+    values = {"repository": "acme/ops", "wiki": True}
+    drawer = Drawer(repository=Origin("w", github_documents(values, Room("w", tmp_path, tmp_path))).repository)
+    drawer.put("Lag.md", "Restart the broker.")
+    desk = a_desk_with(database, clock, Origin("wiki", drawer))
+    edited = {"pages": [{"page_name": "Lag", "sha": "9" * 40}], "repository": {"full_name": "acme/ops"}}
+    await database.write(lambda tx: on_changes(tx, list(pages(Node(edited), clock())), desk))
+    assert await run(desk) == ["wiki"]
     assert len(desk.library.documents) == 1
 
 
