@@ -31,7 +31,12 @@ class Topic(StrEnum):
 
 
 _TOPICS = (
-    (Topic.CHART, r"\b(charts?|graphs?|plot|draw|diagram|picture|map)\b"),
+    (
+        Topic.CHART,
+        r"\b(charts?|graphs?|plot|draw|diagram|picture|map)\b"
+        r"|^\W*(please |can you |could you )?show( me| us)? (?!.*\b(runbooks?|incidents?|logs?|chang\w*|deploy\w*|steps?)\b)"
+        r"(the |its |their )?([\w.-]+ ){0,2}(errors?|latency|p9\d|traffic|throughput|requests|cpu|memory|connections|queue)\b",
+    ),
     (Topic.SEEN, r"\b(before|previous(ly)?|again|similar|past incidents?|last time|history|recurr\w*)\b"),
     (Topic.CHANGES, r"\b(chang\w*|deploy\w*|shipp\w*|releas\w*|roll(ed)? ?out|merged|commits?)\b"),
     (

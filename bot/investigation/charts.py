@@ -63,6 +63,8 @@ def series_chart(series: Sequence[Series], marks: Sequence[Mark] = ()) -> Metric
         Line(redact(plain(s.service + label_suffix(s.labels), 60)), tuple((at, factor * v) for at, v in s.points)) for s in found
     )
     said = [f"{s.service}{label_suffix(s.labels)}: {figure(s.points[-1][1], metric)} now, {_span(s)}" for s in found]
+    if marks:
+        said.append(f"shipped: {listed([m.label for m in marks])}")
     title = f"{listed(list(dict.fromkeys(s.service for s in found)))}: {name_of(metric)}"
     return MetricChart(redact(plain(title, 100)), redact("; ".join(said)), unit, lines, tuple(marks))
 

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from bot.domain.chart import GrowthChart, MapChart, MetricChart, TimelineChart
+from bot.domain.chart import GrowthChart, MapChart, Mark, MetricChart, TimelineChart
 from bot.domain.service import ServiceGraph
 from bot.domain.telemetry import Edge
 from bot.investigation.case import Case
 from bot.investigation.charts import charts, map_chart, series_chart, unit_of
 from bot.investigation.diagnose import diagnose
-from bot.signals.figures import figure
 from bot.investigation.picture import paint
+from bot.signals.figures import figure
 from tests.investigation.cases import GRAPH, alert, at, case, edit, logs, rises, series, shipped
 
 RETRIES = edit("orders/settings.json", '"retries": 2', '"retries": 9')
@@ -77,6 +77,11 @@ def test_series_are_charted_as_asked_for() -> None:
     assert chart.title == "orders: latency p99"
     assert "now, between" in chart.alt
     assert series_chart([]) is None
+    shipped_too = series_chart(
+        [series("orders", "latency_seconds_p99", rises(0.2, 2.0, 20), 40)], [Mark(at(5), "deploy", "v7 08:39")]
+    )
+    assert shipped_too is not None
+    assert shipped_too.alt.endswith("; shipped: v7 08:39")
 
 
 def test_units_are_read_from_the_name() -> None:

@@ -30,6 +30,12 @@ def desk(database: SqlDatabase, clock: FakeClock) -> Desk:
         ("show me the callers of payments", Topic.CALLS),
         ("chart the dependencies of payments", Topic.CHART),
         ("what changed in what payments depends on?", Topic.CHANGES),
+        ("show me the errors of checkout", Topic.CHART),
+        ("Show the p99 of payments today", Topic.CHART),
+        ("please show us checkout latency", Topic.CHART),
+        ("show me the error logs of checkout", Topic.RUNBOOK),
+        ("show me the runbook for memory", Topic.RUNBOOK),
+        ("show deployments that raised latency", Topic.CHANGES),
         ("what uses so much memory", Topic.RUNBOOK),
     ],
 )
