@@ -152,7 +152,7 @@ def variables(text: Text) -> Iterator[Found]:
     known = {g for h in text.hunks for t in h.removed for m in _NEEDS_ENV.findall(t) for g in m if g}
     for hunk in text.hunks:
         for line in hunk.added:
-            for name in {g for m in _NEEDS_ENV.findall(line) for g in m if g} - known:
+            for name in sorted({g for m in _NEEDS_ENV.findall(line) for g in m if g} - known):
                 yield Found(f"needs the setting {name}", 0.8, named=(name,), path=hunk.path)
         if re.search(r"(?i)\.ya?ml$|\.env|\.json$|\.toml$|\.tf$|config|deploy", hunk.path):
             keys = [
