@@ -21,7 +21,7 @@ from bot.flows.reaching.escalation import begin
 from bot.flows.reaching.oncall import choose_owner
 from bot.flows.runbooks.knowing import fit_for
 from bot.flows.showing import build, digest, pointer_channels
-from bot.flows.waiting import by_name
+from bot.flows.waiting import by_name, unrung
 from bot.investigation.thought import unread
 from bot.ports import Card, Scalar, Start, Transaction
 
@@ -161,16 +161,19 @@ async def _shown(card: Card, view: Shown, home: Place, desk: Desk) -> None:
         view = replace(view, permalink=await desk.channel.permalink(view.card))
     if isinstance(view, ActionView) and view.groups:
         view = await by_name(view, desk)
-    shown = digest(view)
+    first = view if card.place.ts else unrung(view)
+    shown = digest(first)
     if card.shown == shown:
         return
-    place = await _put(card, view, home, desk)
+    place = await _put(card, first, home, desk)
 
     def record(tx: Transaction) -> None:
         latest = desk.cards.hold(tx, card.key) or card  # before its companions, as everybody else does
         _companions(tx, view, desk)
         stir(tx, desk)
         desk.cards.put(tx, replace(latest, place=place, shown=shown, posts=latest.posts + 1))
+        if first != view:
+            want(tx, card.key, desk)
 
     await desk.db.write(record)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.domain.view import ActionView
+from bot.domain.view import ActionView, Shown
 from bot.flows.desk import Desk
 
 FEW = 8  # a larger group is named, its people are not rung one by one
@@ -24,3 +24,15 @@ async def by_name(view: ActionView, desk: Desk) -> ActionView:
         else:
             people += able
     return replace(view, approvers=tuple(dict.fromkeys(people)), groups=tuple(groups))
+
+
+def unrung(view: Shown) -> Shown:
+    """The view as it is posted: a post rings whom it mentions, an edit does not. Only who asked and who may approve are rung.
+
+    Whose lock stands in the way of a neighbour, or was overridden, is mentioned by the first edit.
+    """
+    if not isinstance(view, ActionView) or view.action.plan is None:
+        return view
+    plan, concerned = view.action.plan, (view.action.requested_by, *view.approvers)
+    kept = tuple(person for person in plan.named if person in concerned)
+    return view if kept == plan.named else replace(view, action=replace(view.action, plan=replace(plan, named=kept)))

@@ -111,6 +111,23 @@ async def test_whoever_may_overrides_with_a_reason_which_the_plan_and_the_audit_
     assert (entry.detail["claim"], entry.detail["claim_reason"]) == ("override", "cards fail")
 
 
+async def test_whose_lock_a_plan_tells_of_is_mentioned_by_an_edit_which_rings_nobody(desk: Desk) -> None:
+    await said(desk, "U0NIGHT", "lock", "payments", "moving", "2h")
+    await said(desk, AMIR, "payments", "v44", "--override", "cards fail")
+    (action,) = await desk.db.read(desk.actions.unfinished)
+    key = f"action:{action.id}"
+    assert isinstance(desk.work, InMemoryWork)
+    assert isinstance(desk.channel, FakeChannel)
+    await refresh({"key": key}, desk)
+    wanted = [work.args for work in desk.work.named("refresh") if work.args["key"] == key]
+    await refresh(wanted[-1], desk)
+    first, last = [v for p in desk.channel.posts if p.key == key for v in p.views if isinstance(v, ActionView)]
+    assert first.action.plan is not None
+    assert last.action.plan is not None
+    assert first.action.plan.warnings == last.action.plan.warnings
+    assert (first.action.plan.named, last.action.plan.named) == ((AMIR,), ("U0NIGHT", AMIR))
+
+
 async def test_a_lock_that_comes_after_the_plan_stops_the_approval(desk: Desk) -> None:
     action = await proposed(desk)
     await said(desk, CHIEF, "lock", "payments", "moving", "2h")
@@ -191,7 +208,9 @@ async def test_a_service_with_an_open_incident_takes_a_fix_and_no_other_deploy(d
     assert 'rule "incident guard"' in refused.text
     assert '/deploy payments v44 production --fix "why"' in refused.text
     posted = await said(desk, OLIVIA, "payments", "v44", "--fix", "limits the retries")
-    assert posted.text.startswith("The plan to deploy payments to v44 is posted in the thread of INC-42; it is awaiting approval.")
+    assert posted.text.startswith(
+        "The plan to deploy payments to v44 is posted in the thread of INC-42; it is awaiting approval."
+    )
     assert "needs a reason" in (await said(desk, OLIVIA, "checkout", "v19", "--fix")).text
 
 
