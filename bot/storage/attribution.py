@@ -12,7 +12,7 @@ from bot.storage.codec import load
 from bot.storage.columns import Key, Short
 from bot.storage.database import UtcDateTime, metadata, sql
 from bot.storage.upsert import upsert
-from bot.topology.attribution import in_common
+from bot.topology.attribution import in_common, said
 
 NEWEST = 20_000  # alert events that are looked through: the question costs the same however many are kept
 MOST_KINDS = 500  # pairs of a service and an alert's name among them
@@ -58,11 +58,12 @@ class SqlAttributionStore:
         )
         strangers = [row for row in sql(tx).execute(kinds) if row.service not in known][:MOST_KINDS]
         latest = {row.last: row.events for row in strangers}
+        mapped = [m for m in self.mappings(tx) if m.service in known]
         found: dict[tuple[str, str], list[tuple[Alert, int]]] = {}
         query = select(alerts.c.id, alerts.c.body).where(alerts.c.id.in_(latest)).order_by(alerts.c.id.desc())
         for row in sql(tx).execute(query):
             alert = load(Alert, row.body)
-            if alert.readable:
+            if alert.readable and not any(said(alert, m.label) == m.value for m in mapped):  # those of before it was said
                 found.setdefault(in_common(alert), []).append((alert, latest[row.id]))
         told = [_told(label, value, kinds_of) for (label, value), kinds_of in found.items()]
         return tuple(sorted(told, key=lambda one: (-one.events, one.label, one.value))[:limit])
