@@ -39,6 +39,8 @@ async def _index(args: argparse.Namespace) -> int:
     with library_beside(settings, make=bool(settings.knowledge.sources)) as (library, copies, db):
         well = await sources.sync(copies, db) if db else True
         await library.sync(progress)
+        if db:
+            sources.tell(db)
         print(library.state)
     return 0 if well else 1
 

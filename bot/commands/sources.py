@@ -22,20 +22,25 @@ def progress(name: str, done: int, of: int) -> None:
 
 async def sync(sources: "Sources", db: "SqlDatabase") -> bool:
     """Every source is brought up to date and says what it brought; whether all could be read. A running bot hears of it."""
-    from uuid6 import uuid7  # slow: only commands that need the bot pay for it
-
-    from bot.flows.runbooks.keeping_up import MARK
-    from bot.storage.switches import SqlSwitchStore
-    from bot.wiring import utc_now
-
     well = True
     for name, origin in sources.origins.items():
         brought = await sources.sync(name, progress)
         well = well and not brought.trouble
         print(f"{name} ({origin.kind}): {brought.trouble or brought}")
         if brought.news:
-            db.write_now(lambda tx: SqlSwitchStore().turn(tx, MARK, str(uuid7()), "tocsin", utc_now()))
+            tell(db)
     return well
+
+
+def tell(db: "SqlDatabase") -> None:
+    """A running bot, and its replicas, read what is known again within a minute."""
+    from uuid6 import uuid7  # slow: only commands that need the bot pay for it
+
+    from bot.flows.runbooks.keeping_up import MARK
+    from bot.storage.switches import SqlSwitchStore
+    from bot.wiring import utc_now
+
+    db.write_now(lambda tx: SqlSwitchStore().turn(tx, MARK, str(uuid7()), "tocsin", utc_now()))
 
 
 def check(settings: "Settings") -> None:

@@ -10,9 +10,12 @@ from bot.cli import main
 from bot.commands.doctor import examine
 from bot.commands.sources import examine as examine_sources
 from bot.errors import BadSettings
+from bot.flows.runbooks.keeping_up import MARK
 from bot.knowledge.links import Links
 from bot.knowledge.sources import Sources
 from bot.settings import load
+from bot.storage.database import SqlDatabase
+from bot.storage.switches import SqlSwitchStore
 from bot.wiring.sources import origins
 from tests.gitserver import a_forge
 
@@ -64,6 +67,21 @@ def test_index_says_what_each_source_brought_and_search_finds_it_again(
     assert "does not let us in" in said
     assert "handbook (folder): 1 kept" in said
     assert "2 runbooks" in said
+
+
+def test_a_running_bot_hears_of_an_index_of_plain_folders(tmp_path: Path) -> None:
+    (tmp_path / "books").mkdir()
+    (tmp_path / "tocsin.toml").write_text('[knowledge]\nrunbooks = ["books"]\nembedder = "none"\n')
+    assert main(["--config", str(tmp_path), "index"]) == 0
+    assert not (tmp_path / ".tocsin").exists()  # no bot ran yet, there is nobody to tell
+    (tmp_path / ".tocsin").mkdir()
+    database = SqlDatabase(f"sqlite:///{tmp_path}/.tocsin/tocsin.db")
+    database.open()
+    database.close()
+    assert main(["--config", str(tmp_path), "index"]) == 0
+    database.open(beside=True)
+    assert database.read_now(lambda tx: SqlSwitchStore().get(tx, MARK))
+    database.close()
 
 
 def test_search_names_the_section_its_anchor_and_the_steps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
