@@ -4,6 +4,7 @@
                           [--model NAME --model-url URL]
     python -m tests.bench --only ingest --driver PATH [--database sqlite|postgres] [--parts rates,flood,steady,curve] [--rounds 3]
     python -m tests.bench --only rules [--rounds 5]
+    python -m tests.bench --only executor
     python -m tests.bench --only evidence [--rounds 20]
     python -m tests.bench --only knowledge [--corpus docs.jsonl] [--vectors 100000]
 
@@ -28,6 +29,7 @@ from bot.commands.staging import clean_environment, staged
 from bot.demo.standin.extract import extract
 from bot.demo.standin.server import standin
 from tests.bench.evidence import evidence
+from tests.bench.executor import executor
 from tests.bench.ingest import ingest
 from tests.bench.knowledge import MANY, knowledge
 from tests.bench.room import SECRET, Bench, bench, rss, say
@@ -181,6 +183,7 @@ async def main() -> None:
             "words": lambda: first_word(args.model, args.model_url),
             "knowledge": lambda: knowledge(args.corpus, args.vectors),
             "rules": lambda: rules(args.rounds),
+            "executor": executor,
             "evidence": lambda: evidence(args.rounds),
             "ingest": lambda: ingest(args.driver, args.database, args.parts.split(","), args.rounds),
         }
