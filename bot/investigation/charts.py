@@ -107,8 +107,7 @@ def map_chart(
     failing: bool = True,
 ) -> MapChart | None:
     """One hop around a service, and whatever is affected between; None where it has no neighbours that we know of."""
-    near = [*graph.callers(centre), *graph.callees(centre)]
-    near.sort(key=lambda name: (name not in affected, name))
+    near = sorted({*graph.callers(centre), *graph.callees(centre)} - {centre}, key=lambda name: (name not in affected, name))
     kept = {centre, *near[:MOST_AROUND]}
     calls = tuple((a, b) for a in sorted(graph.calls) for b in graph.callees(a) if a in kept and b in kept and a != b)
     if not centre or not calls:
@@ -128,8 +127,10 @@ def map_chart(
     suffer = "suffers" if len(hurt) == 1 else "suffer"
     told_of = [f"{centre} is failing" if failing else centre, f"{listed(hurt)} {suffer}" if hurt else ""]
     told_of += [f"called by {listed(callers)}" if callers else "", f"calls {listed(callees)}" if callees else ""]
+    left = len(near) - MOST_AROUND
+    told_of += [f"{left} more neighbours are not drawn"] if left > 0 else []
     return MapChart(
-        f"Around {plain(centre, 40)}",
+        f"Around {plain(centre, 40)}" + (f", {MOST_AROUND} of {len(near)} neighbours" if left > 0 else ""),
         redact("; ".join(part for part in told_of if part)),
         calls,
         states,

@@ -84,6 +84,15 @@ def test_series_are_charted_as_asked_for() -> None:
     assert shipped_too.alt.endswith("; shipped: v7 08:39")
 
 
+def test_a_map_of_more_neighbours_than_can_be_drawn_says_so() -> None:
+    crowd = ServiceGraph({**{f"caller-{n:02}": ("payments",) for n in range(12)}, "payments": ("caller-00",)})
+    chart = map_chart(crowd, "payments", ["caller-11"], [])
+    assert chart is not None
+    assert chart.title == "Around payments, 8 of 12 neighbours"
+    assert "caller-11" in chart.states
+    assert chart.alt.endswith("; 4 more neighbours are not drawn")
+
+
 def test_units_are_read_from_the_name() -> None:
     assert unit_of("memory_rss_bytes", 1e9) == ("MiB", 1 / 2**20)
     assert unit_of("memory_rss_bytes", 24e9) == ("GiB", 1 / 2**30)
