@@ -50,7 +50,8 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _found(args: argparse.Namespace) -> "DeliveryFigures":
-    from bot.flows.delivering.committing import commit_times  # slow: only commands that need the bot pay for it
+    from bot.actions.naming import named_service  # slow: only commands that need the bot pay for it
+    from bot.flows.delivering.committing import commit_times  # as above
     from bot.flows.delivering.gathering import Asked, gathered, of_service  # as above
     from bot.incidents.delivery.figures import figures  # as above
     from bot.settings import load_settings  # as above
@@ -66,10 +67,7 @@ def _found(args: argparse.Namespace) -> "DeliveryFigures":
     asked = Asked(since, until, settings.environment, routing.current, {})
     past, pushes = ask(args.config, lambda stores, tx: gathered(tx, stores, asked))
     if args.service:
-        service = catalogue.current.resolve(args.service)
-        if service is None:
-            raise NotFound(f"There is no service {args.service!r} in services.yaml.")
-        past = of_service(past, service.name)
+        past = of_service(past, named_service(args.service, catalogue.current).name)
     sources = () if args.no_commits else vendors(settings).changes
     times = asyncio.run(commit_times(past.deployments, pushes, sources, catalogue.current, since, PATIENCE))
     return figures(replace(past, commits=times), since, until)

@@ -56,8 +56,8 @@ def test_the_figures_are_one_json_document(folder: Path, capsys: pytest.CaptureF
 
 
 def test_a_service_or_a_span_that_is_none_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert delivery(folder, "--service", "nosuch") == 2
-    assert "services.yaml" in capsys.readouterr().err
+    assert delivery(folder, "--service", "paymnets") == 2
+    assert "There is no service 'paymnets'; did you mean payments?" in capsys.readouterr().err
     assert main(["--config", str(folder), "delivery", "--since", "2026-11-02", "--until", "2026-11-01"]) == 2
 
 
