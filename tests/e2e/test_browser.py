@@ -12,6 +12,7 @@ from bot.commands.staging import Stage, clean_environment, staged
 from bot.demo.stories import STORY_1
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(240),

@@ -85,8 +85,9 @@ async def running(**settings: Any) -> AsyncIterator[Running]:
 
 
 @pytest.fixture
-async def workspace() -> AsyncIterator[Running]:
-    async with running(ack_seconds=1.0, retry_delays=(0.0, 0.2)) as it:
+async def workspace(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+    """It waits as long for an acknowledgement as Slack does; the parameter is how many seconds instead."""
+    async with running(ack_seconds=getattr(request, "param", 3.0), retry_delays=(0.0, 0.2)) as it:
         yield it
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.workspace.conftest import Running, bolt, connected
 
 BUTTON = {
@@ -76,6 +78,7 @@ async def _ephemerals(workspace: Running, user: str) -> list[Any]:
     return found
 
 
+@pytest.mark.parametrize("workspace", [1.0], indirect=True)
 async def test_a_command_nobody_acknowledges_is_said_to_have_failed(workspace: Running) -> None:
     async with connected(workspace):
         done = await workspace.do("commands", **{"as": "U0ONCALL"}, channel="C0ALERTS", command="/deploy", text="x")

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import aiohttp
+import pytest
 
 from bot.workspace.server import Shortcut
 from tests.workspace.conftest import Running, bolt, connected, running
@@ -85,6 +86,7 @@ async def test_an_option_that_is_not_there_is_refused_by_name(workspace: Running
     assert "service" in nothing["error"]
 
 
+@pytest.mark.parametrize("workspace", [1.0], indirect=True)
 async def test_a_press_that_nobody_acknowledges_says_so(workspace: Running) -> None:
     block = {"type": "actions", "elements": ELEMENTS[:1]}
     posted = await workspace.slack.chat_postMessage(channel="C0ALERTS", text="Pick", blocks=[block])

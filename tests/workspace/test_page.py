@@ -14,6 +14,7 @@ from tests.workspace.conftest import Running, bolt, connected, running
 from tests.workspace.test_bolt_over_socket_mode import MODAL
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+expect.set_options(timeout=30_000)  # milliseconds; the machine may be busy
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: the page is not tried in a browser"),
@@ -39,7 +40,7 @@ class Browser:
 async def browser(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
     size = getattr(request, "param", (1280, 800))
     commands = (SlashCommand("/why", "Say why"),)
-    async with running(ack_seconds=1.0, commands=commands) as workspace, async_playwright() as playwright:
+    async with running(ack_seconds=10.0, commands=commands) as workspace, async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = await chromium.new_page(viewport={"width": size[0], "height": size[1]})
         yield Browser(workspace, page)

@@ -84,6 +84,7 @@ async def test_sockets_can_be_refused_for_a_while(workspace: Running) -> None:
     await workspace.slack.apps_connections_open(app_token=workspace.config.app_token)
 
 
+@pytest.mark.parametrize("workspace", [1.0], indirect=True)
 async def test_what_nobody_acknowledged_comes_again_with_the_same_event_id(workspace: Running) -> None:
     async with aiohttp.ClientSession() as session:
         opened = await workspace.slack.apps_connections_open(app_token=workspace.config.app_token)
