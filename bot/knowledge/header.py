@@ -71,7 +71,7 @@ def _told(word: str, values: list[str], most_words: int) -> dict[str, object]:
     if not values:
         return {}
     if word == "reviewed":
-        return {word: day} if (day := _date(values[0]) or _date(", ".join(values[:2]))) else {}
+        return {word: day} if (day := day_of(values[0]) or day_of(", ".join(values[:2]))) else {}
     if word == "owner":
         return {word: values[0]} if len(values[0].split()) <= most_words else {}
     fits = all(len(v) <= 120 and len(v.split()) <= most_words for v in values)
@@ -133,7 +133,8 @@ def _plain(value: str) -> str:
     return _LINK.sub(lambda m: m[1], value).strip().strip("`*_").strip()
 
 
-def _date(value: str) -> date | None:
+def day_of(value: str) -> date | None:
+    """A day as people write it: 2025-03-01, 1 March 2025, March 1, 2025; None for anything else."""
     for form in _DATES:
         try:
             return datetime.strptime(value[:20].strip(), form).date()  # noqa: DTZ007  a day, not a moment

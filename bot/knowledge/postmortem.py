@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.domain.document import DocumentKind
 from bot.domain.past import PastIncident
 from bot.knowledge.documents import parse, sections
+from bot.knowledge.header import day_of
 from bot.redact import clean, redact
 
 LONGEST = 20_000  # characters of one text
@@ -20,6 +21,17 @@ _PARTS: Mapping[str, re.Pattern[str]] = {
     "symptoms": re.compile(r"(?i)\b(impact|symptoms?|detection|what happened|alerts?)\b"),
     "summary": re.compile(r"(?i)\b(summary|overview|description|abstract|synopsis|introduction)\b"),
 }
+TOP = 3_000  # characters in which lines "Date: ..." are looked for
+_MEANS: Mapping[str, str] = {
+    **dict.fromkeys(("date", "incident", "started", "start"), "started"),
+    **dict.fromkeys(("resolved", "ended", "end"), "resolved"),
+    "severity": "severity",
+}
+_LINES = re.compile(
+    r"(?im)^(?:[-*+][ \t]+)?\**(date|incident date|(?:started|resolved|ended)(?: at)?|(?:start|end)(?: time)?|severity)\**"
+    r"[ \t]*:[ \t*]*(\S[^\n]{0,60})$"
+)
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(?!\d)")
 _NOT_A_PART = re.compile(r"(?i)\b(action items?|lessons?|follow[- ]?ups?|timeline|prevent\w*|appendix|next steps?)\b")
 
 
@@ -73,7 +85,7 @@ def read_postmortem(path: Path, root: Path) -> PastIncident | None:
     page = parse(raw, name, DocumentKind.INCIDENT)
     if page is None:
         return None
-    facts = page.facts
+    facts = {**_told(page.text, name), **page.facts}
     return PastIncident(
         ref=page.id.removeprefix(f"{DocumentKind.INCIDENT.value}:"),
         title=page.title,
@@ -88,6 +100,28 @@ def read_postmortem(path: Path, root: Path) -> PastIncident | None:
         link=page.link,
         text=page.text,
     )
+
+
+def _told(text: str, name: str) -> dict[str, str]:
+    """When it began and ended and how bad it was, as lines at the top say ("Date: 2 March 2026"), else the file's name."""
+    found: dict[str, str] = {}
+    if (dated := _DATED.match(name.rpartition("/")[2])) and (at := _moment(dated[0])):
+        found["started"] = at.isoformat()
+    for key, value in reversed(_LINES.findall(text[:TOP])):
+        word, told = _MEANS[key.lower().split()[0]], value.strip().strip("*_`")
+        if word == "severity":
+            found[word] = told
+        elif at := _moment(told):
+            found[word] = at.isoformat()
+    return found
+
+
+def _moment(told: str) -> datetime | None:
+    try:
+        return when(told)
+    except ValueError:
+        day = day_of(told)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
 
 
 def when(told: str) -> datetime | None:

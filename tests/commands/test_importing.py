@@ -13,6 +13,7 @@ from bot.domain.interaction import Opinion
 from bot.domain.past import PastIncident
 from bot.domain.suggestion import Judgement, Subject
 from bot.flows.runbooks.keeping_up import MARK
+from bot.knowledge.postmortem import read_postmortem
 from bot.storage.database import SqlDatabase
 from bot.wiring import Stores, confirmed_incidents
 from tests.connectors.vendor import a_vendor
@@ -98,6 +99,33 @@ def test_a_folder_of_postmortems_is_kept_by_what_their_headings_say(folder: Path
     assert "ghp_" not in f"{one}"
     assert one.fix == "Rolled back to v41"
     assert "14:09 it began" in one.text
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "began", "ended", "severity"),
+    [
+        ("a.md", "Date: 2 March 2026\n**Severity:** SEV2", "2026-03-02T00:00", "", "SEV2"),
+        (
+            "a.md",
+            "- **Started at**: 2026-03-02 14:09 UTC\n- Resolved: 2026-03-02T15:00Z",
+            "2026-03-02T14:09",
+            "2026-03-02T15:00",
+            "",
+        ),
+        ("2026/2026-03-02-storm.md", "It began at night.", "2026-03-02T00:00", "", ""),
+        ("2026-03-02.md", "Date: 2026-03-01\nDate: 2026-03-09", "2026-03-01T00:00", "", ""),
+        ("2026-99-99.md", "Date: at night\nDuration: 3 h", "", "", ""),
+    ],
+)
+def test_a_postmortem_says_at_its_top_or_in_its_name_when_it_was(
+    tmp_path: Path, name: str, top: str, began: str, ended: str, severity: str
+) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(f"# Storm\n\n{top}\n\n## Resolution\n\nRolled back\n")
+    past = read_postmortem(tmp_path / name, tmp_path)
+    assert past is not None
+    assert [f"{at:%Y-%m-%dT%H:%M}" if at else "" for at in (past.started, past.resolved)] == [began, ended]
+    assert past.severity == severity
 
 
 def test_importing_again_replaces_and_the_dry_run_keeps_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
