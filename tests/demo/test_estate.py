@@ -56,6 +56,9 @@ async def test_a_deployment_switches_the_running_version_without_losing_a_reques
     assert all(one is not None and one.version == release.version for one in running)
     await asyncio.sleep(2.0)
     assert all(estate.grounds.load.results)
+    async with asyncio.timeout(30):
+        while not any(told.body["deployment"]["sha"] == commit.sha for told in receiver.of("deployment_status")):
+            await asyncio.sleep(0.05)
     pushed = receiver.of("push")[-1].body
     assert pushed["after"] == commit.sha
     assert pushed["commits"][0]["modified"] == ["services/checkout/app.py"]
@@ -142,7 +145,10 @@ async def test_deployctl_says_that_it_could_not_ask(tmp_path: Path) -> None:
 
 
 async def test_prometheus_and_loki_answer_in_their_formats(estate: Estate) -> None:
-    await asyncio.sleep(3.0)
+    async with asyncio.timeout(60):  # the shop is asked every second; a busy machine may need more
+        while not any(line.service == "payments" and line.level == "info" for line in estate.grounds.telemetry.logs):
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(2.0)
     now = time.time()
     asked = {"query": '{service="payments"}', "start": now - 3, "end": now, "step": 1}
     status, answer = await ask(estate, "/api/v1/query_range", params=asked)
