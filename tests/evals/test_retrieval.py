@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bot.errors import BadSettings
 from bot.evals.metrics import hit_at, ndcg_at, percentile, reciprocal_rank
 from bot.evals.retrieval import run_retrieval
 from bot.knowledge import likeness
-from tests.evals import ablation
+from tests.evals import ablation, held_out
 from tests.knowledge.embedding import FakeEmbedder
 
 KEYS = [
@@ -112,6 +113,34 @@ async def test_what_an_ablation_leaves_out_is_back_afterwards(data: dict[str, Pa
     assert lines[2].startswith("| everything | 1.000 / 1.000 / 1.000 |")
     assert len(lines) == 2 + len(ablation.LEFT_OUT) + 2
     assert before == likeness.SHARES
+
+
+def test_alerts_that_share_a_page_directly_or_by_others_are_held_out_together() -> None:
+    groups = held_out.connected([{"relevant": r} for r in (["a"], ["b"], ["c"], ["c", "b"], ["d", "a"])])
+    assert groups[1] == groups[2] == groups[3] != groups[0] == groups[4]
+
+
+def test_the_threshold_shows_as_many_as_are_wanted_if_so_many_are_right() -> None:
+    odds = np.arange(100.0)
+    assert held_out.threshold(odds, odds >= 10) == 12.0
+    assert held_out.threshold(odds, odds >= 13) == -np.inf
+
+
+@pytest.mark.slow
+def test_what_is_held_out_is_told_with_its_spread(data: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["disk full", "kafka lag", "node gone", "dns fails", "redis evicts", "certificate expires"]
+    docs = [{"doc_id": t, "title": t, "path": "", "text": f"What to do if {t}."} for t in texts]
+    write(data["docs"], docs)
+    write(data["queries"], [query(t, f"Trouble: {t}", [t]) for t in texts])
+    strange = [
+        {"rule_source": t, "annotations": {"summary": t}, "safe_negative": True} for t in ("tea", "cake", "rain", "snow", "fog")
+    ]
+    write(data["negatives"], strange)
+    files = [part for name in ("docs", "queries", "negatives", "cache") for part in (f"--{name}", str(data[name]))]
+    held_out.main([*files, "--draws", "2"], FakeEmbedder())
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "false hits where 0.88 are shown: 0.000 (0.000 between draws)"
+    assert second.startswith("at the threshold of the other folds: shown 1.000, false hits 0.000")
 
 
 async def test_a_file_that_is_no_jsonl_is_refused_by_name(data: dict[str, Path]) -> None:
