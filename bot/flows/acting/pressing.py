@@ -8,7 +8,7 @@ from bot.domain.action import Action, ActionKind, Claim, Ties, way_back
 from bot.domain.evidence import Candidate, Verdict
 from bot.domain.incident import Incident
 from bot.domain.request import Deed, Press
-from bot.domain.view import NoteView, Shown
+from bot.domain.view import NoteView, Place, Shown
 from bot.errors import IllegalMove, NotAllowed, NotFound
 from bot.flows.acting import batches, cancelling, history
 from bot.flows.acting.deciding import decide
@@ -107,9 +107,11 @@ async def _take_back(press: Press, desk: Desk) -> Shown | None:
         person=press.person,
         desk=desk,
         reason=f"the {done.kind.value} to {done.target} did no good: {before} ran before",
+        place=Place(press.place.channel, "", press.place.thread),
         key=press.id,
         claim=Claim.FIX,
         asked_in=press.place.channel,
         ties=Ties(undoes=done.id),
     )
-    return NoteView(f"The plan to bring {back.service} {back.target} back is in the thread; it is {back.status.value}.")
+    where = "in the thread" if incident is not None or press.place.thread else "posted"
+    return NoteView(f"The plan to bring {back.service} {back.target} back is {where}; it is {back.status.value}.")

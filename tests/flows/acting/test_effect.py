@@ -265,6 +265,11 @@ async def test_worse_is_only_offered_by_a_rule_that_offers(
     await passes(offers, clock, 150)
     assert (await the(desk, action.id)).status is ActionStatus.FAILED
     assert await backs(desk) == []
+    await press(offers, Deed.ACTION_BACK, action.id, OLIVIA)
+    (back,) = await backs(desk)
+    card = await desk.db.read(lambda tx: desk.cards.get(tx, f"action:{back.id}"))
+    assert card is not None
+    assert card.place.channel == "C-PAYMENTS", "where the button was pressed, not in the default channel"
 
 
 async def test_a_way_back_that_makes_things_worse_too_is_not_taken_back(
