@@ -3,10 +3,14 @@
 import argparse
 import asyncio
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from bot.commands import Commands
 from bot.domain.alert import Severity
 from bot.errors import BadSettings
+
+if TYPE_CHECKING:
+    from bot.settings.sections import HealthSettings
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -45,5 +49,13 @@ def _explain(args: argparse.Namespace) -> int:
             pagers=able.pagers,
         )
     )
-    print("\n".join(lines))
+    print("\n".join([*lines, _ill(settings.health, routing.current.health)]))
     return 0
+
+
+def _ill(health: "HealthSettings", channel: str) -> str:
+    """Who hears of it when the bot itself fails."""
+    beats = f"an outside monitor hears a heartbeat every {health.heartbeat_seconds:g} s"
+    if health.heartbeat_url is None:
+        beats = "no outside monitor hears a heartbeat (TOCSIN_HEALTH_HEARTBEAT_URL, docs/paging.md)"
+    return f"  parts of Tocsin that fail are told in {channel}; {beats}"

@@ -80,3 +80,9 @@ def test_the_command_line_tells_the_same_without_a_running_bot(
     told = capsys.readouterr().out
     assert "→ #incidents by default; on call: U0STATIC" in told
     assert "pagerduty cannot say who is on call: its credentials are not set" in told
+    assert "parts of Tocsin that fail are told in #incidents; no outside monitor hears a heartbeat" in told
+    (tmp_path / "tocsin.toml").write_text('[health]\nheartbeat_url = "https://monitor.example/ping/a-secret-id"\n')
+    assert main(["--config", str(tmp_path), "route", "explain", "payments"]) == 0
+    told = capsys.readouterr().out
+    assert "an outside monitor hears a heartbeat every 60 s" in told
+    assert "a-secret-id" not in told
