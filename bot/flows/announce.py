@@ -212,11 +212,16 @@ async def post_once(key: str, place: Place, view: Shown, desk: Desk) -> Place:
 
 
 async def _post_or_find(card: Card, place: Place, view: Shown, tried: bool, desk: Desk) -> Place:
-    """Post it; if an earlier attempt may have posted it and died before it could say so, look for it first."""
+    """Post it; if an earlier attempt may have posted it and died before it could say so, look for it first.
+
+    Also where that attempt was about to post it: the thread may stand only since.
+    """
     view = await fit_for(view, place.channel, desk)
-    if tried and (found := await desk.channel.find(place.channel, card.key, place.thread)):
-        await desk.channel.edit(found, view)
-        return found
+    before = card.place.thread if card.place.channel == place.channel else place.thread
+    for thread in dict.fromkeys((place.thread, before)) if tried else ():
+        if found := await desk.channel.find(place.channel, card.key, thread):
+            await desk.channel.edit(found, view)
+            return found
 
     def about_to(tx: Transaction) -> None:  # at every try: whoever was taken over meanwhile is stopped here
         latest = desk.cards.hold(tx, card.key) or card

@@ -8,9 +8,9 @@ import pytest
 from bot.domain.alert import Severity
 from bot.domain.evidence import Candidate, Confidence, Diagnosis, Verdict
 from bot.domain.incident import Incident
-from bot.domain.view import EvidenceView, IncidentView, Place, PointerView, Shown
+from bot.domain.view import EvidenceView, IncidentView, NoteView, Place, PointerView, Shown
 from bot.errors import NotAllowed, NotFound, Unavailable
-from bot.flows.announce import announce, want
+from bot.flows.announce import announce, post_once, want
 from bot.flows.desk import Desk
 from bot.flows.resolving import resolve
 from bot.flows.showing import incident_view
@@ -67,6 +67,25 @@ async def test_the_card_goes_home_to_the_owner_of_the_convicted_service_with_poi
         assert isinstance(pointer, PointerView)
         assert pointer.permalink == f"https://chat.example/{card.channel}/{card.ts}"
     assert [p.view for p in desk.channel.posts if p.place.thread and isinstance(p.view, EvidenceView)]
+
+
+class Threads(FakeChannel):
+    """A channel in which a search finds what stands in the very thread that it was given, as Slack's does."""
+
+    async def find(self, channel: str, key: str, thread: str = "") -> Place | None:
+        """The message that carries the key."""
+        place = await super().find(channel, key, thread)
+        return place if place is not None and place.thread == thread else None
+
+
+async def test_what_went_out_before_its_thread_stood_is_found_where_it_is(desk: Desk, clock: FakeClock) -> None:
+    """Found by tests/once: it was posted, nobody could say so, and meanwhile the card came, in whose thread it belongs."""
+    desk = replace(desk, channel=Threads(lose_answers=1))
+    with pytest.raises(Unavailable):
+        await post_once("automatic:1", Place("C-OPS"), NoteView("It runs by itself."), desk)
+    stands = await post_once("automatic:1", Place("C-OPS", "", "7.1"), NoteView("It runs by itself."), desk)
+    assert stands == Place("C-OPS", "1.000001")
+    assert len(desk.channel.posts) == 1
 
 
 async def test_a_thousand_wishes_are_one_refresh(desk: Desk) -> None:

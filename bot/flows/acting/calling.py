@@ -22,8 +22,10 @@ async def call(action: Action, key: str, text: str, desk: Desk) -> None:
         route = route_of(incident, action.service, desk) if incident else desk.routing().default
         place = Place(await desk.channel.channel_id(route.channel))
     where = Place(place.channel, "", place.thread or place.ts)
-    if await desk.channel.find(where.channel, key, thread=where.thread) is None:
-        await desk.channel.post(where, NoteView(text, concerned(action, incident, desk)), key=key)
+    for thread in dict.fromkeys((where.thread, "")):  # it may have been said before there was a thread
+        if await desk.channel.find(where.channel, key, thread=thread) is not None:
+            return
+    await desk.channel.post(where, NoteView(text, concerned(action, incident, desk)), key=key)
 
 
 def _stands(tx: Transaction, action: Action, desk: Desk) -> Place:
