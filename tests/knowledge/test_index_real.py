@@ -48,6 +48,7 @@ def many() -> list[Piece]:
 
 
 @pytest.mark.slow
+@pytest.mark.promise
 def test_a_sync_that_is_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
     script = WRITER.format(root=str(ROOT), folder=str(tmp_path))
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT) as writer:

@@ -9,7 +9,7 @@ from bot.domain.evidence import Claim, Thought
 from bot.domain.incident import Incident
 from bot.domain.request import CommandRequest, Deed, More, Person, Press, Question
 from bot.domain.view import AnswerView, CatchupView, EvidenceView, IncidentView, Place, RunbookView, Shown
-from bot.flows import announce, command
+from bot.flows import announce, command, tending
 from bot.flows.asking.question import on_question
 from bot.flows.desk import Desk
 from bot.flows.investigation import collect
@@ -133,7 +133,7 @@ async def test_the_evidence_of_an_incident_is_told_elsewhere_without_what_was_qu
         assert not shows(there), line
     for channel, seen in ((HOME, True), (ELSEWHERE, False)):
         press = a_press(incident.id, channel)
-        view = await command.on_press(press, desk)
+        view = await tending.on_press(press, desk)
         assert isinstance(view, EvidenceView)
         assert shows(view) is seen
 
