@@ -97,7 +97,7 @@ def test_search_answers_from_the_runbooks_by_words(tmp_path: Path, capsys: pytes
     assert main(["--config", a_folder(tmp_path), "search", "--explain", "queue", "stuck", "consumer"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("      score +") and "name +" in line for line in lines)
-    assert any(line.startswith("      odds") and "section +" in line for line in lines)
+    assert any(line.startswith("      odds") and "beyond +" in line for line in lines)
 
 
 def test_ctrl_c_is_status_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
