@@ -79,14 +79,15 @@ def fold(groups: Sequence[str], rng: np.random.Generator) -> NDArray[np.int64]:
     return np.array([drawn[group] for group in groups])
 
 
-def draw(with_page: Mapping[str, Asked], without: Mapping[str, Asked], seed: int) -> tuple[float, float, float]:
-    """Of one draw: false hits where `SHOWN` are shown; what is shown, and false hits, at the other folds' own threshold."""
+def draw(with_page: Mapping[str, Asked], without: Mapping[str, Asked], seed: int) -> list[float]:
+    """Of one draw: false hits where `SHOWN` are shown; shown and false hits at the product's threshold, and at the others'."""
     rng = np.random.default_rng(seed)
     mine, other = with_page[JUDGED], without[JUDGED]
     folds, strange = fold(mine.groups, rng), fold(other.groups, rng)
-    rivals = judge(KIND, by_meaning=True).rivals
+    judged = judge(KIND, by_meaning=True)
+    rivals, product = judged.rivals, float(np.log(judged.shown / (1 - judged.shown)))
     odds, odd = np.zeros(len(folds)), np.zeros(len(strange))
-    shown, hits = 0, 0
+    shown, hits = np.zeros(2), np.zeros(2)
     for k in range(FOLDS):
         good = [with_page[f].figures[(folds != k) & with_page[f].right][:, 0] for f in FITTED]
         bad = [without[f].figures[strange != k][:, 0] for f in FITTED]
@@ -99,10 +100,11 @@ def draw(with_page: Mapping[str, Asked], without: Mapping[str, Asked], seed: int
             for z in [(a.figures - middle) / spread @ weights + start + a.added]
         )
         odds[folds == k], odd[strange == k] = now[folds == k], then[strange == k]
-        from_here = threshold(now[folds != k], mine.right[folds != k])
-        shown += int(((now >= from_here) & mine.right)[folds == k].sum())
-        hits += int((then >= from_here)[strange == k].sum())
-    return float((odd >= threshold(odds, mine.right)).mean()), shown / len(folds), hits / len(strange)
+        for which, least in enumerate((product, threshold(now[folds != k], mine.right[folds != k]))):
+            shown[which] += ((now >= least) & mine.right)[folds == k].sum()
+            hits[which] += (then >= least)[strange == k].sum()
+    at = float((odd >= threshold(odds, mine.right)).mean())
+    return [at, *(float(n) for pair in zip(shown / len(folds), hits / len(strange), strict=True) for n in pair)]
 
 
 def logistic(x: Numbers, y: NDArray[np.int64]) -> tuple[Numbers, float]:
@@ -143,9 +145,11 @@ def main(argv: Sequence[str], embedder: Embedder | None = None) -> None:
     finally:
         index.close()
     found = np.array([draw(with_page, without, seed) for seed in range(args.draws)])
-    (at, shown, hits), spread = found.mean(axis=0), found.std(axis=0)
-    print(f"false hits where {SHOWN} are shown: {at:.3f} ({spread[0]:.3f} between draws)")
-    print(f"at the threshold of the other folds: shown {shown:.3f}, false hits {hits:.3f} ({spread[2]:.3f} between draws)")
+    middle, spread = found.mean(axis=0), found.std(axis=0)
+    print(f"false hits where {SHOWN} are shown: {middle[0]:.3f} ({spread[0]:.3f} between draws)")
+    for place, whose in ((1, "the product"), (3, "the other folds")):
+        shown, hits = middle[place : place + 2]
+        print(f"at the threshold of {whose}: shown {shown:.3f}, false hits {hits:.3f} ({spread[place + 1]:.3f} between draws)")
 
 
 if __name__ == "__main__":

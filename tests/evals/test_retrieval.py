@@ -138,9 +138,9 @@ def test_what_is_held_out_is_told_with_its_spread(data: dict[str, Path], capsys:
     write(data["negatives"], strange)
     files = [part for name in ("docs", "queries", "negatives", "cache") for part in (f"--{name}", str(data[name]))]
     held_out.main([*files, "--draws", "2"], FakeEmbedder())
-    first, second = capsys.readouterr().out.splitlines()
+    first, _, last = capsys.readouterr().out.splitlines()
     assert first == "false hits where 0.88 are shown: 0.000 (0.000 between draws)"
-    assert second.startswith("at the threshold of the other folds: shown 1.000, false hits 0.000")
+    assert last.startswith("at the threshold of the other folds: shown 1.000, false hits 0.000")
 
 
 async def test_a_file_that_is_no_jsonl_is_refused_by_name(data: dict[str, Path]) -> None:
