@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain.view import ActionView, Shown
+from bot.domain.action import Action
+from bot.domain.view import ActionView, BatchView, Shown
 from bot.flows.desk import Desk
 
 FEW = 8  # a larger group is named, its people are not rung one by one
@@ -31,8 +32,15 @@ def unrung(view: Shown) -> Shown:
 
     Whose lock stands in the way of a neighbour, or was overridden, is mentioned by the first edit.
     """
-    if not isinstance(view, ActionView) or view.action.plan is None:
-        return view
-    plan, concerned = view.action.plan, (view.action.requested_by, *view.approvers)
-    kept = tuple(person for person in plan.named if person in concerned)
-    return view if kept == plan.named else replace(view, action=replace(view.action, plan=replace(plan, named=kept)))
+    if isinstance(view, ActionView):
+        return replace(view, action=_unrung(view.action, view.approvers))
+    if isinstance(view, BatchView):
+        return replace(view, parts=tuple(_unrung(part, view.approvers) for part in view.parts))
+    return view
+
+
+def _unrung(action: Action, approvers: tuple[str, ...]) -> Action:
+    if action.plan is None:
+        return action
+    concerned = (action.requested_by, *approvers)
+    return replace(action, plan=replace(action.plan, named=tuple(p for p in action.plan.named if p in concerned)))

@@ -17,6 +17,7 @@ from bot.domain.view import BatchView, NoteView, Shown
 from bot.errors import IllegalMove, NotFound
 from bot.flows.acting import executing, sequencing
 from bot.flows.acting.batches import batch_turn
+from bot.flows.announce import refresh
 from bot.flows.command import on_command
 from bot.flows.desk import Desk
 from bot.flows.showing import build, incident_view
@@ -131,6 +132,21 @@ async def test_the_whole_is_one_message_and_its_parts_have_none_of_their_own(des
     wanted = {str(s.args["key"]) for s in desk.work.started if s.name == "refresh"}
     assert wanted == {f"batch:{batch}"}
     assert (await shown(desk, batch)).approvers == (AMIR, "U0CHIEF")  # whoever asked may not approve
+
+
+async def test_whose_lock_a_batch_tells_of_is_mentioned_by_an_edit_which_rings_nobody(desk: Desk) -> None:
+    await say(desk, "lock payments moving 2h", "deploy", "U0NIGHT", "l1")
+    await say(desk, f"{ROLLBACK} --override cards fail", who=AMIR)
+    (batch,) = {a.batch for a in await desk.db.read(desk.actions.unfinished)}
+    key = f"batch:{batch}"
+    await refresh({"key": key}, desk)
+    assert isinstance(desk.work, InMemoryWork)
+    await refresh([work.args for work in desk.work.named("refresh") if work.args["key"] == key][-1], desk)
+    assert isinstance(desk.channel, FakeChannel)
+    (views,) = [p.views for p in desk.channel.posts if p.key == key]
+    mentioned = [{id for part in v.parts if part.plan for id in part.plan.named} for v in views if isinstance(v, BatchView)]
+    assert "U0NIGHT" not in mentioned[0]
+    assert "U0NIGHT" in mentioned[-1]
 
 
 async def test_the_same_request_twice_is_one_batch(desk: Desk) -> None:
