@@ -118,9 +118,11 @@ async def cancel_run(args: Mapping[str, Scalar], desk: Desk) -> None:
             return
         told = replace(latest, cancel=replace(latest.cancel, state=answer.stands, answer=redact(clean(answer.text))[:500]))
         moved = desk.actions.move(tx, latest, told)
-        if moved is not None:
-            deed = "could not be cancelled" if answer.stands is Stopping.FAILED else "is being cancelled"
-            tell(tx, moved, BOT, deed, desk)
+        if moved is None:  # a look at the run wrote first: this answer may be an old one by now
+            _ask_again(tx, latest, look + 1, desk)
+            return
+        deed = "could not be cancelled" if answer.stands is Stopping.FAILED else "is being cancelled"
+        tell(tx, moved, BOT, deed, desk)
 
     await desk.db.write(go)
 

@@ -30,10 +30,17 @@ async def record(action: Action, step: Step, look: int, desk: Desk) -> None:
 
 def write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -> Action | None:
     """The step is kept with the work that it causes; None if somebody else has moved the action meanwhile."""
-    now = desk.clock()
     step = replace(step, text=redact(clean(step.text))[:LONGEST_WORDS])  # it may quote the vendor
-    action = _wished(tx, action, desk)
-    known = _with_run(action, step)
+    latest = _wished(tx, action, desk)
+    kept = _write(tx, latest, step, look, desk)
+    while kept is None and (wished := _wished(tx, latest, desk)) != latest:  # uttered between our reading and our writing
+        latest = wished
+        kept = _write(tx, latest, step, look, desk)
+    return kept
+
+
+def _write(tx: Transaction, action: Action, step: Step, look: int, desk: Desk) -> Action | None:
+    now, known = desk.clock(), _with_run(action, step)
     if step.to is None:
         again = known if known == action else desk.actions.move(tx, action, known)
         if again is not None:

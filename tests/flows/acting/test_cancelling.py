@@ -5,15 +5,17 @@ from dataclasses import replace
 
 import pytest
 
+from bot.actions.execute import Step
 from bot.actions.policy import read_policies
-from bot.domain.action import Action, ActionKind, ActionStatus, Stopping
+from bot.domain.action import Action, ActionKind, ActionStatus, Cancel, Stopping
 from bot.domain.request import CommandRequest, Deed, Person
 from bot.domain.view import NoteView, Shown
 from bot.errors import IllegalMove, NotFound, Unavailable
 from bot.flows.acting import cancelling, executing
-from bot.flows.acting.steps import page_of
+from bot.flows.acting.steps import page_of, record
 from bot.flows.desk import Desk
-from bot.ports import Order, Run, RunState
+from bot.ports import Order, Run, RunState, Transaction
+from bot.storage.actions import SqlActionStore
 from bot.storage.database import SqlDatabase
 from tests.actions.estate import (
     AMIR,
@@ -64,6 +66,42 @@ async def cancel(desk: Desk, action: Action, who: str, id: str = "") -> str:
 
 async def type_it(desk: Desk, words: str, who: str = OLIVIA) -> NoteView:
     return await cancelling.on_words(CommandRequest(Person(who), "C-OPS", "deploy", tuple(words.split()), words, "t", "c"), desk)
+
+
+class Racing(SqlActionStore):
+    """Somebody's wish to stop an action is committed between a look's reading and its writing, once."""
+
+    wished = False
+
+    def move(self, tx: Transaction, before: Action, after: Action) -> Action | None:
+        if not self.wished:
+            self.wished = True
+            super().move(tx, before, replace(before, cancel=Cancel(OLIVIA, before.updated_at)))
+        return super().move(tx, before, after)
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("step", "status", "works"),
+    [
+        (Step(None, "It runs still."), ActionStatus.EXECUTING, [("execute", 4)]),
+        (Step(ActionStatus.FAILED, "Exit 1."), ActionStatus.FAILED, []),
+        (Step(ActionStatus.VERIFYING, "It ran."), ActionStatus.VERIFYING, [("verify_action", 0)]),
+    ],
+)
+async def test_a_wish_uttered_while_a_look_is_written_down_loses_neither_the_look_nor_the_next_one(
+    desk: Desk, clock: FakeClock, step: Step, status: ActionStatus, works: list[tuple[str, int]]
+) -> None:
+    action = await running(desk, clock)
+    assert isinstance(desk.work, InMemoryWork)
+    before = len(desk.work.started)
+    await record(action, step, 3, replace(desk, actions=Racing()))
+    latest = await the(desk, action.id)
+    assert (latest.status, latest.outcome) == (status, step.text)
+    assert latest.cancel is not None
+    assert latest.cancel.by == OLIVIA
+    looks = [w for w in desk.work.started[before:] if w.name in ("execute", "verify_action")]
+    assert [(w.name, w.args["look"]) for w in looks] == works
 
 
 @on_sqlite
